@@ -1,0 +1,28 @@
+"""Installs the library `slowfast` and the project `pgt`."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="slowfast-pgt",
+    version="0.1.0",
+    description="Training of video networks on whole long videos",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=[*find_packages(include=["slowfast", "slowfast.*"]), "pgt"],
+    package_dir={"pgt": "projects/pgt/pgt"},
+    entry_points={"slowfast.projects": ["pgt = pgt:register"]},
+    install_requires=[
+        "torch>=2.4",
+        "numpy",
+        "fvcore",
+        "iopath",
+        "simplejson",
+        "av>=14",
+        "opencv-python-headless",
+        "pandas",
+        "tqdm",
+        "tensorboard",
+        "matplotlib",
+        "pyyaml",
+    ],
+)

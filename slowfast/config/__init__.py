@@ -1,0 +1,20 @@
+"""Options: declared in `sections`, read by `load_config`, frozen afterwards."""
+
+from fvcore.common.config import CfgNode
+
+from slowfast.config.errors import ConfigError, ProjectError
+from slowfast.config.loading import default_config, describe_options, load_config
+from slowfast.config.options import Option, Section
+from slowfast.config.projects import load_projects
+
+__all__ = [
+    "CfgNode",
+    "ConfigError",
+    "Option",
+    "ProjectError",
+    "Section",
+    "default_config",
+    "describe_options",
+    "load_config",
+    "load_projects",
+]

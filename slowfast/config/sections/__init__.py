@@ -1,0 +1,45 @@
+"""The options of the library, one file a section."""
+
+from slowfast.config.sections import (
+    bn,
+    data,
+    data_loader,
+    longcook,
+    model,
+    nonlocal_,
+    report,
+    resnet,
+    run,
+    slowfast,
+    solver,
+    tensorboard,
+    test,
+    train,
+)
+from slowfast.registry import CONFIG_SECTIONS
+
+_SECTIONS = tuple(
+    module.SECTION
+    for module in (
+        run,
+        train,
+        test,
+        data,
+        data_loader,
+        longcook,
+        model,
+        resnet,
+        slowfast,
+        nonlocal_,
+        bn,
+        solver,
+        tensorboard,
+        report,
+    )
+)
+
+
+def register_all() -> None:
+    """Files the library's sections in the registry; calling it again changes nothing."""
+    for section in _SECTIONS:
+        CONFIG_SECTIONS.register(section.name)(section)

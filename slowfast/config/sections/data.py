@@ -1,0 +1,60 @@
+"""Options of the data: where it lies, which frames a clip takes, how pictures are cut."""
+
+from fvcore.common.config import CfgNode
+
+from slowfast.config.errors import ConfigError
+from slowfast.config.options import Option, Section
+
+
+def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
+    low, high = (cfg.DATA.TRAIN_JITTER_SCALES + [0, 0])[:2]
+    if len(cfg.DATA.TRAIN_JITTER_SCALES) != 2 or not 0 < low <= high:
+        raise ConfigError(
+            key="DATA.TRAIN_JITTER_SCALES",
+            value=cfg.DATA.TRAIN_JITTER_SCALES,
+            why="not a range of sizes",
+            right="[smallest, largest]",
+        )
+    if cfg.DATA.TRAIN_CROP_SIZE > low:
+        raise ConfigError(
+            key="DATA.TRAIN_CROP_SIZE", value=cfg.DATA.TRAIN_CROP_SIZE,
+            why=f"larger than the smallest short side, {low} (DATA.TRAIN_JITTER_SCALES)", right=f"at most {low}",
+        )  # fmt: skip
+    for key in ("MEAN", "STD"):
+        if len(cfg.DATA[key]) != 3:
+            raise ConfigError(
+                key=f"DATA.{key}", value=cfg.DATA[key], why="not one number a colour", right="three numbers (R, G, B)"
+            )
+
+
+SECTION = Section(
+    name="DATA",
+    meaning="The data.",
+    finish=_finish,
+    options={
+        "PATH_TO_DATA_DIR": Option("", "Folder with the lists or annotations."),
+        "PATH_PREFIX": Option("", "Folder that the paths in the lists are relative to; empty: PATH_TO_DATA_DIR."),
+        "PATH_LABEL_SEPARATOR": Option(" ", "What stands between path and label in a Kinetics list."),
+        "NUM_FRAMES": Option(
+            8, "Frames of a clip (of the Fast pathway, if there are two); 0: derived where a project can.", minimum=0
+        ),
+        "SAMPLING_RATE": Option(8, "Step between two frames of a clip, in frames of the video.", minimum=1),
+        "TARGET_FPS": Option(30, "Frame rate that SAMPLING_RATE refers to (Kinetics; Charades has 24).", minimum=1),
+        "MEAN": Option([0.45, 0.45, 0.45], "Mean of the pixels, R G B, in [0, 1]."),
+        "STD": Option([0.225, 0.225, 0.225], "Standard deviation of the pixels, R G B."),
+        "INPUT_CHANNEL_NUM": Option([3, 3], "Colour channels that each pathway reads."),
+        "TRAIN_JITTER_SCALES": Option([256, 320], "Range that the short side is drawn from in training."),
+        "TRAIN_CROP_SIZE": Option(224, "Side of the square that training crops out.", minimum=1),
+        "TEST_CROP_SIZE": Option(256, "Short side, and side of the square crops, in tests.", minimum=1),
+        "INV_UNIFORM_SAMPLE": Option(False, "Whether the inverse of the short side is drawn uniformly, not the side itself."),
+        "RANDOM_FLIP": Option(True, "Whether half of the training clips are mirrored."),
+        "MULTI_LABEL": Option(False, "Whether a video can have several labels (then mAP is the measure, else accuracy)."),
+        "ENSEMBLE_METHOD": Option("sum", "How the scores of a video's views become one.", choices=("sum", "max")),
+        "FULL_TIME_EVAL": Option(True, "Charades: validate on clips that cover the video, as in tests, not on random ones."),
+        "DECODING_BACKEND": Option("pyav", "Library that decodes videos.", choices=("pyav",)),
+        "REVERSE_INPUT_CHANNEL": Option(
+            False, "Swap red and blue.", no_effect="frames are RGB already, which is what the published settings feed."
+        ),
+        "CROP_SIZE": Option(224, "Crop that the head is built for.", no_effect="the head is built for DATA.TRAIN_CROP_SIZE."),
+    },
+)

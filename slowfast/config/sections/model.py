@@ -1,0 +1,20 @@
+"""Options of the network as a whole."""
+
+from slowfast.config.options import Option, Section
+
+SECTION = Section(
+    name="MODEL",
+    meaning="The network.",
+    options={
+        "MODEL_NAME": Option("SlowFast", "Name of the network's class."),
+        "ARCH": Option("slowfast", "Variant: temporal kernels and pooling, as in the papers."),
+        "NUM_CLASSES": Option(400, "Classes.", minimum=1),
+        "LOSS_FUNC": Option("cross_entropy", "Loss.", choices=("cross_entropy", "soft_cross_entropy", "bce", "bce_logit")),
+        "SINGLE_PATHWAY_ARCH": Option(["c2d", "i3d", "slow"], "Variants with one pathway.", elements=str),
+        "MULTI_PATHWAY_ARCH": Option(["slowfast"], "Variants with two pathways.", elements=str),
+        "DROPOUT_RATE": Option(0.5, "Share of features that training drops before the classifier.", minimum=0),
+        "FC_INIT_STD": Option(0.01, "Standard deviation of the classifier's first weights.", minimum=0),
+        "HEAD_ACT": Option("softmax", "What makes scores of logits outside training.", choices=("softmax", "sigmoid")),
+        "FINAL_POOL": Option(["avg", "avg"], "How the head pools over space and over time: avg or max each."),
+    },
+)

@@ -1,0 +1,12 @@
+"""Options of the report that a test writes."""
+
+from slowfast.config.options import Option, Section
+
+SECTION = Section(
+    name="REPORT",
+    meaning="The report of a test: results.json, curves and timelines.",
+    options={
+        "ENABLE": Option(True, "Whether to draw curves and timelines (results.json is always written)."),
+        "NUM_TIMELINES": Option(3, "Test videos to draw a timeline of.", minimum=0),
+    },
+)

@@ -1,0 +1,24 @@
+"""Options of training."""
+
+from slowfast.config.options import Option, Section
+
+SECTION = Section(
+    name="TRAIN",
+    meaning="Training.",
+    options={
+        "ENABLE": Option(True, "Whether to train."),
+        "DATASET": Option("kinetics", "Name of the data set to train and validate on."),
+        "BATCH_SIZE": Option(64, "Videos in one update, over all processes together.", minimum=1),
+        "EVAL_PERIOD": Option(10, "Epochs between two validations; 0: never.", minimum=0),
+        "CHECKPOINT_PERIOD": Option(10, "Epochs between two checkpoints that are kept.", minimum=1),
+        "CHECKPOINT_MINUTES": Option(
+            10.0, "Minutes between two saves of the resume point inside an epoch; 0: only at the end of epochs.", minimum=0
+        ),
+        "AUTO_RESUME": Option(True, "Whether to go on from the newest checkpoint in OUTPUT_DIR."),
+        "CHECKPOINT_FILE_PATH": Option("", "Checkpoint whose weights training starts from, when there is nothing to resume."),
+        "MIXED_PRECISION": Option(False, "Whether to compute in half precision where it is safe (GPUs only)."),
+        "MAX_BAD_SHARE": Option(
+            0.01, "Share of unreadable videos above which training stops (never below 10 videos).", minimum=0
+        ),
+    },
+)

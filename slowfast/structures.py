@@ -1,0 +1,120 @@
+"""The types that the parts hand to each other.
+
+B batch, C colour channels, T frames, H height, W width, K classes, S steps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class ActionInterval:
+    """One labelled stretch of a video. `end_sec` belongs to the action; it may lie behind the end of the video."""
+
+    label: int
+    start_sec: float
+    end_sec: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoRecord:
+    """One video as its annotation describes it; nothing in it needs the video to be opened.
+
+    `source` says where the record stands ("train.csv, row 12"), so that errors can point at it. Data sets with one label a
+    video fill `label`; data sets with several fill `actions`.
+    """
+
+    video_id: str
+    path: str
+    source: str
+    label: int | None = None
+    actions: tuple[ActionInterval, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """One sample, as a data set returns it.
+
+    frames: uint8 (C, T, H, W), RGB; may be a permuted view of a channels-last array.
+    times: float32 (T,), seconds from the start of the video.
+    label: int64 scalar, or float32 (K,) of zeros and ones.
+    frame_labels: bool (T, K) or None. Row t holds the classes that are on anywhere after sampled frame t-1 up to and
+        including sampled frame t (row 0: at frame 0), so that any cut of the clip shares every source frame out once.
+    video: number of the video in its data set; view: number of the temporal view times the number of crops, plus the crop.
+    name: the video's id, for messages. replaced: "path: reason" of each unreadable video that this clip stands in for.
+    """
+
+    frames: Tensor
+    times: Tensor
+    label: Tensor
+    frame_labels: Tensor | None
+    video: int
+    view: int
+    name: str
+    replaced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipBatch:
+    """B clips of equal size.
+
+    frames: uint8 (B, C, T, H, W), RGB; made float on the device. times: float32 (B, T), seconds.
+    labels: int64 (B,) or float32 (B, K). frame_labels: bool (B, T, K) or None; see `Clip`.
+    videos, views: int64 (B,); see `Clip`. names: B video ids. replaced: all that the clips say, one after the other.
+    """
+
+    frames: Tensor
+    times: Tensor
+    labels: Tensor
+    frame_labels: Tensor | None
+    videos: Tensor
+    views: Tensor
+    names: tuple[str, ...]
+    replaced: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return self.frames.shape[0]
+
+    @property
+    def num_frames(self) -> int:
+        return self.frames.shape[2]
+
+    def to(self, device: torch.device) -> ClipBatch:
+        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> ClipBatch:
+        """Called by torch's DataLoader, which skips types without such a method."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+    def _map(self, function: Any) -> ClipBatch:
+        changes = {
+            f.name: function(value) for f in dataclasses.fields(self) if isinstance(value := getattr(self, f.name), Tensor)
+        }
+        return dataclasses.replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOutput:
+    """What one training step reports. loss: the mean loss as a detached scalar. scalars: further numbers worth a log line."""
+
+    loss: Tensor
+    scalars: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvalOutput:
+    """What one evaluation step found out about a batch of clips.
+
+    scores: float (B, K), activated, one row a clip. segments: S ranges [start, stop) of the clip's frames.
+    segment_scores: float (B, S, K), the scores that each segment alone gave; timelines are drawn from them.
+    """
+
+    scores: Tensor
+    segments: tuple[tuple[int, int], ...]
+    segment_scores: Tensor
