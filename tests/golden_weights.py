@@ -1,6 +1,6 @@
 """Weights and inputs that depend on names, shapes and seeds only, so that golden numbers can be met without files of weights.
 
-Two recipes, which differ in their damping factors alone: "zoo" made `tests/data/golden/zoo`, "pgt" made `tests/data/golden/pgt`.
+Two recipes, which differ in their damping factors only: "zoo" made `tests/data/golden/zoo`, "pgt" `tests/data/golden/pgt`.
 """
 
 import math
