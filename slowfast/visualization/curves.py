@@ -1,0 +1,128 @@
+"""Curves of a training run, from the statistics in its log."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from slowfast.visualization.canvas import BLUE, FAINT, GREEN, GREY, ORANGE, DrawingError, bare, figure
+
+STATS_MARK = "json_stats: "
+MEASURES = {"mAP": "mAP (%)", "map": "mAP (%)", "top1_acc": "top-1 (%)", "top1_err": "top-1 error (%)"}
+"""What a validation can report, by the name in the statistics; the first that is there is drawn."""
+
+Point = tuple[float, float]
+Stats = Sequence[Mapping[str, Any]]
+
+
+def read_stats(log_path: str | Path) -> list[dict[str, Any]]:
+    """The statistics in a log: of each line that holds `json_stats: {...}`, the object.
+
+    A line that a kill cut short is passed over: the run that went on has written the same statistics again.
+    """
+    stats = []
+    for line in Path(log_path).read_text(encoding="utf-8").splitlines():
+        _, mark, text = line.partition(STATS_MARK)
+        if mark:
+            try:
+                stats.append(json.loads(text))
+            except json.JSONDecodeError:
+                continue
+    return stats
+
+
+def draw_curves(stats: Stats, path: str | Path, *, title: str) -> None:
+    """Draws training loss, validation measure and learning rate over the epochs into the PNG file `path`.
+
+    Each of `stats` has a `_type`, train_iter, train_epoch or val_epoch, and an `epoch`, counted from 1, as "3/20" or a
+    number; a train_iter has an `iter` as well, "10/125". Training statistics hold `loss` and `lr`, a val_epoch one of
+    MEASURES. Where an epoch was run again after a resume, the later statistics count. Raises DrawingError when there is no
+    loss to draw.
+    """
+    epochs, iterations = _series(stats, "train_epoch", "loss"), _series(stats, "train_iter", "loss")
+    rates = _series(stats, "train_iter", "lr") or _series(stats, "train_epoch", "lr")
+    if not epochs and not iterations:
+        raise DrawingError("there is no training loss in these statistics; right would be entries of train_iter or train_epoch")
+    measure = next((name for name in MEASURES if _series(stats, "val_epoch", name)), None)
+    heights = [3, 3, 1] if measure else [3, 1]
+    with figure(path, width=7.2, height=0.75 * sum(heights) + 1.0) as canvas:
+        panels = _panels(canvas, heights)
+        canvas.suptitle(title, x=0.02, ha="left", fontsize=12, fontweight="bold")
+        _draw_loss(panels[0], iterations, epochs)
+        if measure:
+            _draw_measure(panels[1], _series(stats, "val_epoch", measure), measure)
+        panels[-1].plot(*_columns(rates), color=GREY, linewidth=1.4)
+        panels[-1].set_ylim(bottom=0)
+        panels[-1].set_ylabel("learning rate")
+        panels[-1].set_xlabel("epoch")
+        canvas.align_ylabels(panels)
+
+
+def _panels(canvas: Figure, heights: list[int]) -> list[Axes]:
+    canvas.set_layout_engine("constrained", h_pad=0.06)
+    panels: list[Axes] = list(canvas.subplots(len(heights), 1, sharex=True, height_ratios=heights))
+    for axes in panels:
+        bare(axes, keep=("left", "bottom"))
+        axes.grid(axis="y", color=FAINT, linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=3 if axes is panels[-1] else 6, steps=[1, 2, 2.5, 5, 10]))
+    return panels
+
+
+def _draw_loss(axes: Axes, iterations: list[Point], epochs: list[Point]) -> None:
+    axes.set_ylabel("training loss")
+    if iterations:
+        axes.plot(*_columns(iterations), color=BLUE, alpha=0.3 if epochs else 1.0, linewidth=1.0, label="iteration")
+    if epochs:
+        # A mean stands in the middle of what it is the mean of.
+        middles = [(epoch - 0.5, loss) for epoch, loss in epochs]
+        axes.plot(
+            *_columns(middles), color=BLUE, linewidth=1.8, marker=_marker(epochs), markersize=4, label="mean of the epoch"
+        )
+    if iterations and epochs:
+        axes.legend(frameon=False, loc="upper right")
+
+
+def _draw_measure(axes: Axes, points: list[Point], measure: str) -> None:
+    axes.set_ylabel(f"validation {MEASURES[measure]}")
+    axes.plot(*_columns(points), color=GREEN, linewidth=1.8, marker=_marker(points), markersize=4)
+    best = (min if measure.endswith("err") else max)(points, key=lambda point: point[1])
+    axes.plot(*best, marker="o", markersize=9, markerfacecolor="none", markeredgecolor=ORANGE, markeredgewidth=1.6)
+    axes.annotate(
+        f"best {best[1]:.2f}", best, xytext=(0, -18 if measure.endswith("err") else 10), textcoords="offset points",
+        color=ORANGE, ha="center", fontweight="bold",
+    )  # fmt: skip
+    axes.margins(y=0.2)
+
+
+def _marker(points: list[Point]) -> str:
+    """Dots where single epochs can be told apart."""
+    return "o" if len(points) <= 30 else ""
+
+
+def _series(stats: Stats, kind: str, name: str) -> list[Point]:
+    """(epoch, value) by rising epoch; values that are missing or not finite leave a gap nobody has to explain."""
+    points: dict[float, float] = {}
+    for entry in stats:
+        if entry.get("_type") == kind and name in entry and math.isfinite(float(entry[name])):
+            points[_position(entry)] = float(entry[name])
+    return sorted(points.items())
+
+
+def _position(entry: Mapping[str, Any]) -> float:
+    """Epochs that were over when the entry was written, with the fraction of the one that ran."""
+    epoch = float(str(entry["epoch"]).partition("/")[0])
+    if "iter" not in entry:
+        return epoch
+    done, _, of = str(entry["iter"]).partition("/")
+    return epoch - 1 + float(done) / float(of)
+
+
+def _columns(points: list[Point]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]

@@ -1,0 +1,27 @@
+import pytest
+
+from slowfast.visualization import format_table
+
+
+def test_table_is_aligned_markdown_with_numbers_on_the_right() -> None:
+    table = format_table(["row", "videos", "mAP"], [["all", 150, 61.239], ["composite", 75, float("nan")], ["none", 0, None]])
+    assert table.splitlines() == [
+        "| row       | videos |   mAP |",
+        "| --------- | -----: | ----: |",
+        "| all       |    150 | 61.24 |",
+        "| composite |     75 |     – |",
+        "| none      |      0 |     – |",
+    ]
+
+
+def test_bar_inside_a_name_does_not_end_its_cell() -> None:
+    assert format_table(["class"], [["a | b"]]).splitlines()[-1] == "| a \\| b |"
+
+
+def test_decimals_are_those_asked_for() -> None:
+    assert "| 0.1235 |" in format_table(["loss"], [[0.12345678]], decimals=4)
+
+
+def test_row_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="row 1 has 1 cells; right would be 2"):
+        format_table(["a", "b"], [["x", 1], ["y"]])
