@@ -1,5 +1,16 @@
 """PGT: training on long videos, step by step (Pang et al., CVPR 2021, arXiv:2103.11313)."""
 
+from pgt.schedule import StepSchedule
+from pgt.stream import StepPrediction, stream
+from pgt.swap import UnsupportedOperatorError
+from pgt.wrapper import ProgressiveModel, progressive
+
+__all__ = ["ProgressiveModel", "StepPrediction", "StepSchedule", "UnsupportedOperatorError", "progressive", "register", "stream"]
+
 
 def register() -> None:
     """Fills the registries of the library; called once a process through the entry point `slowfast.projects`."""
+    from pgt import eval_step, options, train_step, wrap  # noqa: F401  (each files itself when it is imported)
+    from slowfast.registry import CONFIG_SECTIONS
+
+    CONFIG_SECTIONS.register(options.SECTION.name)(options.SECTION)

@@ -1,0 +1,108 @@
+"""The options of progressive training, and what must hold between them."""
+
+from __future__ import annotations
+
+from fvcore.common.config import CfgNode
+
+from pgt.schedule import ScheduleError, StepSchedule
+from slowfast.config import ConfigError, Option, Section
+
+
+def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
+    if not cfg.PGT.ENABLE:
+        return
+    num_pathways = 2 if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH else 1
+    for key in ("STEP_LEN", "OVERLAP"):
+        if len(cfg.PGT[key]) != num_pathways:
+            raise ConfigError(
+                key=f"PGT.{key}", value=cfg.PGT[key], why=f"MODEL.ARCH {cfg.MODEL.ARCH!r} has {num_pathways} pathways",
+                right="one number a pathway, slow first, such as " + str([8, 32][:num_pathways] if key == "STEP_LEN" else [1, 4][:num_pathways]),
+            )  # fmt: skip
+    if num_pathways == 2:
+        _check_pathways(cfg)
+    try:
+        schedule = schedule_of(cfg)
+    except ScheduleError as error:
+        raise ConfigError(key="PGT.OVERLAP", value=cfg.PGT.OVERLAP, why=str(error)) from None
+    _settle_num_frames(cfg, given, schedule)
+    _check_gradients(cfg)
+    if not cfg.PGT.PG_EVAL and len(cfg.PGT.TPOOL_SIZE) not in (1, num_pathways):
+        raise ConfigError(
+            key="PGT.TPOOL_SIZE", value=cfg.PGT.TPOOL_SIZE, why=f"the network has {num_pathways} pathways", right="one number a pathway"
+        )
+
+
+def _check_pathways(cfg: CfgNode) -> None:
+    alpha = cfg.SLOWFAST.ALPHA
+    for key in ("STEP_LEN", "OVERLAP"):
+        slow, fast = cfg.PGT[key]
+        if fast != alpha * slow:
+            raise ConfigError(
+                key=f"PGT.{key}", value=cfg.PGT[key], why=f"the Fast pathway has SLOWFAST.ALPHA = {alpha} frames for each Slow one",
+                right=str([slow, alpha * slow]),
+            )  # fmt: skip
+
+
+def _settle_num_frames(cfg: CfgNode, given: frozenset[str], schedule: StepSchedule) -> None:
+    """Derives DATA.NUM_FRAMES, or checks it if somebody set it."""
+    stated, right = cfg.DATA.NUM_FRAMES, schedule.num_frames
+    if "DATA.NUM_FRAMES" not in given or stated == 0:
+        cfg.DATA.NUM_FRAMES = right
+    elif stated != right:
+        length, overlap, steps = schedule.step_len[-1], schedule.overlap[-1], schedule.steps
+        advice = f"{right} (or 0 to have it derived)"
+        fitting, rest = divmod(steps * length - stated, max(steps - 1, 1))
+        ratio = schedule.frame_ratio(0)
+        if rest == 0 and 0 <= fitting < length and fitting % ratio == 0:
+            overlaps = [fitting // schedule.frame_ratio(pathway) for pathway in range(schedule.num_pathways)]
+            advice += f", or PGT.OVERLAP {overlaps}"
+        raise ConfigError(
+            key="DATA.NUM_FRAMES", value=stated, right=advice,
+            why=f"{steps} steps of {length} frames that share {overlap} are {right} frames (PGT.STEPS, STEP_LEN, OVERLAP)",
+        )  # fmt: skip
+
+
+def _check_gradients(cfg: CfgNode) -> None:
+    if cfg.PGT.TRUNCATE_GRAD:
+        cfg.PGT.TBPTT_STEPS = cfg.PGT.STEPS
+    if cfg.PGT.TBPTT_STEPS > cfg.PGT.STEPS:
+        raise ConfigError(
+            key="PGT.TBPTT_STEPS", value=cfg.PGT.TBPTT_STEPS, why=f"a video has PGT.STEPS = {cfg.PGT.STEPS} steps", right=f"1 to {cfg.PGT.STEPS}"
+        )
+    if cfg.PGT.CACHE_MOMENTUM >= 1:
+        raise ConfigError(key="PGT.CACHE_MOMENTUM", value=cfg.PGT.CACHE_MOMENTUM, why="the memory would never change", right="below 1")
+
+
+def schedule_of(cfg: CfgNode) -> StepSchedule:
+    return StepSchedule(cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, cfg.PGT.STEPS)
+
+
+SECTION = Section(
+    name="PGT",
+    meaning="Progressive training (Pang et al., CVPR 2021): long videos, one step after the other, with a memory between them.",
+    finish=_finish,
+    order=-10,  # before the core: DATA.NUM_FRAMES is derived here and checked there
+    options={
+        "ENABLE": Option(False, "Whether to train progressively."),
+        "STEPS": Option(5, "Steps that a clip is cut into.", minimum=1),
+        "STEP_LEN": Option([8], "Frames that a step sees, memory included, for each pathway."),
+        "OVERLAP": Option([1], "How many of them come from the memory, for each pathway."),
+        "TRAIN_TOGETHER": Option(False, "Whether the gradients of all steps make one update a video; otherwise each step makes one."),
+        "CACHE": Option(
+            "last",
+            "What the memory keeps of the past: the last frames (with CACHE_MOMENTUM 0 nothing then travels farther than the stacked "
+            "kernels reach), or the maximum or mean over all of it, which carries every frame to all later steps.",
+            choices=("last", "max", "avg"),
+        ),
+        "CACHE_MOMENTUM": Option(0.0, "Share of the old memory in the new one; above 0, every frame reaches all later steps.", minimum=0),
+        "HEAD": Option(True, "Whether the head's pooling over time includes its memory."),
+        "PG_EVAL": Option(True, "Whether evaluation goes step by step too; otherwise a clip is run in one pass, without memory."),
+        "ENSEMBLE_METHOD": Option("sum", "How the scores of a clip's steps become one.", choices=("sum", "max")),
+        "TPOOL_SIZE": Option([4], "Temporal positions that are classified, and averaged, in evaluation in one pass, for each pathway."),
+        "TBPTT_STEPS": Option(1, "Steps that gradients flow through before they are cut; 1 is the paper's method.", minimum=1),
+        "TRUNCATE_GRAD": Option(False, "The original's name, the wrong way round: True lets gradients cross all steps (TBPTT_STEPS = STEPS)."),
+        "SEMANTICS": Option(
+            "corrected", "Whether to repeat four habits of the original code (released), for weights trained by it.", choices=("corrected", "released")
+        ),
+    },
+)

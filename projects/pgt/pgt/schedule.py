@@ -1,0 +1,101 @@
+"""Which frames each step of a clip reads: pure integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Semantics = Literal["corrected", "released"]
+
+
+class ScheduleError(ValueError):
+    """Step lengths and overlaps that do not describe a cut of a clip."""
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class StepSchedule:
+    """A clip cut into steps. Pathways are ordered from slow to fast; the last one reads every frame of the clip.
+
+    step_len: frames that a step sees, memory included, for each pathway. overlap: how many of these come from the memory.
+    steps: number of steps. A single pathway may be given as plain numbers. With two pathways the slow one takes every
+    alpha-th frame, alpha being the ratio of their step lengths, and both must describe the same cut.
+    """
+
+    step_len: tuple[int, ...]
+    overlap: tuple[int, ...]
+    steps: int
+
+    def __init__(self, step_len: int | Sequence[int], overlap: int | Sequence[int], steps: int) -> None:
+        object.__setattr__(self, "step_len", _as_tuple(step_len))
+        object.__setattr__(self, "overlap", _as_tuple(overlap))
+        object.__setattr__(self, "steps", steps)
+        self._check()
+
+    def _check(self) -> None:
+        if len(self.step_len) != len(self.overlap):
+            raise ScheduleError(f"{len(self.step_len)} step lengths but {len(self.overlap)} overlaps; both have one number a pathway")
+        if self.steps < 1:
+            raise ScheduleError(f"{self.steps} steps; a clip has at least 1")
+        for length, overlap in zip(self.step_len, self.overlap, strict=True):
+            if not 0 <= overlap < length:
+                raise ScheduleError(f"an overlap of {overlap} frames in steps of {length}; it must be from 0 to {length - 1}")
+        for pathway, (length, overlap) in enumerate(zip(self.step_len, self.overlap, strict=True)):
+            if self.step_len[-1] % length:
+                raise ScheduleError(f"the fast step of {self.step_len[-1]} frames is no multiple of the slow step of {length}")
+            if overlap * self.frame_ratio(pathway) != self.overlap[-1]:
+                right = [value // self.frame_ratio(index) for index, value in enumerate([self.overlap[0] * self.frame_ratio(0)] * len(self.step_len))]
+                raise ScheduleError(f"overlaps {list(self.overlap)} do not cover the same time in pathways with steps of {list(self.step_len)} frames; {right} do")
+
+    @property
+    def num_pathways(self) -> int:
+        return len(self.step_len)
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of the whole clip."""
+        return self.ranges(self.num_pathways - 1)[-1][1]
+
+    def frame_ratio(self, pathway: int) -> int:
+        """Frames of the clip for each frame of the pathway (alpha for the slow one, 1 for the fast one)."""
+        return self.step_len[-1] // self.step_len[pathway]
+
+    def new_frames(self, pathway: int) -> int:
+        """Frames that every step but the first reads."""
+        return self.step_len[pathway] - self.overlap[pathway]
+
+    def ranges(self, pathway: int = 0) -> list[tuple[int, int]]:
+        """[start, stop) of the pathway's own frames that each step reads; together they cover the clip, none twice."""
+        length, new = self.step_len[pathway], self.new_frames(pathway)
+        return [(0, length)] + [(length + k * new, length + (k + 1) * new) for k in range(self.steps - 1)]
+
+    def clip_ranges(self) -> list[tuple[int, int]]:
+        """[start, stop) of the clip's frames that belong to each step."""
+        return self.ranges(self.num_pathways - 1)
+
+    def frames(self, pathway: int, step: int, *, semantics: Semantics = "corrected") -> list[int]:
+        """Frames of the clip that the pathway reads in this step.
+
+        "corrected": frame i of a pathway is frame alpha * i of the clip, in every step. "released": the slow frames as the
+        original code chose them, evenly spread over the step from its first (later steps: its slow step length-th) to its
+        last frame.
+        """
+        start, stop = self.ranges(pathway)[step]
+        if semantics == "corrected" or pathway == self.num_pathways - 1:
+            ratio = self.frame_ratio(pathway)
+            return list(range(start * ratio, stop * ratio, ratio))
+        first, end = self.clip_ranges()[step]
+        if step > 0:
+            first += self.step_len[pathway]
+        return _evenly_spread(first, end - 1, stop - start)
+
+
+def _evenly_spread(first: int, last: int, count: int) -> list[int]:
+    """`count` whole numbers from `first` to `last`, both included, evenly spread and rounded down."""
+    if count == 1:
+        return [first]
+    return [first + i * (last - first) // (count - 1) for i in range(count)]
+
+
+def _as_tuple(value: int | Sequence[int]) -> tuple[int, ...]:
+    return (value,) if isinstance(value, int) else tuple(value)

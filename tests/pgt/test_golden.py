@@ -1,0 +1,91 @@
+"""The published research code's own numbers (tests/data/golden/pgt), met under `released` and where it must also hold, `corrected`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from pgt import ProgressiveModel, StepSchedule, progressive
+from pgt.schedule import Semantics
+from slowfast.config import load_config
+from slowfast.models import build_model
+from tests.golden_weights import fill_by_recipe, seeded_input
+
+CASES = {
+    "slow_last_m0_head": {"memory": "last", "momentum": 0.0, "head": True},
+    "slow_max_m025_head": {"memory": "max", "momentum": 0.25, "head": True},
+    "slow_avg_m025_head": {"memory": "avg", "momentum": 0.25, "head": True},
+    "slow_last_m0_nohead": {"memory": "last", "momentum": 0.0, "head": False},
+}
+# Where the corrected semantics differ from the released ones: the maximum in the head's memory.
+RUNS: list[tuple[str, Semantics]] = [(case, "released") for case in CASES]
+RUNS += [(case, "corrected") for case in CASES if case != "slow_max_m025_head"]
+SLOW_R50 = {
+    "NUM_GPUS": 0,
+    "MODEL.MODEL_NAME": "ResNet",
+    "MODEL.ARCH": "slow",
+    "MODEL.NUM_CLASSES": 157,
+    "MODEL.HEAD_ACT": "sigmoid",
+    "MODEL.FINAL_POOL": ["avg", "max"],
+    "MODEL.DROPOUT_RATE": 0.0,
+    "BN.NORM_TYPE": "frozen_batchnorm",
+    "DATA.TRAIN_CROP_SIZE": 64,
+    "DATA.TRAIN_JITTER_SCALES": [64, 80],
+    "DATA.NUM_FRAMES": 22,
+}
+SCHEDULE = StepSchedule(8, 1, 3)
+
+
+@pytest.fixture(scope="module")
+def clip() -> torch.Tensor:
+    return seeded_input(11, (2, 3, 22, 64, 64))
+
+
+def make_model(case: str, semantics: Semantics) -> ProgressiveModel:
+    network = build_model(load_config(None, [part for item in SLOW_R50.items() for part in item]))
+    fill_by_recipe(network, "pgt")
+    return progressive(network, step_len=8, overlap=1, semantics=semantics, **CASES[case])  # type: ignore[arg-type]
+
+
+def read_golden(golden_dir: Path, case: str) -> dict[str, Any]:
+    golden: dict[str, Any] = json.loads((golden_dir / "pgt" / f"{case}.json").read_text())
+    return golden
+
+
+def test_parameter_names_and_shapes_are_those_of_the_original(golden_dir: Path) -> None:
+    names = read_golden(golden_dir, "slow_r50_state_dict")
+    state = make_model("slow_last_m0_head", "corrected").state_dict()
+    assert {name: list(tensor.shape) for name, tensor in state.items()} == names
+
+
+@pytest.mark.parametrize(("case", "semantics"), RUNS)
+def test_progressive_evaluation_meets_the_original(golden_dir: Path, clip: torch.Tensor, case: str, semantics: Semantics) -> None:
+    golden = read_golden(golden_dir, case)
+    assert [list(span) for span in SCHEDULE.ranges()] == golden["frame_ranges"]
+    model = make_model(case, semantics).eval()
+    with torch.no_grad():
+        steps = torch.stack([model.step([clip[:, :, start:stop]]) for start, stop in SCHEDULE.ranges()])
+    np.testing.assert_allclose(steps, golden["eval"]["steps"], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(steps.sum(0), golden["eval"]["ensemble_sum"], rtol=0, atol=2e-5)
+    np.testing.assert_allclose(steps.amax(0), golden["eval"]["ensemble_max"], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("case", "semantics"), RUNS)
+def test_progressive_training_meets_the_original(golden_dir: Path, clip: torch.Tensor, case: str, semantics: Semantics) -> None:
+    golden = read_golden(golden_dir, case)["train"]
+    targets = torch.from_numpy(np.random.RandomState(7).randint(0, 2, (2, 3, 157))).float()
+    model = make_model(case, semantics).train()
+    for step, (start, stop) in enumerate(SCHEDULE.ranges()):
+        logits = model.step([clip[:, :, start:stop]])
+        loss = binary_cross_entropy_with_logits(logits, targets[:, step])
+        loss.backward()
+        np.testing.assert_allclose(logits.detach(), golden["logits"][step], rtol=0, atol=5e-5)
+        assert float(loss) == pytest.approx(golden["losses"][step], abs=1e-6)
+    norms = {name: float(parameter.grad.norm()) for name, parameter in model.named_parameters() if parameter.grad is not None}
+    assert norms.keys() == golden["grad_norm"].keys()
+    for name, norm in norms.items():
+        assert norm == pytest.approx(golden["grad_norm"][name], rel=1e-3), name

@@ -1,0 +1,59 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgt import StepSchedule
+from pgt.schedule import ScheduleError
+
+
+def test_steps_read_the_frames_of_the_published_settings() -> None:
+    assert StepSchedule(8, 1, 3).ranges() == [(0, 8), (8, 15), (15, 22)]
+    assert StepSchedule(16, 1, 5).ranges() == [(0, 16), (16, 31), (31, 46), (46, 61), (61, 76)]
+    assert [StepSchedule([8], [1], 5).num_frames, StepSchedule([16, 64], [1, 4], 5).num_frames] == [36, 304]
+
+
+@given(length=st.integers(1, 20), overlap=st.integers(0, 19), steps=st.integers(1, 9))
+def test_steps_read_every_frame_once(length: int, overlap: int, steps: int) -> None:
+    if overlap >= length:
+        with pytest.raises(ScheduleError, match="it must be from 0 to"):
+            StepSchedule(length, overlap, steps)
+        return
+    schedule = StepSchedule(length, overlap, steps)
+    read = [frame for start, stop in schedule.ranges() for frame in range(start, stop)]
+    assert read == list(range(schedule.num_frames))
+    assert schedule.num_frames == steps * length - (steps - 1) * overlap
+
+
+def test_slow_frames_are_every_alpha_th_frame_of_the_clip() -> None:
+    schedule = StepSchedule([8, 32], [1, 4], 5)
+    slow = [frame for step in range(5) for frame in schedule.frames(0, step)]
+    assert slow == list(range(0, 144, 4))
+    assert [frame for step in range(5) for frame in schedule.frames(1, step)] == list(range(144))
+
+
+def test_slow_frames_lie_inside_the_fast_frames_of_their_step() -> None:
+    schedule = StepSchedule([4, 16], [1, 4], 6)
+    for step, (start, stop) in enumerate(schedule.clip_ranges()):
+        assert all(start <= frame < stop for frame in schedule.frames(0, step))
+
+
+def test_released_semantics_spread_the_slow_frames_as_the_original_did() -> None:
+    schedule = StepSchedule([8, 32], [1, 4], 5)
+    assert schedule.frames(0, 0, semantics="released") == [0, 4, 8, 13, 17, 22, 26, 31]
+    assert schedule.frames(0, 1, semantics="released") == [40, 43, 46, 49, 52, 55, 59]
+    assert schedule.frames(0, 2, semantics="released")[:2] == [68, 71]
+    assert schedule.frames(1, 1, semantics="released") == list(range(32, 60))
+
+
+@pytest.mark.parametrize(
+    ("step_len", "overlap", "steps", "message"),
+    [
+        ([8, 32], [1], 5, "2 step lengths but 1 overlaps"),
+        (8, 1, 0, "at least 1"),
+        ([8, 30], [1, 4], 5, "no multiple of the slow step"),
+        ([16, 64], [1, 1], 5, r"\[1, 4\] do"),
+    ],
+)
+def test_impossible_schedules_say_why(step_len: object, overlap: object, steps: int, message: str) -> None:
+    with pytest.raises(ScheduleError, match=message):
+        StepSchedule(step_len, overlap, steps)  # type: ignore[arg-type]
