@@ -1,0 +1,136 @@
+"""Which frames of a video make a clip: arithmetic on numbers, without any video.
+
+T frames in a clip, r the step between them (`step`), n frames in the video, V temporal views. Each data set has a rule of
+its own, kept from PySlowFast so that figures stay comparable. Random numbers come from the generator that is passed in.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frames = NDArray[np.int64]
+
+
+class ClipRule(Protocol):
+    """Chooses the frames of a clip."""
+
+    @property
+    def num_views(self) -> int:
+        """Clips that are taken from one video, spread over time."""
+
+    def frames(self, num_frames: int, fps: float, view: int, rng: np.random.Generator) -> Frames:
+        """Frame numbers (T,), rising, within [0, num_frames - 1], of temporal view `view`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RandomStridedClip:
+    """Charades in training: every r-th frame from a random one on."""
+
+    length: int
+    step: int
+    num_views: int = 1
+
+    def frames(self, num_frames: int, fps: float, view: int, rng: np.random.Generator) -> Frames:
+        """A clip longer than the video starts at a random negative frame: it sticks out at both ends."""
+        room = num_frames - strided_span(self.length, self.step)
+        start = int(rng.integers(min(room, 0), max(room, 0), endpoint=True))
+        return strided(start, self.length, self.step, num_frames)
+
+
+@dataclass(frozen=True, slots=True)
+class UniformStridedClips:
+    """Charades in tests: V clips of every r-th frame; the first starts with the video, the last ends with it."""
+
+    length: int
+    step: int
+    num_views: int
+
+    def frames(self, num_frames: int, fps: float, view: int, rng: np.random.Generator) -> Frames:
+        room = num_frames - strided_span(self.length, self.step)
+        return strided(uniform_start(room, view, self.num_views), self.length, self.step, num_frames)
+
+
+def strided_span(length: int, step: int) -> int:
+    """Frames of the video from the first to the last of a strided clip, both included."""
+    return (length - 1) * step + 1
+
+
+def uniform_start(room: int, view: int, num_views: int) -> int:
+    """First frame of view `view`: views are spread so that the last one begins at `room`; a single view begins at 0."""
+    if num_views == 1:
+        return 0
+    return round(max(room, 0) / (num_views - 1) * view)
+
+
+def strided(start: int, length: int, step: int, num_frames: int) -> Frames:
+    """Every `step`-th frame from `start` on; what lies outside the video repeats its first or last frame."""
+    return np.clip(start + np.arange(length, dtype=np.int64) * step, 0, num_frames - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomSpacedClip:
+    """Kinetics in training and validation: T frames spread evenly over a random stretch of T*r frames at `target_fps`."""
+
+    length: int
+    step: int
+    target_fps: float
+    num_views: int = 1
+
+    def frames(self, num_frames: int, fps: float, view: int, rng: np.random.Generator) -> Frames:
+        span = source_span(self.length, self.step, fps, self.target_fps)
+        start = float(rng.uniform(0.0, max(num_frames - span, 0.0)))
+        return evenly_spaced(math.ceil(start), span, self.length, num_frames)
+
+
+@dataclass(frozen=True, slots=True)
+class UniformSpacedClips:
+    """Kinetics in tests: V clips whose starts are spread over the video.
+
+    View k starts at k/V of the room, so that the last view does not reach the end of the video; with `reach_end` views start
+    at k times the whole part of room/(V-1) instead (a single view in the middle), as later models of PySlowFast do.
+    """
+
+    length: int
+    step: int
+    target_fps: float
+    num_views: int
+    reach_end: bool = False
+
+    def frames(self, num_frames: int, fps: float, view: int, rng: np.random.Generator) -> Frames:
+        span = source_span(self.length, self.step, fps, self.target_fps)
+        start = spaced_start(max(num_frames - span, 0.0), view, self.num_views, reach_end=self.reach_end)
+        return evenly_spaced(math.ceil(start), span, self.length, num_frames)
+
+
+def source_span(length: int, step: int, fps: float, target_fps: float) -> float:
+    """Length of a clip in frames of the video: T*r frames at `target_fps`, converted to `fps`."""
+    return length * step * fps / target_fps
+
+
+def spaced_start(room: float, view: int, num_views: int, *, reach_end: bool) -> float:
+    """First frame of view `view`, as a real number; `room` is the number of frames that the clip leaves free."""
+    if not reach_end:
+        return room * view / num_views
+    if num_views == 1:
+        return float(math.floor(room / 2))
+    return float(view * math.floor(room / (num_views - 1)))
+
+
+def evenly_spaced(start: float, span: float, length: int, num_frames: int) -> Frames:
+    """`length` frames spread evenly from `start` to `start + span - 1`, rounded down and cut to the video.
+
+    With a whole `start` the step is (T*r - 1)/(T - 1), not r: 8 frames at rate 8 take every 9th frame.
+    """
+    points = start + np.arange(length) * ((span - 1) / max(length - 1, 1))
+    # The last point is a whole number that a rounded step can miss from below.
+    return np.clip(np.floor(points + 1e-9), 0, num_frames - 1).astype(np.int64)
+
+
+def keyframe_clip(centre: int, length: int, step: int, num_frames: int) -> Frames:
+    """AVA: every r-th frame around a keyframe, which is frame T // 2 of the clip (exactly so when T*r or r is even)."""
+    return strided(centre - length * step // 2, length, step, num_frames)

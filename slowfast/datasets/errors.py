@@ -1,0 +1,35 @@
+"""What can be wrong with a data set."""
+
+from __future__ import annotations
+
+
+class DatasetError(ValueError):
+    """A list, an annotation or a folder is wrong. The text names the file, the row, what was found and what was expected."""
+
+    def __init__(self, *, path: str, found: str, expected: str, row: int | None = None) -> None:
+        self.path, self.row, self.found, self.expected = path, row, found, expected
+        where = path if row is None else f"{path}, row {row}"
+        super().__init__(f"{where}: {found}; expected {expected}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_dataset_error, (self.path, self.found, self.expected, self.row)
+
+
+class DecodeError(RuntimeError):
+    """One video cannot be read. The text is "path: reason", and the reason holds no ": ", so that the two can be told apart."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = " ".join(reason.split()).replace(": ", ", ")
+        super().__init__(f"{self.path}: {self.reason}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return DecodeError, (self.path, self.reason)
+
+
+class TooManyBadVideosError(RuntimeError):
+    """So many videos cannot be read that training would not be what its config says."""
+
+
+def _rebuild_dataset_error(path: str, found: str, expected: str, row: int | None) -> DatasetError:
+    return DatasetError(path=path, found=found, expected=expected, row=row)

@@ -1,0 +1,112 @@
+"""Spatial rules: which part of the picture a clip shows.
+
+A rule draws before any picture is known; the draw becomes a place once a picture comes. So a clip takes the same random
+numbers from its generator whatever the size of its video, and pictures that change size in mid-video are no special case.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slowfast.datasets.transforms.geometry import ViewBox, scale_short_side, uniform_crop
+from slowfast.datasets.transforms.pixels import render
+
+
+class ViewDraw(Protocol):
+    """What was decided for one clip."""
+
+    def box(self, height: int, width: int) -> ViewBox:
+        """The part that is shown of pictures of this size."""
+
+
+class SpatialRule(Protocol):
+    @property
+    def num_crops(self) -> int:
+        """Views that are taken from the same frames."""
+
+    def draw(self, crop: int, rng: np.random.Generator) -> ViewDraw:
+        """Decides for one clip; `crop` is in [0, num_crops)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomCrop:
+    """Training: random short side between `smallest` and `largest`, random square of side `size`, mirrored half the time.
+
+    With `inverse` the inverse of the short side is uniform, not the side itself (Charades).
+    """
+
+    smallest: int
+    largest: int
+    size: int
+    inverse: bool
+    flip: bool
+    num_crops: int = 1
+
+    def draw(self, crop: int, rng: np.random.Generator) -> RandomDraw:
+        if self.inverse:
+            short_side = round(1.0 / rng.uniform(1.0 / self.largest, 1.0 / self.smallest))
+        else:
+            short_side = round(rng.uniform(self.smallest, self.largest))
+        down, across, side = rng.random(3).tolist()
+        return RandomDraw(short_side=short_side, size=self.size, down=down, across=across, flip=self.flip and side < 0.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomDraw:
+    """down, across: where the square lies, in [0, 1) of the room for it."""
+
+    short_side: int
+    size: int
+    down: float
+    across: float
+    flip: bool
+
+    def box(self, height: int, width: int) -> ViewBox:
+        """The last of the possible offsets is never taken; that is PySlowFast's rule."""
+        scaled = scale_short_side(height, width, self.short_side)
+        top = math.floor(self.down * (scaled[0] - self.size))
+        left = math.floor(self.across * (scaled[1] - self.size))
+        return ViewBox(scaled=scaled, top=top, left=left, size=self.size, flip=self.flip)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedCrops:
+    """Evaluation: short side `size`, then the middle square (one crop) or three squares along the long side."""
+
+    size: int
+    num_crops: int = 1
+
+    def draw(self, crop: int, rng: np.random.Generator) -> FixedDraw:
+        return FixedDraw(size=self.size, crop=1 if self.num_crops == 1 else crop)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedDraw:
+    """crop: 0, 1, 2 as in `uniform_crop`."""
+
+    size: int
+    crop: int
+
+    def box(self, height: int, width: int) -> ViewBox:
+        scaled = scale_short_side(height, width, self.size)
+        top, left = uniform_crop(*scaled, self.size, self.crop)
+        return ViewBox(scaled=scaled, top=top, left=left, size=self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class CropFrames:
+    """Shows every frame of a clip through the same draw; what `decode_frames` wants as a transform."""
+
+    draw: ViewDraw
+
+    def output_size(self, height: int, width: int) -> tuple[int, int]:
+        size = self.draw.box(height, width).size
+        return size, size
+
+    def __call__(self, image: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+        render(image, self.draw.box(*image.shape[:2]), out)
