@@ -12,7 +12,7 @@ from pgt.memory import Cell, Memory, Mode
 from pgt.operators import MarkovConv3d, MarkovTemporalPool
 from pgt.schedule import Semantics
 from slowfast.models.layers.temporal_pool import TemporalPool
-from slowfast.models.resnet.lateral import FastToSlow
+from slowfast.models.resnet.lateral import FuseFastToSlow
 
 
 class UnsupportedOperatorError(TypeError):
@@ -51,6 +51,8 @@ def make_markov(network: nn.Module, memory: Memory, options: MemoryOptions) -> l
     Parameters, buffers, hooks and their names stay the same objects. Raises UnsupportedOperatorError before anything is
     replaced when the network holds an operator that looks across time in a way no memory serves.
     """
+    if any(isinstance(module, MarkovConv3d | MarkovTemporalPool) for module in network.modules()):
+        raise UnsupportedOperatorError("this network is progressive already")
     replacements: dict[str, nn.Module] = {}
     without_memory = _without_memory(network, options)
     for name, module in network.named_modules():
@@ -85,7 +87,7 @@ def _without_memory(network: nn.Module, options: MemoryOptions) -> set[str]:
     """Paths of the convolutions that see zeros at borders: the original code's lateral connections."""
     if options.semantics == "corrected":
         return set()
-    laterals = [name for name, module in network.named_modules() if isinstance(module, FastToSlow)]
+    laterals = [name for name, module in network.named_modules() if isinstance(module, FuseFastToSlow)]
     return {f"{name}.{child}" for name in laterals for child, _ in network.get_submodule(name).named_modules()}
 
 
