@@ -1,0 +1,125 @@
+"""Writes LongCook to a folder: whole or not at all, once, however many processes ask for it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import cv2
+import portalocker
+from tqdm import tqdm
+
+from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.longcook.annotation import annotation_csv, classes_txt
+from slowfast.datasets.longcook.manifest import (
+    MANIFEST,
+    Recipe,
+    is_complete,
+    read_manifest,
+    refuse_other_content,
+    write_manifest,
+)
+from slowfast.datasets.longcook.rendering import render
+from slowfast.datasets.longcook.script import FPS, Script, plan
+from slowfast.datasets.longcook.video import encode
+
+_PATIENCE_SEC = 3600.0  # how long to wait for another process that is writing the same folder
+
+
+def write_longcook(folder: str | Path, *, num_train: int, num_test: int, seed: int, num_processes: int) -> None:
+    """Makes `folder` a LongCook folder; returns at once if it is one already.
+
+    Everything is built in a hidden folder beside it. After an interruption the next call goes on there. Processes that call
+    at the same time wait for the first. Raises DatasetError if the folder holds anything else, LongCook with other numbers or
+    another seed included, or cannot be written.
+    """
+    folder = Path(folder).resolve()
+    recipe = Recipe(num_train=num_train, num_test=num_test, seed=seed)
+    if is_complete(folder, recipe):
+        return
+    refuse_other_content(folder, recipe)
+    with _only_writer(folder):
+        if is_complete(folder, recipe):  # somebody else wrote it while this process waited
+            return
+        workshop = _open_workshop(folder, recipe)
+        splits = plan(num_train=num_train, num_test=num_test, seed=seed)
+        _write_videos([script for scripts in splits.values() for script in scripts], workshop / "videos", num_processes)
+        for split, scripts in splits.items():
+            (workshop / f"Charades_v1_{split}.csv").write_text(annotation_csv(scripts))
+        (workshop / "Charades_v1_classes.txt").write_text(classes_txt())
+        write_manifest(workshop, recipe, finished=True)
+        _hand_over(workshop, folder)
+
+
+@contextmanager
+def _only_writer(folder: Path) -> Iterator[None]:
+    """Holds a lock beside the folder; the system drops it when its holder dies, so none is ever stale."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = portalocker.Lock(
+            folder.with_name(f".{folder.name}.lock"), "a", timeout=_PATIENCE_SEC, check_interval=0.25,
+            flags=portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING,
+        )  # fmt: skip
+        lock.acquire()
+    except (OSError, portalocker.LockException) as error:
+        raise DatasetError(
+            path=str(folder), found=f"LongCook cannot be written here: {error}", expected="a folder that this user may write to"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _open_workshop(folder: Path, recipe: Recipe) -> Path:
+    """The hidden folder to build in, with what an interrupted call has left of the same recipe."""
+    workshop = folder.with_name(f".{folder.name}.partial")
+    unfinished = Recipe(**content["recipe"]) if (content := read_manifest(workshop)) else None
+    if unfinished != recipe:
+        shutil.rmtree(workshop, ignore_errors=True)
+    (workshop / "videos").mkdir(parents=True, exist_ok=True)
+    for left in workshop.rglob("*.tmp"):
+        left.unlink()
+    write_manifest(workshop, recipe, finished=False)
+    return workshop
+
+
+def _write_videos(scripts: Sequence[Script], folder: Path, num_processes: int) -> None:
+    missing = [script for script in scripts if not (folder / f"{script.video_id}.mp4").exists()]
+    work = partial(write_video, folder)
+    bar = partial(tqdm, total=len(missing), desc="Drawing LongCook", unit="video")
+    if num_processes <= 1:
+        for _ in bar(map(work, missing)):
+            pass
+        return
+    # Spawned, as forking a process that has threads (a GPU context, say) is not safe.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(num_processes, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        for _ in bar(pool.map(work, missing, chunksize=4)):
+            pass
+
+
+def write_video(folder: Path, script: Script) -> None:
+    """Draws one video; the file has its name only once it is whole."""
+    temporary = folder / f"{script.video_id}.tmp"
+    encode(temporary, render(script), fps=FPS, key_frames={event.first_frame for event in script.events})
+    temporary.replace(folder / f"{script.video_id}.mp4")
+
+
+def _hand_over(workshop: Path, folder: Path) -> None:
+    if not folder.exists():
+        workshop.rename(folder)
+        return
+    # An empty folder (perhaps a mount on another disk) or a damaged copy: file by file, the manifest last.
+    for path in sorted(workshop.rglob("*"), key=lambda path: path.name == MANIFEST):
+        target = folder / path.relative_to(workshop)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        else:
+            shutil.move(path, target)
+    shutil.rmtree(workshop)
