@@ -1,0 +1,47 @@
+# Everything runs in ./.venv, which the first target makes. Needs Python 3.11 or newer, git and make.
+
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+RUN := $(VENV)/bin/python
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo compare test lint format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo 'ARGS="KEY VALUE ..." is handed on to demo, compare and test (there: options of pytest).'
+
+demo: $(READY) ## train and test PGT on LongCook, the embedded data set
+	$(RUN) tools/run_net.py --cfg configs/LongCook/SLOWONLY_PGT.yaml $(ARGS)
+
+compare: $(READY) ## train with and without PGT and put the results side by side
+	$(RUN) tools/compare.py $(ARGS)
+
+test: $(READY) ## run the tests
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
+
+lint: $(READY) ## check style and types
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+format: $(READY) ## rewrite the files in the common style
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+clean: ## remove caches and build files; keeps .venv, data and runs
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -path ./$(VENV) -prune -o \( -name __pycache__ -o -name '*.egg-info' \) -type d -prune -exec rm -rf {} +
+
+# The package is installed in place; a change of the pins or of setup.py installs again, anything else does not.
+$(READY): requirements/torch.txt requirements/base.txt requirements/dev.txt setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is `$(PYTHON) --version 2>&1`; needed is Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -c 'import torch; assert tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 4)' 2>/dev/null \
+		|| $(RUN) -m pip install -r requirements/torch.txt
+	$(RUN) -m pip install -r requirements/base.txt -r requirements/dev.txt
+	$(RUN) -m pip install -e . --no-deps --no-build-isolation
+	@touch $@
