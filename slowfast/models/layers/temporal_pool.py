@@ -32,7 +32,7 @@ class TemporalPool(nn.Module):
         if positions == 1:  # a plain reduction; the adaptive kernels give the same more slowly
             return x.mean(2, keepdim=True) if self.mode == "avg" else x.amax(2, keepdim=True)
         pool = F.adaptive_avg_pool3d if self.mode == "avg" else F.adaptive_max_pool3d
-        return pool(x, (positions, None, None))
+        return pool(x, (positions, *x.shape[3:]))
 
     def extra_repr(self) -> str:
         return f"mode={self.mode!r}, pathway={self.pathway}, positions={self.positions}"

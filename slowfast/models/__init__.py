@@ -1,0 +1,11 @@
+"""Networks, and what stands right before and after them.
+
+A network is called with a list of float tensors (B, C, T, H, W), one a pathway. In training it returns logits (B, K), in
+evaluation activated scores (B, K), averaged over the positions that it looked at. Importing this package files the networks
+in the registry.
+"""
+
+from slowfast.models import resnet3d, slowfast
+from slowfast.models.build import build_model
+
+__all__ = ["build_model", "resnet3d", "slowfast"]

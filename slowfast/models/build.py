@@ -1,0 +1,26 @@
+"""From a config to a network."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from slowfast.config import CfgNode, ConfigError
+from slowfast.registry import MODEL_WRAPPERS, MODELS, UnknownNameError
+
+
+def build_model(cfg: CfgNode) -> nn.Module:
+    """The network that the config describes, on the CPU, with every enabled wrapper around it (by name order).
+
+    Raises ConfigError when the config names no known model or its options do not fit.
+    """
+    try:
+        model_class = MODELS.get(cfg.MODEL.MODEL_NAME)
+    except UnknownNameError as error:
+        raise ConfigError(
+            key="MODEL.MODEL_NAME", value=cfg.MODEL.MODEL_NAME, why=str(error), right=f"one of {', '.join(MODELS)}"
+        ) from None
+    model: nn.Module = model_class.from_cfg(cfg)
+    for _, wrapper in MODEL_WRAPPERS.items():
+        if wrapper.enabled(cfg):
+            model = wrapper.wrap(cfg, model)
+    return model

@@ -1,0 +1,75 @@
+"""From the features of all pathways to one row of class scores a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from slowfast.config import CfgNode
+from slowfast.models.layers.spatial_pool import SpatialPool
+from slowfast.models.layers.temporal_pool import PoolMode, TemporalPool
+
+Activation = Literal["softmax", "sigmoid"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadSpec:
+    """What the classifier does with features. dropout: share of features that training drops."""
+
+    num_classes: int
+    spatial_pool: PoolMode = "avg"
+    temporal_pool: PoolMode = "avg"
+    dropout: float = 0.0
+    activation: Activation = "softmax"
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> HeadSpec:
+        spatial, temporal = cfg.MODEL.FINAL_POOL
+        return cls(
+            num_classes=cfg.MODEL.NUM_CLASSES,
+            spatial_pool=spatial,
+            temporal_pool=temporal,
+            dropout=cfg.MODEL.DROPOUT_RATE,
+            activation=cfg.MODEL.HEAD_ACT,
+        )
+
+
+class ClassificationHead(nn.Module):
+    """Pools each pathway, joins them, classifies every position that is left, and averages.
+
+    channels, windows: features of each pathway, and the side of its map for the crop that the network is trained with.
+    Larger maps and more temporal positions are classified one by one; evaluation averages their activated scores.
+    """
+
+    def __init__(self, *, channels: Sequence[int], windows: Sequence[int], spec: HeadSpec) -> None:
+        super().__init__()
+        self.activation = spec.activation
+        self.spatial_pools = nn.ModuleList(SpatialPool(mode=spec.spatial_pool, window=window) for window in windows)
+        self.temporal_pools = nn.ModuleList(
+            TemporalPool(mode=spec.temporal_pool, pathway=pathway) for pathway in range(len(channels))
+        )
+        self.dropout = nn.Dropout(spec.dropout)
+        self.projection = nn.Linear(sum(channels), spec.num_classes)
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """One (B, C, T, H, W) a pathway -> (B, K): logits in training, activated scores in evaluation."""
+        logits = self.position_logits(features)
+        scores = logits if self.training else self.activate(logits)
+        return scores.mean((1, 2, 3))
+
+    def position_logits(self, features: Sequence[Tensor]) -> Tensor:
+        """One (B, C, T, H, W) a pathway -> (B, t, h, w, K), the logits of each position that pooling leaves."""
+        pooled = [
+            temporal_pool(spatial_pool(x))
+            for x, spatial_pool, temporal_pool in zip(features, self.spatial_pools, self.temporal_pools, strict=True)
+        ]
+        logits: Tensor = self.projection(self.dropout(torch.cat(pooled, 1).permute(0, 2, 3, 4, 1)))
+        return logits
+
+    def activate(self, logits: Tensor) -> Tensor:
+        """Scores of the same shape; classes stand last."""
+        return logits.softmax(-1) if self.activation == "softmax" else logits.sigmoid()

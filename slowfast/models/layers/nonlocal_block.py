@@ -1,0 +1,96 @@
+"""Non-local blocks (Wang et al., arXiv:1711.07971).
+
+B batch, C channels, D inner channels, N positions of the queries (all cells of all frames), P positions of keys and values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from slowfast.models.layers.norm import NormSpec
+
+Instantiation = Literal["softmax", "dot_product"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NonLocalSpec:
+    """instantiation: how affinities are normalised. pool: window (T, H, W) of the max pooling of keys and values.
+    groups: parts that a clip is cut into in time; frames attend to their own part only."""
+
+    instantiation: Instantiation = "softmax"
+    pool: tuple[int, int, int] = (1, 1, 1)
+    groups: int = 1
+
+
+class NonLocalBlock(nn.Module):
+    """x + norm(out(attention(theta(x), phi(pooled x), g(pooled x)))), between all positions of a clip; fig. 2 of the paper."""
+
+    def __init__(self, channels: int, *, inner_channels: int, spec: NonLocalSpec, norm: NormSpec) -> None:
+        super().__init__()
+        self.instantiation = spec.instantiation
+        self.groups = spec.groups
+        self.conv_theta = nn.Conv3d(channels, inner_channels, 1)
+        self.conv_phi = nn.Conv3d(channels, inner_channels, 1)
+        self.conv_g = nn.Conv3d(channels, inner_channels, 1)
+        self.conv_out = nn.Conv3d(inner_channels, channels, 1)
+        self.bn = norm.build(channels)
+        self.pool: nn.Module = nn.MaxPool3d(spec.pool, spec.pool) if spec.pool != (1, 1, 1) else nn.Identity()
+
+    @property
+    def final_conv(self) -> nn.Module:
+        return self.conv_out
+
+    @property
+    def final_norm(self) -> nn.Module:
+        return self.bn
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B, C, T, H, W) -> the same shape. Raises ValueError when T cannot be cut into the groups."""
+        frames = x.shape[2]
+        if frames % self.groups:
+            raise ValueError(f"NONLOCAL.GROUP: a non-local block cannot cut {frames} frames into {self.groups} equal groups")
+        if self.groups == 1:
+            return self.attend(x)
+        return _join_groups(self.attend(_split_groups(x, self.groups)), self.groups)
+
+    def attend(self, x: Tensor) -> Tensor:
+        """The block within one group of frames."""
+        query = self.conv_theta(x)
+        pooled = self.pool(x)
+        key, value = self.conv_phi(pooled), self.conv_g(pooled)
+        mixed = attention(_positions(query), _positions(key), _positions(value), self.instantiation)
+        mixed = mixed.transpose(1, 2).reshape(query.shape)
+        update: Tensor = self.bn(self.conv_out(mixed))
+        return x + update
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, instantiation: Instantiation) -> Tensor:
+    """query (B, N, D), key and value (B, P, D) -> (B, N, D).
+
+    "softmax" scales the affinities by 1/sqrt(D). "dot_product" divides them by P; nothing then stands between the two
+    products, so the small one, (D, P) by (P, D), goes first and no (N, P) matrix is ever made.
+    """
+    if instantiation == "softmax":
+        # The fused kernels want an axis of heads; here there is one.
+        return F.scaled_dot_product_attention(query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)).squeeze(1)
+    return query @ ((key / key.shape[1]).transpose(1, 2) @ value)
+
+
+def _positions(x: Tensor) -> Tensor:
+    """(B, D, T, H, W) -> (B, T*H*W, D)."""
+    return x.flatten(2).transpose(1, 2)
+
+
+def _split_groups(x: Tensor, groups: int) -> Tensor:
+    """(B, C, groups * t, H, W) -> (B * groups, C, t, H, W)."""
+    batch, channels, frames, height, width = x.shape
+    return x.reshape(batch, channels, groups, frames // groups, height, width).transpose(1, 2).flatten(0, 1)
+
+
+def _join_groups(x: Tensor, groups: int) -> Tensor:
+    """(B * groups, C, t, H, W) -> (B, C, groups * t, H, W)."""
+    return x.reshape(-1, groups, *x.shape[1:]).transpose(1, 2).flatten(2, 3)

@@ -1,0 +1,81 @@
+"""Video networks with one pathway: C2D, I3D and Slow.
+
+C2D and I3D as in Wang et al. (arXiv:1711.07971, sec. 4 and table 1), Slow as in Feichtenhofer et al. (arXiv:1812.03982,
+table 1). They are the same ResNet with other temporal kernels; C2D and I3D halve the frame rate behind res2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from slowfast.config import CfgNode, ConfigError
+from slowfast.models.heads import ClassificationHead, HeadSpec
+from slowfast.models.init import InitSpec, init_weights
+from slowfast.models.layers.pathway_chains import PathwayChains
+from slowfast.models.resnet.pathway import PathwayShape, PathwaySpec
+from slowfast.models.resnet.stage import build_stage
+from slowfast.registry import MODELS
+
+TEMPORAL_KERNELS = {
+    "c2d": ((1,), (1,), (1,), (1,), (1,)),
+    "i3d": ((5,), (3,), (3, 1), (3, 1), (1, 3)),
+    "slow": ((1,), (1,), (1,), (3,), (3,)),
+}
+"""By variant, for the stem and res2 to res5: kernels that the blocks take in turns."""
+
+TEMPORAL_POOL = {"c2d": 2, "i3d": 2, "slow": 1}
+"""Frames that become one between res2 and res3."""
+
+
+@MODELS.register("ResNet")
+class ResNet(nn.Module):
+    """temporal_pool: frames that become one between res2 and res3. crop: side of the pictures that the head is built for."""
+
+    def __init__(self, pathway: PathwaySpec, *, temporal_pool: int, crop: int, head: HeadSpec, init: InitSpec) -> None:
+        super().__init__()
+        self.s1 = PathwayChains([{"stem": pathway.build_stem()}])
+        self.s2 = build_stage([pathway.stages[0]])
+        self.pathway0_pool: nn.Module = (
+            nn.MaxPool3d((temporal_pool, 1, 1), (temporal_pool, 1, 1)) if temporal_pool > 1 else nn.Identity()
+        )
+        self.s3 = build_stage([pathway.stages[1]])
+        self.s4 = build_stage([pathway.stages[2]])
+        self.s5 = build_stage([pathway.stages[3]])
+        self.head = ClassificationHead(channels=[pathway.out_channels], windows=[pathway.map_size(crop)], spec=head)
+        init_weights(self, init)
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> ResNet:
+        """Raises ConfigError for an unknown variant and for options that do not fit it."""
+        arch = cfg.MODEL.ARCH
+        if arch not in TEMPORAL_KERNELS:
+            raise ConfigError(
+                key="MODEL.ARCH", value=arch,
+                why="the model ResNet has no such variant", right=f"one of {', '.join(TEMPORAL_KERNELS)}",
+            )  # fmt: skip
+        shape = PathwayShape(
+            number=0,
+            num_pathways=1,
+            temporal_kernels=TEMPORAL_KERNELS[arch],
+            width=cfg.RESNET.WIDTH_PER_GROUP,
+            inner_width=cfg.RESNET.WIDTH_PER_GROUP * cfg.RESNET.NUM_GROUPS,
+        )
+        return cls(
+            PathwaySpec.from_cfg(cfg, shape),
+            temporal_pool=TEMPORAL_POOL[arch],
+            crop=cfg.DATA.TRAIN_CROP_SIZE,
+            head=HeadSpec.from_cfg(cfg),
+            init=InitSpec.from_cfg(cfg),
+        )
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """inputs: one float (B, C, T, H, W) -> (B, K): logits in training, activated and averaged scores in evaluation."""
+        if len(inputs) != 1:
+            raise ValueError(f"this network reads one pathway, but was given {len(inputs)}")
+        x = self.s2(self.s1(inputs))
+        x = [self.pathway0_pool(x[0])]
+        x = self.s5(self.s4(self.s3(x)))
+        scores: Tensor = self.head(x)
+        return scores

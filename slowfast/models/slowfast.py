@@ -1,0 +1,122 @@
+"""SlowFast networks (Feichtenhofer et al., arXiv:1812.03982).
+
+Two pathways read the same clip: Slow sees few frames with many channels, Fast sees alpha times as many frames with beta_inv
+times fewer channels. After the stem and each stage but the last, Fast features are handed over to Slow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from slowfast.config import CfgNode, ConfigError
+from slowfast.models.heads import ClassificationHead, HeadSpec
+from slowfast.models.init import InitSpec, init_weights
+from slowfast.models.layers.pathway_chains import PathwayChains
+from slowfast.models.resnet.lateral import FuseFastToSlow
+from slowfast.models.resnet.pathway import PathwayShape, PathwaySpec
+from slowfast.models.resnet.stage import build_stage
+from slowfast.registry import MODELS
+
+SLOW_KERNELS = ((1,), (1,), (1,), (3,), (3,))
+FAST_KERNELS = ((5,), (3,), (3,), (3,), (3,))
+"""Temporal kernels of the stem and of res2 to res5 (table 1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateralSpec:
+    """alpha: fast frames for each slow one. channel_ratio: channels made of each fast channel. kernel: frames it looks at."""
+
+    alpha: int
+    channel_ratio: int
+    kernel: int
+
+
+@MODELS.register("SlowFast")
+class SlowFast(nn.Module):
+    """crop: side of the pictures that the head is built for."""
+
+    def __init__(
+        self, *, slow: PathwaySpec, fast: PathwaySpec, lateral: LateralSpec, crop: int, head: HeadSpec, init: InitSpec
+    ) -> None:
+        super().__init__()
+
+        def fuse(fast_channels: int) -> FuseFastToSlow:
+            return FuseFastToSlow(
+                fast_channels,
+                channel_ratio=lateral.channel_ratio,
+                kernel=lateral.kernel,
+                alpha=lateral.alpha,
+                norm=fast.style.norm,
+                inplace_relu=fast.style.inplace_relu,
+            )
+
+        pathways = (slow, fast)
+        self.s1 = PathwayChains([{"stem": pathway.build_stem()} for pathway in pathways])
+        self.s1_fuse = fuse(fast.stem_channels)
+        self.s2 = build_stage([pathway.stages[0] for pathway in pathways])
+        self.s2_fuse = fuse(fast.stages[0].out_channels)
+        self.s3 = build_stage([pathway.stages[1] for pathway in pathways])
+        self.s3_fuse = fuse(fast.stages[1].out_channels)
+        self.s4 = build_stage([pathway.stages[2] for pathway in pathways])
+        self.s4_fuse = fuse(fast.stages[2].out_channels)
+        self.s5 = build_stage([pathway.stages[3] for pathway in pathways])
+        self.head = ClassificationHead(
+            channels=[pathway.out_channels for pathway in pathways],
+            windows=[pathway.map_size(crop) for pathway in pathways],
+            spec=head,
+        )
+        init_weights(self, init)
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> SlowFast:
+        """Raises ConfigError for an unknown variant and for options that do not fit."""
+        if cfg.MODEL.ARCH != "slowfast":
+            raise ConfigError(
+                key="MODEL.ARCH", value=cfg.MODEL.ARCH, why="the model SlowFast has no such variant", right="slowfast"
+            )
+        width, beta_inv = cfg.RESNET.WIDTH_PER_GROUP, cfg.SLOWFAST.BETA_INV
+        inner_width = width * cfg.RESNET.NUM_GROUPS
+        slow = PathwayShape(
+            number=0,
+            num_pathways=2,
+            temporal_kernels=SLOW_KERNELS,
+            width=width,
+            inner_width=inner_width,
+            lateral_width=width // beta_inv * cfg.SLOWFAST.FUSION_CONV_CHANNEL_RATIO,
+        )
+        fast = PathwayShape(
+            number=1,
+            num_pathways=2,
+            temporal_kernels=FAST_KERNELS,
+            width=width // beta_inv,
+            inner_width=inner_width // beta_inv,
+        )
+        return cls(
+            slow=PathwaySpec.from_cfg(cfg, slow),
+            fast=PathwaySpec.from_cfg(cfg, fast),
+            lateral=LateralSpec(
+                alpha=cfg.SLOWFAST.ALPHA,
+                channel_ratio=cfg.SLOWFAST.FUSION_CONV_CHANNEL_RATIO,
+                kernel=cfg.SLOWFAST.FUSION_KERNEL_SZ,
+            ),
+            crop=cfg.DATA.TRAIN_CROP_SIZE,
+            head=HeadSpec.from_cfg(cfg),
+            init=InitSpec.from_cfg(cfg),
+        )
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """inputs: slow (B, C, T, H, W) and fast (B, C, alpha * T, H, W), float -> (B, K).
+
+        Logits in training, activated and averaged scores in evaluation.
+        """
+        if len(inputs) != 2:
+            raise ValueError(f"this network reads two pathways, slow and fast, but was given {len(inputs)}")
+        x = self.s1_fuse(self.s1(inputs))
+        x = self.s2_fuse(self.s2(x))
+        x = self.s3_fuse(self.s3(x))
+        x = self.s4_fuse(self.s4(x))
+        scores: Tensor = self.head(self.s5(x))
+        return scores
