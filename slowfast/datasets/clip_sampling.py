@@ -69,7 +69,8 @@ def uniform_start(room: int, view: int, num_views: int) -> int:
 
 def strided(start: int, length: int, step: int, num_frames: int) -> Frames:
     """Every `step`-th frame from `start` on; what lies outside the video repeats its first or last frame."""
-    return np.clip(start + np.arange(length, dtype=np.int64) * step, 0, num_frames - 1)
+    frames: Frames = np.clip(start + np.arange(length, dtype=np.int64) * step, 0, num_frames - 1)
+    return frames
 
 
 @dataclass(frozen=True, slots=True)
