@@ -52,12 +52,14 @@ def init_weights(model: nn.Module, spec: InitSpec) -> None:
             nn.init.normal_(module.weight, std=spec.classifier_std)
         elif isinstance(module, _BatchNorm):
             nn.init.ones_(module.weight)
-        if isinstance(module, nn.Conv3d | nn.Linear | _BatchNorm) and module.bias is not None:
+        else:
+            continue
+        if module.bias is not None:
             nn.init.zeros_(module.bias)
     for module in model.modules():
         if isinstance(module, ResidualBranch):
             if spec.zero_final_norm:
-                nn.init.zeros_(module.final_norm.weight)
+                _zero_weight(module.final_norm)
             if spec.zero_final_conv:
                 _zero_weight(module.final_conv)
 

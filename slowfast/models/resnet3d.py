@@ -46,6 +46,10 @@ class ResNet(nn.Module):
         self.head = ClassificationHead(channels=[pathway.out_channels], windows=[pathway.map_size(crop)], spec=head)
         init_weights(self, init)
 
+    @staticmethod
+    def temporal_stride(cfg: CfgNode) -> int:
+        return TEMPORAL_POOL.get(cfg.MODEL.ARCH, 1)
+
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> ResNet:
         """Raises ConfigError for an unknown variant and for options that do not fit it."""

@@ -70,6 +70,10 @@ class SlowFast(nn.Module):
         )
         init_weights(self, init)
 
+    @staticmethod
+    def temporal_stride(cfg: CfgNode) -> int:
+        return 1
+
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> SlowFast:
         """Raises ConfigError for an unknown variant and for options that do not fit."""

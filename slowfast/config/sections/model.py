@@ -1,10 +1,29 @@
 """Options of the network as a whole."""
 
+from fvcore.common.config import CfgNode
+
+from slowfast.config.errors import ConfigError
 from slowfast.config.options import Option, Section
+
+
+def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
+    if len(cfg.MODEL.FINAL_POOL) != 2 or not set(cfg.MODEL.FINAL_POOL) <= {"avg", "max"}:
+        raise ConfigError(
+            key="MODEL.FINAL_POOL", value=cfg.MODEL.FINAL_POOL, why="not a way to pool", right="[space, time], each avg or max"
+        )
+    if cfg.MODEL.DROPOUT_RATE >= 1:
+        raise ConfigError(key="MODEL.DROPOUT_RATE", value=cfg.MODEL.DROPOUT_RATE, why="nothing is left", right="below 1")
+    if cfg.DATA.MULTI_LABEL and cfg.MODEL.LOSS_FUNC == "cross_entropy":
+        raise ConfigError(
+            key="MODEL.LOSS_FUNC", value=cfg.MODEL.LOSS_FUNC,
+            why="it knows one class a video, but DATA.MULTI_LABEL says that there are several", right="bce_logit",
+        )  # fmt: skip
+
 
 SECTION = Section(
     name="MODEL",
     meaning="The network.",
+    finish=_finish,
     options={
         "MODEL_NAME": Option("SlowFast", "Name of the network's class."),
         "ARCH": Option("slowfast", "Variant: temporal kernels and pooling, as in the papers."),

@@ -1,10 +1,48 @@
 """Options of the ResNet family."""
 
+from fvcore.common.config import CfgNode
+
+from slowfast.config.errors import ConfigError
 from slowfast.config.options import Option, Section
+
+
+def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
+    check_stages(SECTION, cfg, ("NUM_BLOCK_TEMP_KERNEL", "SPATIAL_STRIDES", "SPATIAL_DILATIONS"))
+    for key in ("SPATIAL_STRIDES", "SPATIAL_DILATIONS"):
+        if any(number < 1 for stage in cfg.RESNET[key] for number in stage):
+            raise ConfigError(key=f"RESNET.{key}", value=cfg.RESNET[key], why="a step below 1", right="1 or more")
+    if cfg.RESNET.TRANS_FUNC == "basic_transform":
+        _check_basic(cfg)
+
+
+def check_stages(section: Section, cfg: CfgNode, keys: tuple[str, ...]) -> None:
+    """Raises ConfigError for an option that does not hold a list for each of a ResNet's four stages."""
+    for key in keys:
+        stages = cfg[section.name][key]
+        if len(stages) != 4 or not all(stages):
+            raise ConfigError(
+                key=section.full_key(key), value=stages,
+                why="not a list for each of the four stages", right=f"such as {section.options[key].default}",
+            )  # fmt: skip
+
+
+def _check_basic(cfg: CfgNode) -> None:
+    """Basic blocks have no groups, no dilation and no 1x1 convolution."""
+    dilated = any(dilation > 1 for stage in cfg.RESNET.SPATIAL_DILATIONS for dilation in stage)
+    for key, used, right in (
+        ("NUM_GROUPS", cfg.RESNET.NUM_GROUPS > 1, "1"),
+        ("STRIDE_1X1", cfg.RESNET.STRIDE_1X1, "False"),
+        ("SPATIAL_DILATIONS", dilated, "1 everywhere"),
+    ):
+        if used:
+            why = "the blocks of RESNET.TRANS_FUNC basic_transform have nothing of the kind"
+            raise ConfigError(key=f"RESNET.{key}", value=cfg.RESNET[key], why=why, right=right)
+
 
 SECTION = Section(
     name="RESNET",
     meaning="The ResNet family.",
+    finish=_finish,
     options={
         "DEPTH": Option(50, "Layers.", choices=(18, 50, 101)),
         "TRANS_FUNC": Option("bottleneck_transform", "Residual function.", choices=("bottleneck_transform", "basic_transform")),

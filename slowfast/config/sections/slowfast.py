@@ -1,10 +1,38 @@
 """Options of SlowFast networks."""
 
+from fvcore.common.config import CfgNode
+
+from slowfast.config.errors import ConfigError
 from slowfast.config.options import Option, Section
+
+
+def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
+    if cfg.MODEL.ARCH not in cfg.MODEL.MULTI_PATHWAY_ARCH:
+        return
+    if cfg.DATA.NUM_FRAMES % cfg.SLOWFAST.ALPHA:
+        raise ConfigError(
+            key="SLOWFAST.ALPHA", value=cfg.SLOWFAST.ALPHA, why=f"does not divide DATA.NUM_FRAMES = {cfg.DATA.NUM_FRAMES}",
+            right=f"a divisor, or a NUM_FRAMES such as {_next_multiple(cfg.DATA.NUM_FRAMES, cfg.SLOWFAST.ALPHA)}",
+        )  # fmt: skip
+    if cfg.SLOWFAST.FUSION_KERNEL_SZ % 2 == 0:
+        raise ConfigError(
+            key="SLOWFAST.FUSION_KERNEL_SZ", value=cfg.SLOWFAST.FUSION_KERNEL_SZ, why="has no centre", right="an odd number"
+        )
+    if cfg.RESNET.WIDTH_PER_GROUP % cfg.SLOWFAST.BETA_INV:
+        raise ConfigError(
+            key="SLOWFAST.BETA_INV", value=cfg.SLOWFAST.BETA_INV,
+            why=f"does not divide RESNET.WIDTH_PER_GROUP = {cfg.RESNET.WIDTH_PER_GROUP}", right="a divisor",
+        )  # fmt: skip
+
+
+def _next_multiple(number: int, divisor: int) -> int:
+    return -(-number // divisor) * divisor
+
 
 SECTION = Section(
     name="SLOWFAST",
     meaning="SlowFast networks (Feichtenhofer et al., arXiv:1812.03982).",
+    finish=_finish,
     options={
         "ALPHA": Option(8, "Fast frames for each Slow frame.", minimum=1),
         "BETA_INV": Option(8, "Slow channels for each Fast channel.", minimum=1),
