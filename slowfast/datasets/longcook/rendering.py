@@ -30,7 +30,7 @@ _NOISE_MARGIN = 16  # pixels by which a frame's cut out of the noise sheet may m
 
 
 def render(script: Script) -> Iterator[np.ndarray]:
-    """The video's frames, uint8 (HEIGHT, WIDTH, 3), RGB. An array is good until the next one is asked for."""
+    """The video's frames, uint8 (HEIGHT, WIDTH, 3), RGB."""
     rng = np.random.default_rng((*script.picture_seed, 0))
     mirrored = bool(rng.random() < 0.5)
     gain = float(rng.uniform(0.88, 1.06))
