@@ -56,7 +56,8 @@ CONFIG_SECTIONS: Registry[Any] = Registry("config section")
 """`slowfast.config.Section` objects: the options of one section, and the check that runs once a config is complete."""
 
 MODELS: Registry[Any] = Registry("model")
-"""Classes with `from_cfg(cfg) -> nn.Module`; see `slowfast.models` for what the module is called with and returns."""
+"""Classes with `from_cfg(cfg) -> nn.Module` (see `slowfast.models` for what the module is called with and returns) and
+`temporal_stride(cfg) -> int`: how many frames of a pathway's input become one inside the network."""
 
 DATASETS: Registry[Any] = Registry("data set")
 """`(cfg, split) -> slowfast.datasets.VideoDataset`, with split one of "train", "val", "test"."""

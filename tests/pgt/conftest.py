@@ -1,6 +1,6 @@
 """Tiny progressive networks and batches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -98,11 +98,3 @@ class RecordingUpdater:
 @pytest.fixture
 def updater() -> RecordingUpdater:
     return RecordingUpdater()
-
-
-def gradients(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: parameter.grad.clone() for name, parameter in model.named_parameters() if parameter.grad is not None}
-
-
-def largest_gap(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> float:
-    return max(float((x - y).abs().max()) for x, y in zip(a, b, strict=True))

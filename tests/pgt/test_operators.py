@@ -10,7 +10,9 @@ from pgt.operators import MarkovConv3d, MarkovTemporalPool
 from slowfast.models.layers.temporal_pool import TemporalPool
 
 
-def make_conv(kernel: int, *, stride: int = 1, dilation: int = 1, memory_frames: int | None = None, groups: int = 1) -> MarkovConv3d:
+def make_conv(
+    kernel: int, *, stride: int = 1, dilation: int = 1, memory_frames: int | None = None, groups: int = 1
+) -> MarkovConv3d:
     reach = dilation * (kernel // 2)
     conv = nn.Conv3d(
         4, 6, (kernel, 3, 3), stride=(stride, 1, 1), padding=(reach, 1, 1), dilation=(dilation, 1, 1), groups=groups

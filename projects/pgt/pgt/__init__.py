@@ -5,7 +5,15 @@ from pgt.stream import StepPrediction, stream
 from pgt.swap import UnsupportedOperatorError
 from pgt.wrapper import ProgressiveModel, progressive
 
-__all__ = ["ProgressiveModel", "StepPrediction", "StepSchedule", "UnsupportedOperatorError", "progressive", "register", "stream"]
+__all__ = [
+    "ProgressiveModel",
+    "StepPrediction",
+    "StepSchedule",
+    "UnsupportedOperatorError",
+    "progressive",
+    "register",
+    "stream",
+]
 
 
 def register() -> None:

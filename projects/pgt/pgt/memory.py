@@ -81,7 +81,9 @@ class Memory:
         if self._seen is None:
             return None
         if cell.name in self._seen:
-            raise RuntimeError(f"{cell.name} runs twice in one step, which one memory cannot serve; give each call its own module")
+            raise RuntimeError(
+                f"{cell.name} runs twice in one step, which one memory cannot serve; give each call its own module"
+            )
         self._seen.add(cell.name)
         old = self._frames.get(cell.name)
         if old is not None and (old.shape[:2], old.shape[3:]) != (x.shape[:2], x.shape[3:]):

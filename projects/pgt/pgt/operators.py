@@ -43,7 +43,8 @@ class MarkovConv3d(nn.Conv3d):
         # A convolution is linear: what the past adds to the first outputs is computed by itself. Joining past and step
         # first would store a second copy of the step for the backward pass.
         added = self._convolve_past(past)
-        y[:, :, : added.shape[2]] += added
+        reached = min(added.shape[2], y.shape[2])
+        y[:, :, :reached] += added[:, :, :reached]
         return y
 
     def _convolve_past(self, past: Tensor) -> Tensor:

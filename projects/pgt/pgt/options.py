@@ -6,6 +6,7 @@ from fvcore.common.config import CfgNode
 
 from pgt.schedule import ScheduleError, StepSchedule
 from slowfast.config import ConfigError, Option, Section
+from slowfast.registry import MODELS
 
 
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
@@ -24,11 +25,15 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
         schedule = schedule_of(cfg)
     except ScheduleError as error:
         raise ConfigError(key="PGT.OVERLAP", value=cfg.PGT.OVERLAP, why=str(error)) from None
+    _check_temporal_stride(cfg, schedule)
     _settle_num_frames(cfg, given, schedule)
     _check_gradients(cfg)
     if not cfg.PGT.PG_EVAL and len(cfg.PGT.TPOOL_SIZE) not in (1, num_pathways):
         raise ConfigError(
-            key="PGT.TPOOL_SIZE", value=cfg.PGT.TPOOL_SIZE, why=f"the network has {num_pathways} pathways", right="one number a pathway"
+            key="PGT.TPOOL_SIZE",
+            value=cfg.PGT.TPOOL_SIZE,
+            why=f"the network has {num_pathways} pathways",
+            right="one number a pathway",
         )
 
 
@@ -40,6 +45,24 @@ def _check_pathways(cfg: CfgNode) -> None:
             raise ConfigError(
                 key=f"PGT.{key}", value=cfg.PGT[key], why=f"the Fast pathway has SLOWFAST.ALPHA = {alpha} frames for each Slow one",
                 right=str([slow, alpha * slow]),
+            )  # fmt: skip
+
+
+def _check_temporal_stride(cfg: CfgNode, schedule: StepSchedule) -> None:
+    """Where the network drops frames inside, every step must hold whole groups of them."""
+    stride = MODELS.get(cfg.MODEL.MODEL_NAME).temporal_stride(cfg) if cfg.MODEL.MODEL_NAME in MODELS else 1
+    for pathway in range(schedule.num_pathways):
+        length, new = schedule.step_len[pathway], schedule.new_frames(pathway)
+        key, value = ("PGT.STEP_LEN", length) if length % stride else ("PGT.OVERLAP", new)
+        if value % stride:
+            options = (
+                sorted(o for o in range(length) if (length - o) % stride == 0)
+                if key == "PGT.OVERLAP"
+                else [length - length % stride]
+            )
+            raise ConfigError(
+                key=key, value=cfg.PGT[key[4:]], right=f"{' or '.join(map(str, options[:3]))} frames in pathway {pathway}",
+                why=f"MODEL.ARCH {cfg.MODEL.ARCH!r} has a temporal stride of {stride}, which does not divide steps of {length} frames, {new} of them new",
             )  # fmt: skip
 
 
@@ -67,10 +90,15 @@ def _check_gradients(cfg: CfgNode) -> None:
         cfg.PGT.TBPTT_STEPS = cfg.PGT.STEPS
     if cfg.PGT.TBPTT_STEPS > cfg.PGT.STEPS:
         raise ConfigError(
-            key="PGT.TBPTT_STEPS", value=cfg.PGT.TBPTT_STEPS, why=f"a video has PGT.STEPS = {cfg.PGT.STEPS} steps", right=f"1 to {cfg.PGT.STEPS}"
+            key="PGT.TBPTT_STEPS",
+            value=cfg.PGT.TBPTT_STEPS,
+            why=f"a video has PGT.STEPS = {cfg.PGT.STEPS} steps",
+            right=f"1 to {cfg.PGT.STEPS}",
         )
     if cfg.PGT.CACHE_MOMENTUM >= 1:
-        raise ConfigError(key="PGT.CACHE_MOMENTUM", value=cfg.PGT.CACHE_MOMENTUM, why="the memory would never change", right="below 1")
+        raise ConfigError(
+            key="PGT.CACHE_MOMENTUM", value=cfg.PGT.CACHE_MOMENTUM, why="the memory would never change", right="below 1"
+        )
 
 
 def schedule_of(cfg: CfgNode) -> StepSchedule:
@@ -87,22 +115,34 @@ SECTION = Section(
         "STEPS": Option(5, "Steps that a clip is cut into.", minimum=1),
         "STEP_LEN": Option([8], "Frames that a step sees, memory included, for each pathway."),
         "OVERLAP": Option([1], "How many of them come from the memory, for each pathway."),
-        "TRAIN_TOGETHER": Option(False, "Whether the gradients of all steps make one update a video; otherwise each step makes one."),
+        "TRAIN_TOGETHER": Option(
+            False, "Whether the gradients of all steps make one update a video; otherwise each step makes one."
+        ),
         "CACHE": Option(
             "last",
             "What the memory keeps of the past: the last frames (with CACHE_MOMENTUM 0 nothing then travels farther than the stacked "
             "kernels reach), or the maximum or mean over all of it, which carries every frame to all later steps.",
             choices=("last", "max", "avg"),
         ),
-        "CACHE_MOMENTUM": Option(0.0, "Share of the old memory in the new one; above 0, every frame reaches all later steps.", minimum=0),
+        "CACHE_MOMENTUM": Option(
+            0.0, "Share of the old memory in the new one; above 0, every frame reaches all later steps.", minimum=0
+        ),
         "HEAD": Option(True, "Whether the head's pooling over time includes its memory."),
-        "PG_EVAL": Option(True, "Whether evaluation goes step by step too; otherwise a clip is run in one pass, without memory."),
+        "PG_EVAL": Option(
+            True, "Whether evaluation goes step by step too; otherwise a clip is run in one pass, without memory."
+        ),
         "ENSEMBLE_METHOD": Option("sum", "How the scores of a clip's steps become one.", choices=("sum", "max")),
-        "TPOOL_SIZE": Option([4], "Temporal positions that are classified, and averaged, in evaluation in one pass, for each pathway."),
+        "TPOOL_SIZE": Option(
+            [4], "Temporal positions that are classified, and averaged, in evaluation in one pass, for each pathway."
+        ),
         "TBPTT_STEPS": Option(1, "Steps that gradients flow through before they are cut; 1 is the paper's method.", minimum=1),
-        "TRUNCATE_GRAD": Option(False, "The original's name, the wrong way round: True lets gradients cross all steps (TBPTT_STEPS = STEPS)."),
+        "TRUNCATE_GRAD": Option(
+            False, "The original's name, the wrong way round: True lets gradients cross all steps (TBPTT_STEPS = STEPS)."
+        ),
         "SEMANTICS": Option(
-            "corrected", "Whether to repeat four habits of the original code (released), for weights trained by it.", choices=("corrected", "released")
+            "corrected",
+            "Whether to repeat four habits of the original code (released), for weights trained by it.",
+            choices=("corrected", "released"),
         ),
     },
 )

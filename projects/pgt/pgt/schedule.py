@@ -34,7 +34,9 @@ class StepSchedule:
 
     def _check(self) -> None:
         if len(self.step_len) != len(self.overlap):
-            raise ScheduleError(f"{len(self.step_len)} step lengths but {len(self.overlap)} overlaps; both have one number a pathway")
+            raise ScheduleError(
+                f"{len(self.step_len)} step lengths but {len(self.overlap)} overlaps; both have one number a pathway"
+            )
         if self.steps < 1:
             raise ScheduleError(f"{self.steps} steps; a clip has at least 1")
         for length, overlap in zip(self.step_len, self.overlap, strict=True):
@@ -44,8 +46,13 @@ class StepSchedule:
             if self.step_len[-1] % length:
                 raise ScheduleError(f"the fast step of {self.step_len[-1]} frames is no multiple of the slow step of {length}")
             if overlap * self.frame_ratio(pathway) != self.overlap[-1]:
-                right = [value // self.frame_ratio(index) for index, value in enumerate([self.overlap[0] * self.frame_ratio(0)] * len(self.step_len))]
-                raise ScheduleError(f"overlaps {list(self.overlap)} do not cover the same time in pathways with steps of {list(self.step_len)} frames; {right} do")
+                right = [
+                    value // self.frame_ratio(index)
+                    for index, value in enumerate([self.overlap[0] * self.frame_ratio(0)] * len(self.step_len))
+                ]
+                raise ScheduleError(
+                    f"overlaps {list(self.overlap)} do not cover the same time in pathways with steps of {list(self.step_len)} frames; {right} do"
+                )
 
     @property
     def num_pathways(self) -> int:

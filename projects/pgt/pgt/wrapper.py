@@ -20,7 +20,9 @@ class ProgressiveModel(nn.Module):
     is given in one pass, without memory; `step` runs it over the next step of a video.
     """
 
-    def __init__(self, network: nn.Module, *, step_len: tuple[int, ...], overlap: tuple[int, ...], options: MemoryOptions) -> None:
+    def __init__(
+        self, network: nn.Module, *, step_len: tuple[int, ...], overlap: tuple[int, ...], options: MemoryOptions
+    ) -> None:
         super().__init__()
         self.step_len, self.overlap = step_len, overlap
         self._memory = Memory()
