@@ -1,0 +1,1 @@
+"""Training and evaluation: the loops, and all that has to happen around them."""

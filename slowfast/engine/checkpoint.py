@@ -1,0 +1,117 @@
+"""Checkpoints: where they lie, how they are written, and what is said when one cannot be used.
+
+A checkpoint is a dict of tensors and plain containers; reading it executes nothing. In OUTPUT_DIR/checkpoints there are
+`checkpoint_epoch_00005.pyth` files, which are kept, and `last.pyth`, the one rolling point to go on from.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from slowfast.engine.atomic import whole_file
+from slowfast.engine.errors import CheckpointError
+
+State = dict[str, Any]
+
+LAST = "last.pyth"
+_KEPT = re.compile(r"checkpoint_epoch_(\d{5,})\.pyth")
+
+
+def folder(output_dir: str | Path) -> Path:
+    return Path(output_dir) / "checkpoints"
+
+
+def kept_path(output_dir: str | Path, epochs_done: int) -> Path:
+    return folder(output_dir) / f"checkpoint_epoch_{epochs_done:05d}.pyth"
+
+
+def last_path(output_dir: str | Path) -> Path:
+    return folder(output_dir) / LAST
+
+
+def newest(output_dir: str | Path) -> Path | None:
+    """The checkpoint to go on from: the rolling one, else the kept one of the latest epoch, else None."""
+    last = last_path(output_dir)
+    return last if last.exists() else _newest_kept(output_dir)
+
+
+def save(path: Path, state: State) -> None:
+    """Writes the file whole or not at all; an older one of that name stays until the new one is safe."""
+    with whole_file(path) as beside:
+        torch.save(state, beside)
+
+
+def load(path: Path) -> State:
+    """Reads a checkpoint to the CPU. Raises CheckpointError when it is missing or damaged, or is no checkpoint."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: there is no such checkpoint") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise CheckpointError(f"{path}: damaged, or not a checkpoint ({reason}){_way_out(path)}") from None
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path}: holds a {type(state).__name__}; right would be a dict of tensors")
+    return state
+
+
+def load_resume_point(path: Path) -> State:
+    """Reads a checkpoint that a training of ours wrote. Raises CheckpointError, also when something of it is missing."""
+    state = load(path)
+    missing = {"epoch", "iteration", "model_state", "optimizer_state"} - state.keys()
+    if missing:
+        raise CheckpointError(
+            f"{path}: holds weights but not the state of a training (no {', '.join(sorted(missing))}); "
+            "to start from these weights, name the file in TRAIN.CHECKPOINT_FILE_PATH instead"
+        )
+    return state
+
+
+def weights_of(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The weights inside a checkpoint, be it ours, PySlowFast's, or a bare state dict."""
+    for key in ("model_state", "state_dict", "model"):
+        if isinstance(state.get(key), Mapping):
+            inner: Mapping[str, Any] = state[key]
+            return inner
+    return state
+
+
+def restore_model(model: nn.Module, state: Mapping[str, Any], path: Path) -> None:
+    """Loads weights that must fit exactly. Raises CheckpointError, which names the first difference."""
+    own = model.state_dict()
+    differences = [f"it has {name}, which the model lacks" for name in state if name not in own]
+    differences += [f"it lacks {name}" for name in own if name not in state]
+    differences += [
+        f"{name} is {tuple(state[name].shape)} there and {tuple(own[name].shape)} in the model"
+        for name in own
+        if name in state and state[name].shape != own[name].shape
+    ]
+    if differences:
+        raise CheckpointError(
+            f"{path}: belongs to another model ({differences[0]}; {len(differences)} differences in all): choose another "
+            "OUTPUT_DIR, or the config that this run was started with"
+        )
+    model.load_state_dict(state)
+
+
+def _newest_kept(output_dir: str | Path) -> Path | None:
+    found = [(int(match[1]), path) for path in folder(output_dir).glob("*.pyth") if (match := _KEPT.fullmatch(path.name))]
+    return max(found)[1] if found else None
+
+
+def _way_out(path: Path) -> str:
+    """What deleting a damaged rolling checkpoint leads to."""
+    if path.name != LAST:
+        return ""
+    before = _newest_kept(path.parent.parent)
+    return f": delete it to go on from {before}" if before else ": delete it to start from the beginning"

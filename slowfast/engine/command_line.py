@@ -1,0 +1,33 @@
+"""How a command ends: its exit code, and what it says when something went wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from slowfast.engine.errors import Interrupted, WorkerError
+from slowfast.engine.user_errors import USER_ERRORS
+
+USER_ERROR_CODE = 2
+FAULT_CODE = 1
+
+
+def exit_code_of(command: Callable[[], None], *, debug: bool = False) -> int:
+    """Runs `command` and returns the exit code: 0, 2 after an error of the user's, 1 after a fault, 128 + n after signal n.
+
+    An error of the user's becomes one line on stderr, unless `debug` asks for the traceback. A fault in this process is
+    raised on, as it is a bug that needs its traceback.
+    """
+    try:
+        command()
+    except Interrupted as stop:
+        return 128 + stop.signal_number
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except USER_ERRORS as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return FAULT_CODE if isinstance(error, WorkerError) and not error.user_error else USER_ERROR_CODE
+    return 0

@@ -1,0 +1,95 @@
+"""Talking to the other processes of a run. With one process every function here does the obvious without any messages."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+def rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def main_process() -> bool:
+    """Whether this is the one process that writes files and talks to the user."""
+    return rank() == 0
+
+
+@contextlib.contextmanager
+def process_group(device: torch.device, backend: str = "") -> Iterator[None]:
+    """Joins the processes that the environment (WORLD_SIZE, RANK, MASTER_ADDR, ...) tells of, for the time of a `with`.
+
+    `backend`: nccl or gloo; empty: nccl on GPUs, gloo on CPUs.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield
+        return
+    dist.init_process_group(backend or ("nccl" if device.type == "cuda" else "gloo"))
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def barrier() -> None:
+    if world_size() > 1:
+        dist.barrier()
+
+
+def reduce_mean(tensors: list[Tensor]) -> None:
+    """Replaces each tensor by its mean over all processes, in place."""
+    if world_size() > 1:
+        for tensor in tensors:
+            dist.all_reduce(tensor)
+            tensor.div_(world_size())
+
+
+def gather_to_main(value: Any) -> list[Any] | None:
+    """The values of all processes, by rank, on the main process; None on the others. Values are pickled."""
+    if world_size() == 1:
+        return [value]
+    values: list[Any] | None = [None] * world_size() if main_process() else None
+    dist.gather_object(value, values)
+    return values
+
+
+def gather_everywhere(value: Any) -> list[Any]:
+    """The values of all processes, by rank, on every process. Values are pickled."""
+    if world_size() == 1:
+        return [value]
+    values: list[Any] = [None] * world_size()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def largest(value: int, device: torch.device) -> int:
+    """The largest of the processes' values, on every process."""
+    if world_size() == 1:
+        return value
+    number = torch.tensor(value, device=_message_device(device))
+    dist.all_reduce(number, op=dist.ReduceOp.MAX)
+    return int(number)
+
+
+def broadcast(module: nn.Module, *, parameters: bool = True) -> None:
+    """Gives every process the main process's buffers (and parameters) of the module."""
+    if world_size() == 1:
+        return
+    tensors = [*module.buffers(), *(module.parameters() if parameters else ())]
+    for tensor in tensors:
+        dist.broadcast(tensor.data, src=0)
+
+
+def _message_device(device: torch.device) -> torch.device:
+    """Where a backend wants its messages: gloo takes those of the CPU without a copy."""
+    return torch.device("cpu") if dist.get_backend() == "gloo" else device

@@ -1,0 +1,48 @@
+"""What became of videos that could not be read."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from slowfast.engine import distributed
+from slowfast.engine.hooks.base import Hook
+from slowfast.engine.trainer import Trainer
+
+logger = logging.getLogger(__name__)
+
+SHOWN = 10
+
+
+class BadVideosHook(Hook):
+    """Says at the end of each epoch which videos were unreadable and had others in their place."""
+
+    def __init__(self) -> None:
+        self._bad: set[str] = set()
+
+    def before_epoch(self, trainer: Trainer) -> None:
+        if trainer.iteration == 0:
+            self._bad = set()
+
+    def after_iteration(self, trainer: Trainer) -> None:
+        self._bad.update(trainer.batch.replaced)
+
+    def after_epoch(self, trainer: Trainer) -> None:
+        gathered = distributed.gather_to_main(self._bad)
+        if gathered is None:
+            return
+        log_bad_videos(set().union(*gathered), when=f"epoch {trainer.epoch}", remedy="other videos took their place")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"bad": sorted(self._bad)} if self._bad else {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._bad = set(state["bad"])
+
+
+def log_bad_videos(bad: set[str], *, when: str, remedy: str) -> None:
+    """Logs "path: reason" of the unreadable videos, the first few of them in full."""
+    if not bad:
+        return
+    more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+    logger.warning("%s: %d unreadable video(s), %s: %s%s", when, len(bad), remedy, "; ".join(sorted(bad)[:SHOWN]), more)

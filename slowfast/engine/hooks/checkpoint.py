@@ -1,0 +1,45 @@
+"""Checkpoints while a training runs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from slowfast.engine import checkpoint, distributed
+from slowfast.engine.hooks.base import Hook, is_due
+from slowfast.engine.trainer import Trainer
+
+
+class CheckpointHook(Hook):
+    """Keeps a checkpoint every `period` epochs and at the end, and one rolling point to go on from.
+
+    The rolling one is written at the end of every epoch and every `minutes` within one (0: not within epochs).
+    """
+
+    def __init__(self, *, output_dir: str | Path, period: int, minutes: float, cfg_text: str) -> None:
+        """cfg_text: the config as YAML, kept in the file for whoever wants to know how the weights came about."""
+        self._output_dir = Path(output_dir)
+        self._period = period
+        self._seconds = 60 * minutes
+        self._cfg_text = cfg_text
+        self._saved_at = time.monotonic()
+
+    def after_iteration(self, trainer: Trainer) -> None:
+        if self._seconds and time.monotonic() - self._saved_at >= self._seconds:
+            self.save_last(trainer)
+
+    def after_epoch(self, trainer: Trainer) -> None:
+        if is_due(trainer, self._period):
+            self._save(trainer, checkpoint.kept_path(self._output_dir, trainer.epoch))
+        self.save_last(trainer)
+
+    def save_last(self, trainer: Trainer) -> Path:
+        """Writes the rolling checkpoint now, on the main process, and returns where it lies."""
+        path = checkpoint.last_path(self._output_dir)
+        self._save(trainer, path)
+        self._saved_at = time.monotonic()
+        return path
+
+    def _save(self, trainer: Trainer, path: Path) -> None:
+        if distributed.main_process():
+            checkpoint.save(path, {**trainer.state_dict(), "cfg": self._cfg_text})

@@ -1,0 +1,125 @@
+"""Numbers of a training as log lines."""
+
+from __future__ import annotations
+
+import datetime
+import resource
+import time
+from typing import Any
+
+import torch
+
+from slowfast.engine import distributed
+from slowfast.engine.hooks.base import Hook
+from slowfast.engine.logging import log_stats
+from slowfast.engine.trainer import Trainer
+
+
+class LogHook(Hook):
+    """A line every `period` iterations (train_iter) with means since the one before, and one for every epoch (train_epoch).
+
+    Losses are means over all processes; those of an epoch that was resumed in its middle count what the main process saw
+    before.
+    """
+
+    def __init__(self, *, period: int) -> None:
+        self._period = period
+        self._window = _Sums()
+        self._epoch = _Sums()
+        self._started_at = 0.0
+        self._window_started_at = 0.0
+        self._first_iteration = 0
+
+    def before_train(self, trainer: Trainer) -> None:
+        self._started_at = self._window_started_at = time.monotonic()
+        self._first_iteration = trainer.iterations_done
+
+    def before_epoch(self, trainer: Trainer) -> None:
+        if trainer.iteration == 0:
+            self._epoch = _Sums()
+        self._window = _Sums()
+        self._window_started_at = time.monotonic()
+
+    def after_iteration(self, trainer: Trainer) -> None:
+        numbers = {"loss": float(trainer.output.loss), **trainer.output.scalars}
+        self._window.add(numbers)
+        self._epoch.add(numbers)
+        if trainer.iteration % self._period == 0:
+            self._log_window(trainer)
+
+    def after_epoch(self, trainer: Trainer) -> None:
+        means = self._epoch.means(trainer.device)
+        if not distributed.main_process():
+            return
+        log_stats(
+            {
+                "_type": "train_epoch",
+                "epoch": f"{trainer.epoch}/{trainer.num_epochs}",
+                **means,
+                "lr": trainer.learning_rate,
+                "eta": self._eta(trainer),
+                "mem": _memory(trainer.device),
+            }
+        )
+
+    def _log_window(self, trainer: Trainer) -> None:
+        means = self._window.means(trainer.device)
+        now = time.monotonic()
+        dt = (now - self._window_started_at) / self._window.count
+        self._window, self._window_started_at = _Sums(), now
+        if not distributed.main_process():
+            return
+        log_stats(
+            {
+                "_type": "train_iter",
+                "epoch": f"{trainer.epoch + 1}/{trainer.num_epochs}",
+                "iter": f"{trainer.iteration}/{len(trainer.loader)}",
+                "dt": dt,
+                **means,
+                "lr": trainer.learning_rate,
+                "eta": self._eta(trainer),
+                "mem": _memory(trainer.device),
+            },
+            shown_by_bar=True,
+        )
+
+    def _eta(self, trainer: Trainer) -> str:
+        """Time left at the pace of this run, all that happens between iterations included."""
+        done = trainer.iterations_done - self._first_iteration
+        left = trainer.num_epochs * len(trainer.loader) - trainer.iterations_done
+        seconds = (time.monotonic() - self._started_at) / max(1, done) * left
+        return str(datetime.timedelta(seconds=round(seconds)))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"sums": dict(self._epoch.sums), "count": self._epoch.count}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._epoch = _Sums(state["sums"], state["count"])
+
+
+class _Sums:
+    """Sums of numbers by name, and how many of each went in."""
+
+    def __init__(self, sums: dict[str, float] | None = None, count: int = 0) -> None:
+        self.sums = dict(sums or {})
+        self.count = count
+
+    def add(self, numbers: dict[str, float]) -> None:
+        self.count += 1
+        for name, number in numbers.items():
+            self.sums[name] = self.sums.get(name, 0.0) + number
+
+    def means(self, device: torch.device) -> dict[str, float]:
+        """Means over iterations and processes, which must all call this."""
+        if not self.count:
+            return {}
+        tensor = torch.tensor([total / self.count for total in self.sums.values()], device=device)
+        distributed.reduce_mean([tensor])
+        return dict(zip(self.sums, tensor.tolist(), strict=True))
+
+
+def _memory(device: torch.device) -> str:
+    """The most memory used so far: the GPU's, or without one the process's."""
+    if device.type == "cuda":
+        return f"{torch.cuda.max_memory_allocated(device) / 2**30:.2f}G"
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f}G"

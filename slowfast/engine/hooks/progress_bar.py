@@ -1,0 +1,38 @@
+"""A progress bar for people who watch."""
+
+from __future__ import annotations
+
+from tqdm import tqdm
+
+from slowfast.engine import distributed
+from slowfast.engine.hooks.base import Hook
+from slowfast.engine.logging import console_is_terminal
+from slowfast.engine.trainer import Trainer
+
+
+class ProgressBarHook(Hook):
+    """One bar an epoch with time left, loss and learning rate. Without a terminal there is none; the log lines do."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+
+    def before_epoch(self, trainer: Trainer) -> None:
+        if not (distributed.main_process() and console_is_terminal()):
+            return
+        self._bar = tqdm(
+            total=len(trainer.loader),
+            initial=trainer.iteration,
+            desc=f"epoch {trainer.epoch + 1}/{trainer.num_epochs}",
+            leave=False,
+            dynamic_ncols=True,
+        )
+
+    def after_iteration(self, trainer: Trainer) -> None:
+        if self._bar is not None:
+            self._bar.set_postfix(loss=f"{float(trainer.output.loss):.4g}", lr=f"{trainer.learning_rate:.3g}", refresh=False)
+            self._bar.update()
+
+    def after_epoch(self, trainer: Trainer) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

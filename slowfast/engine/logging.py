@@ -1,0 +1,74 @@
+"""Where messages go: the main process to the console and to OUTPUT_DIR/stdout.log, the others only with errors.
+
+Numbers are logged as one JSON object a line behind the mark `json_stats: `, so that people and programs read the same file.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+LOG_FILE = "stdout.log"
+STATS_MARK = "json_stats: "
+_FORMAT = "[%(asctime)s] %(name)s: %(message)s"
+
+logger = logging.getLogger(__name__)
+
+
+def setup_logging(output_dir: str | Path, *, main_process: bool) -> None:
+    """Directs the messages of this process; called again, it replaces what it set up before."""
+    root = logging.getLogger("slowfast")
+    root.propagate = False
+    for handler in root.handlers[:]:
+        root.removeHandler(handler)
+        handler.close()
+    console = _ConsoleHandler()
+    console.setFormatter(logging.Formatter(_FORMAT, datefmt="%H:%M:%S"))
+    root.addHandler(console)
+    root.setLevel(logging.INFO if main_process else logging.ERROR)
+    if main_process:
+        path = Path(output_dir) / LOG_FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = logging.FileHandler(path, encoding="utf-8")
+        file.setFormatter(logging.Formatter(_FORMAT, datefmt="%m/%d %H:%M:%S"))
+        root.addHandler(file)
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").handlers = list(root.handlers)
+
+
+def console_is_terminal() -> bool:
+    return sys.stderr.isatty()
+
+
+def log_stats(stats: Mapping[str, Any], *, shown_by_bar: bool = False) -> None:
+    """Logs numbers as one line. `shown_by_bar`: a progress bar shows them already, where the console has one.
+
+    Fractions are cut to five significant digits. A number that is not finite, such as the mean precision of no classes, is
+    left out: JSON has no name for it.
+    """
+    finite = {key: value for key, value in stats.items() if not isinstance(value, float) or math.isfinite(value)}
+    text = json.dumps({key: _tidy(value) for key, value in finite.items()})
+    logger.info("%s%s", STATS_MARK, text, extra={"shown_by_bar": shown_by_bar})
+
+
+def _tidy(value: Any) -> Any:
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+class _ConsoleHandler(logging.Handler):
+    """Writes to stderr, above a progress bar if one is there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "shown_by_bar", False) and console_is_terminal():
+            return
+        try:
+            tqdm.write(self.format(record), file=sys.stderr)
+        except (OSError, ValueError):
+            self.handleError(record)

@@ -1,0 +1,141 @@
+"""The training loop. It knows when; the hooks know what else; the step turns a batch into an update."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from slowfast.engine import distributed
+from slowfast.engine.errors import NonFiniteLossError
+from slowfast.engine.hooks.base import Hook
+from slowfast.engine.lr_schedule import Schedule
+from slowfast.engine.optimizer import set_learning_rate
+from slowfast.engine.random_state import seed_iteration
+from slowfast.engine.steps import TrainStep
+from slowfast.engine.updater import Updater
+from slowfast.structures import ClipBatch, StepOutput
+
+
+class Loader(Protocol):
+    """Batches whose order is a function of the epoch alone."""
+
+    def __len__(self) -> int:
+        """Batches of an epoch, the same number on every process."""
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[ClipBatch]:
+        """The batches of an epoch but for the first `start`."""
+
+
+class Trainer:
+    """One training, from its first iteration or from where a checkpoint left it.
+
+    Attributes that hooks read:
+        epoch: epochs done; within an epoch also its number, from 0. iteration: iterations done in this epoch.
+        batch, output, learning_rate: of the latest iteration. metrics: of the latest validation, if this epoch had one.
+        model, step, updater, optimizer, loader, device, num_epochs, seed: as given.
+    """
+
+    batch: ClipBatch
+    output: StepOutput
+
+    def __init__(
+        self,
+        *,
+        model: nn.Module,
+        step: TrainStep,
+        updater: Updater,
+        optimizer: torch.optim.Optimizer,
+        schedule: Schedule,
+        loader: Loader,
+        device: torch.device,
+        num_epochs: int,
+        seed: int,
+        hooks: Sequence[Hook] = (),
+    ) -> None:
+        """schedule: learning rate by fractional epoch. hooks: called in this order at every occasion."""
+        self.model = model
+        self.step = step
+        self.updater = updater
+        self.optimizer = optimizer
+        self.loader = loader
+        self.device = device
+        self.num_epochs = num_epochs
+        self.hooks = list(hooks)
+        self.epoch = 0
+        self.iteration = 0
+        self.learning_rate = 0.0
+        self.metrics: dict[str, float] = {}
+        self._schedule = schedule
+        self.seed = seed
+
+    @property
+    def iterations_done(self) -> int:
+        """Iterations since the start of the training, over all epochs."""
+        return self.epoch * len(self.loader) + self.iteration
+
+    def train(self) -> None:
+        """Runs to the last epoch. Raises whatever a hook or the step raises, NonFiniteLossError among it."""
+        self._call("before_train")
+        while self.epoch < self.num_epochs:
+            self._train_epoch()
+        self._call("after_train")
+
+    def _train_epoch(self) -> None:
+        self.metrics = {}
+        self._call("before_epoch")
+        self.model.train()
+        for batch in self.loader.batches(self.epoch, self.iteration):
+            self._run_iteration(batch)
+            self.iteration += 1
+            self._call("after_iteration")
+        self.epoch, self.iteration = self.epoch + 1, 0
+        self._call("after_epoch")
+
+    def _run_iteration(self, batch: ClipBatch) -> None:
+        self.batch = batch.to(self.device)
+        self.learning_rate = self._schedule(self.epoch + self.iteration / len(self.loader))
+        set_learning_rate(self.optimizer, self.learning_rate)
+        seed_iteration(self.seed, self.iterations_done)
+        try:
+            self.output = self.step(self.model, self.batch, self.updater)
+        except NonFiniteLossError as error:
+            raise self._located(error) from None
+
+    def _call(self, occasion: str) -> None:
+        for hook in self.hooks:
+            getattr(hook, occasion)(self)
+
+    def _located(self, error: NonFiniteLossError) -> NonFiniteLossError:
+        """The error with time and place. The updater raises it on all processes at once, so that they can gather here."""
+        names = [name for names in distributed.gather_everywhere(self.batch.names if error.here else ()) for name in names]
+        return NonFiniteLossError(
+            f"{error} in epoch {self.epoch + 1}, iteration {self.iteration + 1}, learning rate {self.learning_rate:g}; "
+            f"videos of the batch: {', '.join(names)}. The weights are as they were before it. Right would be a lower "
+            "SOLVER.BASE_LR, a longer warm-up, or gradient clipping (SOLVER.CLIP_GRAD_L2NORM)"
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later process needs to go on exactly from here, as tensors and plain containers."""
+        return {
+            "epoch": self.epoch,
+            "iteration": self.iteration,
+            "model_state": self.model.state_dict(),
+            "optimizer_state": self.optimizer.state_dict(),
+            "scaler": self.updater.state_dict(),
+            "step": self.step.state_dict(),
+            "hooks": {type(hook).__name__: state for hook in self.hooks if (state := hook.state_dict())},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes over all but the model's weights, which `checkpoint.restore_model` loads with a check of its own."""
+        self.epoch = state["epoch"]
+        self.iteration = state["iteration"]
+        self.optimizer.load_state_dict(state["optimizer_state"])
+        self.updater.load_state_dict(state.get("scaler", {}))
+        self.step.load_state_dict(state.get("step", {}))
+        for hook in self.hooks:
+            if type(hook).__name__ in state.get("hooks", {}):
+                hook.load_state_dict(state["hooks"][type(hook).__name__])

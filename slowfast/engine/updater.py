@@ -1,0 +1,105 @@
+"""From losses to an update of the weights."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from fvcore.common.config import CfgNode
+from torch import Tensor, nn
+
+from slowfast.engine.errors import NonFiniteLossError
+from slowfast.engine.gradient_sync import average_gradients
+from slowfast.engine.optimizer import trainable
+
+logger = logging.getLogger(__name__)
+
+
+class Updater:
+    """Turns one or more losses into one update.
+
+    A train step calls `accumulate` once for each backward pass, so gradients are those of the SUM of the losses, and `apply`
+    once for each update. Processes talk to each other in `apply` only, however many backward passes came before.
+    """
+
+    def __init__(
+        self,
+        *,
+        parameters: Sequence[nn.Parameter],
+        optimizer: torch.optim.Optimizer,
+        device: torch.device,
+        mixed_precision: bool = False,
+        clip_norm: float = 0.0,
+        clip_value: float = 0.0,
+    ) -> None:
+        """clip_norm: largest L2 norm of the whole gradient, clip_value: largest absolute value of an entry; 0: any."""
+        self._parameters = list(parameters)
+        self._optimizer = optimizer
+        self._device = device
+        self._mixed_precision = mixed_precision and device.type == "cuda"
+        if mixed_precision and not self._mixed_precision:
+            logger.warning("TRAIN.MIXED_PRECISION needs a GPU; this run computes in single precision")
+        self._scaler = torch.amp.GradScaler(device.type, enabled=self._mixed_precision)
+        self._clip_norm = clip_norm
+        self._clip_value = clip_value
+        self._loss_sum = torch.zeros((), device=device)
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode, *, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> Updater:
+        return cls(
+            parameters=list(trainable(model)),
+            optimizer=optimizer,
+            device=device,
+            mixed_precision=cfg.TRAIN.MIXED_PRECISION,
+            clip_norm=cfg.SOLVER.CLIP_GRAD_L2NORM,
+            clip_value=cfg.SOLVER.CLIP_GRAD_VAL,
+        )
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """Context for the forward pass: half precision where it is safe, if that is wanted."""
+        return torch.autocast(self._device.type, dtype=torch.float16, enabled=self._mixed_precision)
+
+    def accumulate(self, loss: Tensor) -> None:
+        """Adds the gradient of `loss`, a scalar, to what the next update will use."""
+        self._scaler.scale(loss).backward()
+        self._loss_sum += loss.detach()
+
+    def apply(self) -> None:
+        """Updates the weights with the mean over all processes of the accumulated gradients, and forgets these.
+
+        Raises NonFiniteLossError on every process, and changes no weight, when a loss or a gradient is not finite; under
+        mixed precision infinite gradients only make the scale smaller and this update is left out.
+        """
+        own_loss, self._loss_sum = self._loss_sum, torch.zeros_like(self._loss_sum)
+        loss = average_gradients(self._parameters, own_loss)
+        self._scaler.unscale_(self._optimizer)
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        self._check_finite(own_loss, loss, norm)
+        if self._clip_norm:
+            torch.nn.utils.clip_grads_with_norm_(self._parameters, self._clip_norm, norm)
+        if self._clip_value:
+            torch.nn.utils.clip_grad_value_(self._parameters, self._clip_value)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def _check_finite(self, own_loss: Tensor, loss: Tensor, norm: Tensor) -> None:
+        """One transfer from the device tells all three."""
+        own, overall, gradient = torch.stack([own_loss, loss, norm.to(loss)]).isfinite().tolist()
+        if overall and (gradient or self._mixed_precision):
+            return
+        self._optimizer.zero_grad(set_to_none=True)
+        what = "the gradient has entries that are" if overall else "the loss is"
+        raise NonFiniteLossError(f"{what} not finite", here=overall or not own)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The scale of mixed precision; empty without it."""
+        return dict(self._scaler.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if state and self._mixed_precision:
+            self._scaler.load_state_dict(state)

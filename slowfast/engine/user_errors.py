@@ -1,0 +1,22 @@
+"""Which errors are the user's to mend: one clear line tells them all there is to know, a traceback would only hide it."""
+
+from slowfast.config import ConfigError, ProjectError
+from slowfast.datasets.errors import DatasetError, DecodeError, TooManyBadVideosError
+from slowfast.engine.errors import EngineError
+from slowfast.evaluation import ScoreError
+from slowfast.models.losses import LabelError
+from slowfast.models.weights import WeightsError
+from slowfast.registry import UnknownNameError
+
+USER_ERRORS: tuple[type[Exception], ...] = (
+    ConfigError,
+    DatasetError,
+    DecodeError,
+    EngineError,
+    LabelError,
+    ProjectError,
+    ScoreError,
+    TooManyBadVideosError,
+    UnknownNameError,
+    WeightsError,
+)

@@ -1,0 +1,45 @@
+"""Trains and tests a network as a config file says: python tools/run_net.py --cfg FILE.yaml [KEY VALUE ...]"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Trains, then tests, as the config says.")
+    parser.add_argument("--cfg", metavar="FILE", help="config file (YAML)")
+    parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
+    parser.add_argument(
+        "--help-options", nargs="?", const="", metavar="PATTERN", help="list the options whose key contains PATTERN, and stop"
+    )
+    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="options that replace those of the file")
+    options = parser.parse_intermixed_args(arguments)
+    if options.cfg is None and options.help_options is None:
+        parser.error("--cfg FILE is missing")
+    return options
+
+
+def run(options: argparse.Namespace) -> None:
+    from slowfast.config import describe_options, load_config, load_projects
+    from slowfast.engine.jobs import train_and_test
+    from slowfast.engine.launch import launch
+
+    if options.help_options is not None:
+        load_projects()
+        print("\n".join(describe_options(options.help_options)))
+        return
+    launch(load_config(options.cfg, options.overrides), train_and_test)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    # Imported once the arguments are right: it takes seconds.
+    from slowfast.engine.command_line import exit_code_of
+
+    return exit_code_of(lambda: run(options), debug=options.debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
