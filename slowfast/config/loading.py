@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import difflib
+import posixpath
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -61,13 +62,15 @@ def default_config() -> CfgNode:
 
 def describe_options(pattern: str = "") -> Iterator[str]:
     """One line for each option whose key contains `pattern`: key, default, meaning, choices."""
+    load_projects()
     default_config()
     for _, section in CONFIG_SECTIONS.items():
         for key, option in section.options.items():
             full_key = section.full_key(key)
             if pattern.upper() in full_key:
                 choices = f" One of {', '.join(map(repr, option.choices))}." if option.choices else ""
-                yield f"{full_key} ({option.default!r}): {option.meaning}{choices}{option.no_effect and ' No effect: '}{option.no_effect}"
+                no_effect = f" No effect: {option.no_effect}" if option.no_effect else ""
+                yield f"{full_key} ({option.default!r}): {option.meaning}{choices}{no_effect}"
 
 
 def _finish(section: Section, cfg: CfgNode, given: dict[str, str]) -> None:
@@ -82,7 +85,7 @@ def _finish(section: Section, cfg: CfgNode, given: dict[str, str]) -> None:
 
 def _read_file(path: str, ancestors: tuple[str, ...] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
     """The layers of a file, bases first, as (file, values by full key)."""
-    if path in ancestors:
+    if _identity(path) in map(_identity, ancestors):
         raise ConfigError(key=BASE_KEY, value=path, why="the files name each other as base", where=ancestors[-1])
     try:
         with g_pathmgr.open(path, "r") as file:
@@ -91,7 +94,7 @@ def _read_file(path: str, ancestors: tuple[str, ...] = ()) -> Iterator[tuple[str
         where = ancestors[-1] if ancestors else ""
         key = BASE_KEY if ancestors else "--cfg"
         raise ConfigError(key=key, value=path, why=f"cannot read this file: {error.strerror or error}", where=where) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(key="--cfg", value=path, why=f"this file is not YAML: {' '.join(str(error).split())}") from None
     if tree is None:
         tree = {}
@@ -99,31 +102,38 @@ def _read_file(path: str, ancestors: tuple[str, ...] = ()) -> Iterator[tuple[str
         raise ConfigError(
             key="--cfg", value=path, why="this file holds no options", right="lines like `TRAIN: {BATCH_SIZE: 8}`"
         )
-    bases = tree.pop(BASE_KEY, [])
-    for base in [bases] if isinstance(bases, str) else bases:
+    for base in _bases(tree.pop(BASE_KEY, []), path):
         # Joining keeps an absolute base as it is; a URI is absolute as well.
-        base_path = base if "://" in base else str(Path(path).parent / base)
+        base_path = base if "://" in base else posixpath.join(posixpath.dirname(path), base)
         yield from _read_file(base_path, (*ancestors, path))
     yield path, _flatten(tree, path)
 
 
-def _flatten(tree: dict[str, Any], where: str) -> dict[str, Any]:
+def _identity(path: str) -> str:
+    """The same text for all ways to write one path."""
+    return path if "://" in path else str(Path(path).resolve())
+
+
+def _bases(value: Any, where: str) -> list[str]:
+    bases = [value] if isinstance(value, str) else value
+    if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
+        raise ConfigError(key=BASE_KEY, value=value, why="not a path", right="a path, or a list of paths", where=where)
+    return bases
+
+
+def _flatten(tree: dict[Any, Any], where: str) -> dict[str, Any]:
+    """The values by full key. A mapping under an unknown name counts as a section, so that errors can speak of its options."""
     flat: dict[str, Any] = {}
     for name, value in tree.items():
-        section = _section(name)
-        if section is None:
-            flat[name] = value
-        elif value is None:
-            continue  # a section heading with nothing below it
-        elif isinstance(value, dict):
+        is_section = bool(name) and name in CONFIG_SECTIONS
+        is_option = name in CONFIG_SECTIONS.get("").options
+        if isinstance(value, dict) and not is_option:
             flat.update({f"{name}.{key}": entry for key, entry in value.items()})
-        else:
+        elif not is_section:
+            flat[str(name)] = value
+        elif value is not None:  # else a section heading with nothing below it
             raise ConfigError(key=name, value=value, why="this is a section, not an option", right=f"{name}.KEY", where=where)
     return flat
-
-
-def _section(name: str) -> Section | None:
-    return CONFIG_SECTIONS.get(name) if name and name in CONFIG_SECTIONS else None
 
 
 def _parse_overrides(overrides: Sequence[Any]) -> dict[str, Any]:
@@ -135,23 +145,27 @@ def _parse_overrides(overrides: Sequence[Any]) -> dict[str, Any]:
             right="KEY VALUE KEY VALUE ...",
             where=COMMAND_LINE,
         )
-    pairs = zip(overrides[::2], overrides[1::2], strict=True)
-    return {str(key): _parse_value(value) for key, value in pairs}
+    return {str(key): value for key, value in zip(overrides[::2], overrides[1::2], strict=True)}
 
 
-def _parse_value(value: Any) -> Any:
+def _parse_override(value: Any, default: Any) -> Any:
+    """What the text of an override means for an option with that default; Python objects mean themselves."""
+    if isinstance(value, Path):
+        return str(value)
     if not isinstance(value, str):
-        return value
+        return str(value) if isinstance(default, str) else value
     try:
-        return ast.literal_eval(value)
+        parsed = ast.literal_eval(value)
     except (ValueError, SyntaxError):
-        return {"true": True, "false": False}.get(value.lower(), value)
+        parsed = {"true": True, "false": False}.get(value.lower(), value)
+    # A text that looks like a number or a list is a text all the same; one in quotes loses them.
+    return value if isinstance(default, str) and not isinstance(parsed, str) else parsed
 
 
 def _set(cfg: CfgNode, full_key: str, value: Any, where: str) -> None:
     option = _find_option(full_key, value, where)
-    if isinstance(option.default, str) and where == COMMAND_LINE:
-        value = str(value)  # a text that looks like a number or a list is a text all the same
+    if where == COMMAND_LINE:
+        value = _parse_override(value, option.default)
     try:
         coerced = option.coerce(value)
     except ValueError as error:
@@ -171,8 +185,6 @@ def _find_option(full_key: str, value: Any, where: str) -> Option:
             option: Option = options[key]
             return option
         why = "there is no such option"
-    elif "." not in full_key:
-        why = "there is no such option"
     else:
         installed = ", ".join(load_projects()) or "none"
         why = (
@@ -180,7 +192,7 @@ def _find_option(full_key: str, value: Any, where: str) -> Option:
             f"is not installed (installed: {installed}): run `pip install -e .` in its source folder"
         )
     known = [section.full_key(key) for _, section in CONFIG_SECTIONS.items() for key in section.options]
-    near = difflib.get_close_matches(full_key, known, n=1) or [
+    near = difflib.get_close_matches(full_key.upper(), known, n=1) or [
         known_key for known_key in known if known_key.rpartition(".")[2] == key
     ]
     raise ConfigError(key=full_key, value=value, why=why, right=f"perhaps {near[0]}" if near else "", where=where)

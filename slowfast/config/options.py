@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,7 +75,7 @@ def _coerce(value: Any, default: Any, elements: type | None) -> Any:
         # YAML 1.1 reads 1e-4 as a string: it wants a dot before the exponent.
         if isinstance(value, str):
             value = _number(value)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
             raise ValueError("must be a number")
         return float(value)
     if isinstance(default, str):

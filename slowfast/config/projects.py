@@ -20,13 +20,12 @@ def load_projects() -> tuple[str, ...]:
         if entry.name in names:  # the same project, found through the source folder and through the installation
             continue
         try:
-            register = entry.load()
+            entry.load()()
         except (ImportError, AttributeError) as error:
             raise ProjectError(
                 f"the project {entry.name!r} is announced ({entry.value}) but cannot be loaded: {error}. "
                 "If you moved or updated the source folder, run `pip install -e .` in it again; "
                 "if the project is gone, uninstall the package that announces it."
             ) from error
-        register()
         names.append(entry.name)
     return tuple(names)

@@ -7,7 +7,7 @@ from slowfast.config.options import Option, Section
 
 
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
-    low, high = (cfg.DATA.TRAIN_JITTER_SCALES + [0, 0])[:2]
+    low, high = [*cfg.DATA.TRAIN_JITTER_SCALES, 0, 0][:2]
     if len(cfg.DATA.TRAIN_JITTER_SCALES) != 2 or not 0 < low <= high:
         raise ConfigError(
             key="DATA.TRAIN_JITTER_SCALES",

@@ -20,9 +20,11 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
             )  # fmt: skip
     if solver.WARMUP_EPOCHS > solver.MAX_EPOCH:
         raise ConfigError(
-            key="SOLVER.WARMUP_EPOCHS", value=solver.WARMUP_EPOCHS, why=f"longer than the training (SOLVER.MAX_EPOCH = {solver.MAX_EPOCH})",
+            key="SOLVER.WARMUP_EPOCHS",
+            value=solver.WARMUP_EPOCHS,
+            why=f"longer than the training (SOLVER.MAX_EPOCH = {solver.MAX_EPOCH})",
             right=f"at most {solver.MAX_EPOCH}",
-        )  # fmt: skip
+        )
 
 
 SECTION = Section(
