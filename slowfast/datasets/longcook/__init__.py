@@ -4,6 +4,7 @@ Little cooks grind coffee, chop, wipe and at last pour milk. What the milk makes
 follows from what was prepared some seconds before; the pouring itself looks the same in all four.
 """
 
+from slowfast.datasets.longcook.build import build_longcook
 from slowfast.datasets.longcook.manifest import Recipe, is_complete
 from slowfast.datasets.longcook.rendering import render
 from slowfast.datasets.longcook.script import CAUSES, CLASS_NAMES, COMPOSITES, FILLERS, POUR, Event, Script, plan
@@ -18,6 +19,7 @@ __all__ = [
     "Event",
     "Recipe",
     "Script",
+    "build_longcook",
     "is_complete",
     "plan",
     "render",

@@ -14,6 +14,8 @@ from slowfast.registry import DATASETS
 if TYPE_CHECKING:
     from slowfast.datasets.video_dataset import VideoDataset
 
+_MOST_PROCESSES = 8  # beyond, starting them takes longer than what they draw
+
 
 @DATASETS.register("longcook")
 def build_longcook(cfg: CfgNode, split: str) -> VideoDataset:
@@ -31,7 +33,7 @@ def build_longcook(cfg: CfgNode, split: str) -> VideoDataset:
         num_train=cfg.LONGCOOK.NUM_TRAIN,
         num_test=cfg.LONGCOOK.NUM_TEST,
         seed=cfg.LONGCOOK.SEED,
-        num_processes=os.cpu_count() or 1,
+        num_processes=min(_MOST_PROCESSES, os.cpu_count() or 1),
     )
     from slowfast.datasets.charades import build_charades
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -79,8 +80,8 @@ def _only_writer(folder: Path) -> Iterator[None]:
 def _open_workshop(folder: Path, recipe: Recipe) -> Path:
     """The hidden folder to build in, with what an interrupted call has left of the same recipe."""
     workshop = folder.with_name(f".{folder.name}.partial")
-    unfinished = Recipe(**content["recipe"]) if (content := read_manifest(workshop)) else None
-    if unfinished != recipe:
+    content = read_manifest(workshop)
+    if content is None or content["recipe"] != asdict(recipe):
         shutil.rmtree(workshop, ignore_errors=True)
     (workshop / "videos").mkdir(parents=True, exist_ok=True)
     for left in workshop.rglob("*.tmp"):
