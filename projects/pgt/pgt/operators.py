@@ -60,7 +60,7 @@ class MarkovConv3d(nn.Conv3d):
             past,
             self.weight[:, :, :taps],
             stride=self.stride,
-            padding=(0, *self.padding[1:]),  # type: ignore[arg-type]
+            padding=(0, *self.padding[1:]),
             dilation=self.dilation,
             groups=self.groups,
         )

@@ -13,11 +13,11 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     if not cfg.PGT.ENABLE:
         return
     num_pathways = 2 if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH else 1
-    for key in ("STEP_LEN", "OVERLAP"):
+    for key, example in (("STEP_LEN", [8, 32]), ("OVERLAP", [1, 4])):
         if len(cfg.PGT[key]) != num_pathways:
             raise ConfigError(
                 key=f"PGT.{key}", value=cfg.PGT[key], why=f"MODEL.ARCH {cfg.MODEL.ARCH!r} has {num_pathways} pathways",
-                right="one number a pathway, slow first, such as " + str([8, 32][:num_pathways] if key == "STEP_LEN" else [1, 4][:num_pathways]),
+                right=f"one number a pathway, slow first, such as {example[:num_pathways]}",
             )  # fmt: skip
     if num_pathways == 2:
         _check_pathways(cfg)
@@ -43,27 +43,25 @@ def _check_pathways(cfg: CfgNode) -> None:
         slow, fast = cfg.PGT[key]
         if fast != alpha * slow:
             raise ConfigError(
-                key=f"PGT.{key}", value=cfg.PGT[key], why=f"the Fast pathway has SLOWFAST.ALPHA = {alpha} frames for each Slow one",
-                right=str([slow, alpha * slow]),
+                key=f"PGT.{key}", value=cfg.PGT[key], right=str([slow, alpha * slow]),
+                why=f"the Fast pathway has SLOWFAST.ALPHA = {alpha} frames for each Slow one",
             )  # fmt: skip
 
 
 def _check_temporal_stride(cfg: CfgNode, schedule: StepSchedule) -> None:
     """Where the network drops frames inside, every step must hold whole groups of them."""
     stride = MODELS.get(cfg.MODEL.MODEL_NAME).temporal_stride(cfg) if cfg.MODEL.MODEL_NAME in MODELS else 1
-    for pathway in range(schedule.num_pathways):
-        length, new = schedule.step_len[pathway], schedule.new_frames(pathway)
-        key, value = ("PGT.STEP_LEN", length) if length % stride else ("PGT.OVERLAP", new)
-        if value % stride:
-            options = (
-                sorted(o for o in range(length) if (length - o) % stride == 0)
-                if key == "PGT.OVERLAP"
-                else [length - length % stride]
-            )
-            raise ConfigError(
-                key=key, value=cfg.PGT[key[4:]], right=f"{' or '.join(map(str, options[:3]))} frames in pathway {pathway}",
-                why=f"MODEL.ARCH {cfg.MODEL.ARCH!r} has a temporal stride of {stride}, which does not divide steps of {length} frames, {new} of them new",
-            )  # fmt: skip
+    why = f"the temporal stride of {stride} in MODEL.ARCH {cfg.MODEL.ARCH!r} does not divide "
+    for pathway, length in enumerate(schedule.step_len):
+        new = schedule.new_frames(pathway)
+        if length % stride:
+            right = f"{max(length - length % stride, stride)} frames in pathway {pathway}"
+            raise ConfigError(key="PGT.STEP_LEN", value=cfg.PGT.STEP_LEN, why=f"{why}steps of {length} frames", right=right)
+        if new % stride:
+            fitting = [overlap for overlap in range(length) if (length - overlap) % stride == 0]
+            right = f"{' or '.join(map(str, fitting[:3]))} frames in pathway {pathway}"
+            why += f"the {new} new frames of a later step"
+            raise ConfigError(key="PGT.OVERLAP", value=cfg.PGT.OVERLAP, why=why, right=right)
 
 
 def _settle_num_frames(cfg: CfgNode, given: frozenset[str], schedule: StepSchedule) -> None:
@@ -120,8 +118,8 @@ SECTION = Section(
         ),
         "CACHE": Option(
             "last",
-            "What the memory keeps of the past: the last frames (with CACHE_MOMENTUM 0 nothing then travels farther than the stacked "
-            "kernels reach), or the maximum or mean over all of it, which carries every frame to all later steps.",
+            "What the memory keeps of the past: the last frames (with CACHE_MOMENTUM 0 nothing then travels farther than the "
+            "stacked kernels reach), or the maximum or mean over all of it, which carries every frame to all later steps.",
             choices=("last", "max", "avg"),
         ),
         "CACHE_MOMENTUM": Option(

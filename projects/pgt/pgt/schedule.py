@@ -42,16 +42,14 @@ class StepSchedule:
         for length, overlap in zip(self.step_len, self.overlap, strict=True):
             if not 0 <= overlap < length:
                 raise ScheduleError(f"an overlap of {overlap} frames in steps of {length}; it must be from 0 to {length - 1}")
-        for pathway, (length, overlap) in enumerate(zip(self.step_len, self.overlap, strict=True)):
+        for pathway, length in enumerate(self.step_len):
             if self.step_len[-1] % length:
                 raise ScheduleError(f"the fast step of {self.step_len[-1]} frames is no multiple of the slow step of {length}")
-            if overlap * self.frame_ratio(pathway) != self.overlap[-1]:
-                right = [
-                    value // self.frame_ratio(index)
-                    for index, value in enumerate([self.overlap[0] * self.frame_ratio(0)] * len(self.step_len))
-                ]
+            ratio = self.frame_ratio(pathway)
+            if self.overlap[pathway] * ratio != self.overlap[-1]:
                 raise ScheduleError(
-                    f"overlaps {list(self.overlap)} do not cover the same time in pathways with steps of {list(self.step_len)} frames; {right} do"
+                    f"overlaps {list(self.overlap)} do not cover the same time in pathways with steps of {list(self.step_len)} "
+                    f"frames; {[self.overlap[0], self.overlap[0] * self.frame_ratio(0)]} do"
                 )
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -102,33 +103,39 @@ def _check_conv(conv: nn.Conv3d, name: str) -> None:
     kernel, padding, dilation = conv.kernel_size[0], conv.padding, conv.dilation[0]
     if isinstance(padding, str) or conv.padding_mode != "zeros" or kernel % 2 == 0 or padding[0] != dilation * (kernel // 2):
         raise UnsupportedOperatorError(
-            f"{name}: a convolution with temporal kernel {kernel}, padding {padding!r} and padding mode {conv.padding_mode!r} cannot "
-            f"hand its past on; it needs an odd kernel, zeros as padding and {dilation * (kernel // 2)} padded frames at each end"
+            f"{name}: a convolution with temporal kernel {kernel}, padding {padding!r} and padding mode {conv.padding_mode!r} "
+            "cannot hand its past on; it needs an odd kernel, zeros as padding and "
+            f"{dilation * (kernel // 2)} padded frames at each end"
         )
 
 
-_Test = Callable[[nn.Module], bool]
+def _along_time(value: Any) -> int:
+    return int(value if isinstance(value, int) else value[0])
 
 
-def _mixes_time(module: nn.Module) -> bool:
-    kernel = module.kernel_size
-    return (kernel if isinstance(kernel, int) else kernel[0]) > 1  # type: ignore[index,operator,return-value]
+def _mixes_time(module: Any) -> bool:
+    return _along_time(module.kernel_size) > 1
 
 
-def _pool_crosses_borders(module: nn.Module) -> bool:
-    kernel, stride, padding = (
-        value if isinstance(value, int) else value[0]  # type: ignore[index]
-        for value in (module.kernel_size, module.stride, module.padding)
-    )
-    return kernel > 1 and (kernel != stride or padding != 0)  # type: ignore[operator]
+def _pool_crosses_borders(module: Any) -> bool:
+    kernel, stride, padding = map(_along_time, (module.kernel_size, module.stride, module.padding))
+    return kernel > 1 and (kernel != stride or padding != 0)
 
 
-_UNSUPPORTED: tuple[tuple[type[nn.Module] | tuple[type[nn.Module], ...], _Test, str], ...] = (
-    (nn.ConvTranspose3d, _mixes_time, "a transposed convolution over time makes frames that depend on the next step"),
-    ((nn.MaxPool3d, nn.AvgPool3d), _pool_crosses_borders, "its windows reach across the borders of steps; let kernel and stride be equal"),
-    (nn.RNNBase, lambda module: True, "a recurrent layer has a state of its own; carry that from step to step yourself"),
-    (nn.MultiheadAttention, lambda module: True, "attention over time has no border to put a memory at"),
-)  # fmt: skip
+def _always(module: Any) -> bool:
+    return True
+
+
+_UNSUPPORTED: tuple[tuple[tuple[type[nn.Module], ...], Callable[[Any], bool], str], ...] = (
+    ((nn.ConvTranspose3d,), _mixes_time, "a transposed convolution over time makes frames that depend on the next step"),
+    (
+        (nn.MaxPool3d, nn.AvgPool3d),
+        _pool_crosses_borders,
+        "its windows reach across the borders of steps; let kernel equal stride",
+    ),
+    ((nn.RNNBase,), _always, "a recurrent layer has a state of its own; carry that from step to step yourself"),
+    ((nn.MultiheadAttention,), _always, "attention over time has no border to put a memory at"),
+)
 
 
 def _refuse(module: nn.Module, name: str) -> None:

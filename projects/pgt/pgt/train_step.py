@@ -54,7 +54,8 @@ class ProgressiveTrainStep:
         since_cut: list[Tensor] = []
         for step, inputs in enumerate(self.cutter.steps(batch.frames)):
             with updater.autocast():
-                since_cut.append(self.loss(model.step(inputs), targets[step]))
+                logits = model.step(inputs)
+            since_cut.append(self.loss(logits.float(), targets[step]))
             losses.append(since_cut[-1].detach())
             last = step == schedule.steps - 1
             if last or len(since_cut) == self.tbptt_steps:

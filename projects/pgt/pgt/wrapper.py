@@ -20,6 +20,8 @@ class ProgressiveModel(nn.Module):
     is given in one pass, without memory; `step` runs it over the next step of a video.
     """
 
+    network: nn.Module
+
     def __init__(
         self, network: nn.Module, *, step_len: tuple[int, ...], overlap: tuple[int, ...], options: MemoryOptions
     ) -> None:

@@ -1,0 +1,42 @@
+"""Every config that we ship is complete: it loads, builds its network and trains it a step."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from slowfast.config import CfgNode, load_config
+from slowfast.engine.optimizer import build_optimizer
+from slowfast.engine.steps import build_train_step
+from slowfast.engine.updater import Updater
+from slowfast.models import build_model
+from slowfast.structures import ClipBatch
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+SMALL = ["NUM_GPUS", 0, "DATA.TRAIN_CROP_SIZE", 32, "DATA.TRAIN_JITTER_SCALES", [32, 40]]
+
+
+def random_batch(cfg: CfgNode) -> ClipBatch:
+    frames = cfg.DATA.NUM_FRAMES
+    frame_labels = torch.rand(1, frames, cfg.MODEL.NUM_CLASSES) < 0.1 if cfg.DATA.MULTI_LABEL else None
+    labels = torch.tensor([1]) if frame_labels is None else frame_labels.any(dim=1).float()
+    return ClipBatch(
+        frames=torch.randint(0, 256, (1, 3, frames, 32, 32), dtype=torch.uint8),
+        times=torch.arange(frames)[None] / 24.0,
+        labels=labels,
+        frame_labels=frame_labels,
+        videos=torch.tensor([0]),
+        views=torch.tensor([0]),
+        names=("noise",),
+    )
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONFIGS)))
+def test_config_builds_its_network_and_trains_it_a_step(path: Path) -> None:
+    cfg = load_config(path, SMALL)
+    model = build_model(cfg).train()
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    updater = Updater.from_cfg(cfg, model=model, optimizer=build_optimizer(cfg, model), device=torch.device("cpu"))
+    output = build_train_step(cfg)(model, random_batch(cfg), updater)
+    assert torch.isfinite(output.loss)
+    assert any(not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
