@@ -14,7 +14,7 @@ from slowfast.visualization.canvas import BLUE, FAINT, GREEN, GREY, ORANGE, Draw
 
 STATS_MARK = "json_stats: "
 MEASURES = {"mAP": "mAP (%)", "map": "mAP (%)", "top1_acc": "top-1 (%)", "top1_err": "top-1 error (%)"}
-"""What a validation can report, by the name in the statistics; the first that is there is drawn."""
+"""What a validation can report, by the name in the statistics (those of PySlowFast's logs too); the first there is is drawn."""
 
 Point = tuple[float, float]
 Stats = Sequence[Mapping[str, Any]]

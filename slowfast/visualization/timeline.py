@@ -58,6 +58,9 @@ class Timeline:
         if self.scores.shape != (num_segments, num_classes):
             right = (num_segments, num_classes)
             raise DrawingError(f"{self.video_id}: scores have the shape {self.scores.shape}; right would be {right}")
+        for action in self.actions:
+            if not 0 <= action.label < num_classes:
+                raise DrawingError(f"{self.video_id}: there is no class {action.label}; right would be 0 to {num_classes - 1}")
 
 
 def draw_timeline(timeline: Timeline, path: str | Path) -> None:

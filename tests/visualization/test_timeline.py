@@ -91,6 +91,7 @@ def test_names_with_dollars_are_plain_text(tmp_path: Path) -> None:
         ({"scores": np.zeros((2, 4))}, r"\(2, 4\); right would be \(2, 3\)"),
         ({"segments": np.array([[1.0, 1.0], [2.0, 3.0]])}, "start and later end"),
         ({"segments": np.zeros((0, 2)), "scores": np.zeros((0, 3))}, "at least one"),
+        ({"actions": (ActionInterval(3, 0.0, 1.0),)}, "no class 3; right would be 0 to 2"),
     ],
 )
 def test_timeline_that_does_not_fit_together_is_refused_by_name(changes: dict[str, Any], message: str) -> None:
