@@ -23,6 +23,7 @@ setup(
         "tqdm",
         "tensorboard",
         "matplotlib",
+        "portalocker",
         "pyyaml",
     ],
 )
