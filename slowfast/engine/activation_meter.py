@@ -81,4 +81,4 @@ class _Saved:
 
 def _storage_id(tensor: Tensor) -> int:
     """Number that no other living storage has; views of one tensor share it. An empty storage has no address to go by."""
-    return tensor.untyped_storage()._cdata
+    return int(tensor.untyped_storage()._cdata)

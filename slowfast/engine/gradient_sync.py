@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
 from slowfast.engine import distributed
 
@@ -32,10 +31,11 @@ def average_gradients(parameters: Sequence[nn.Parameter], loss: Tensor) -> Tenso
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
     for bucket in _buckets([p.grad for p in taking_part if p.grad is not None]):
-        flat = _flatten_dense_tensors(bucket)
+        flat = torch.cat([gradient.flatten() for gradient in bucket])
         dist.all_reduce(flat)
         flat.div_(world)
-        torch._foreach_copy_(bucket, list(_unflatten_dense_tensors(flat, bucket)))
+        for gradient, mean in zip(bucket, flat.split([gradient.numel() for gradient in bucket]), strict=True):
+            gradient.copy_(mean.view(gradient.shape))
     return mean_loss
 
 

@@ -14,7 +14,6 @@ from torch import nn
 from tqdm import tqdm
 
 from slowfast.engine import distributed
-from slowfast.engine.hooks.bad_videos import log_bad_videos
 from slowfast.engine.logging import console_is_terminal
 from slowfast.engine.steps import EvalStep
 from slowfast.evaluation import VideoScores, ViewEnsemble, multilabel_map, topk_correct
@@ -52,23 +51,18 @@ def score_videos(
     ensemble = ViewEnsemble(
         num_videos=len(dataset.records), num_views=dataset.num_views, num_classes=dataset.num_classes, method=method
     )
-    bad: set[str] = set()
     quiet = not (distributed.main_process() and console_is_terminal())
     model.eval()
     with torch.no_grad():
         for batch in tqdm(loader.batches(0), desc="evaluating", total=len(loader), leave=False, disable=quiet):
             scores = step(model, batch.to(device)).scores
             ensemble.add(batch.videos.numpy(), batch.views.numpy(), scores.float().cpu().numpy(), batch.labels.numpy())
-            bad.update(batch.replaced)
-    parts = distributed.gather_to_main((ensemble, bad))
+    parts = distributed.gather_to_main(ensemble)
     if parts is None:
         return None
-    merged, all_bad = parts[0]
-    for other, others_bad in parts[1:]:
-        merged.merge(other)
-        all_bad |= others_bad
-    log_bad_videos(all_bad, when="evaluation", remedy="their scores stand for nothing")
-    result: VideoScores = merged.result()
+    for other in parts[1:]:
+        parts[0].merge(other)
+    result: VideoScores = parts[0].result()
     return result
 
 

@@ -34,8 +34,8 @@ class StopRequest:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process:
-            self._in_forked_child(number)
-        elif not self.signal_number:
+            return  # Loader workers inherit the handler; they go on, for the iteration under way may need them.
+        if not self.signal_number:
             self.signal_number, self._came_at = number, time.monotonic()
             # A handler may interrupt any line, a lock of the logging module included; a plain write needs none.
             os.write(2, b"\nstopping after this iteration; once more to stop at once without saving\n")
@@ -45,9 +45,3 @@ class StopRequest:
     def _is_echo(self) -> bool:
         launched = "LOCAL_RANK" in os.environ
         return launched and time.monotonic() - self._came_at < ECHO_SECONDS
-
-    @staticmethod
-    def _in_forked_child(number: int) -> None:
-        """Loader workers inherit the handler. They outlive a Ctrl-C, for the iteration under way may need them."""
-        if number == signal.SIGTERM:
-            os._exit(128 + number)

@@ -12,7 +12,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.config import default_config
-from slowfast.datasets import build_loader
+from slowfast.datasets import VideoDataset, build_loader
 from slowfast.engine import checkpoint, distributed, report
 from slowfast.engine.atomic import whole_file, write_json
 from slowfast.engine.device import Place
@@ -34,17 +34,17 @@ def test(cfg: CfgNode, place: Place) -> None:
     path = _checkpoint_path(cfg)
     model = load_for_test(cfg, path).to(place.device)
     step = build_eval_step(cfg)
-    loader = build_loader(
+    with build_loader(
         cfg,
         "test",
         rank=distributed.rank(),
         world_size=distributed.world_size(),
         num_workers=place.loader_workers,
         batch_size=max(1, cfg.TEST.BATCH_SIZE // distributed.world_size()),
-    )
-    started_at = time.monotonic()
-    scores = score_videos(model=model, step=step, loader=loader, device=place.device, method=cfg.DATA.ENSEMBLE_METHOD)
-    seconds = time.monotonic() - started_at
+    ) as loader:
+        started_at = time.monotonic()
+        scores = score_videos(model=model, step=step, loader=loader, device=place.device, method=cfg.DATA.ENSEMBLE_METHOD)
+        seconds = time.monotonic() - started_at
     if scores is not None:
         metrics = measure(scores, multi_label=cfg.DATA.MULTI_LABEL)
         log_stats({"_type": "test_final", **metrics.values, "seconds": seconds})
@@ -80,7 +80,7 @@ def _checkpoint_path(cfg: CfgNode) -> Path:
 
 
 def _write_results(
-    cfg: CfgNode, *, dataset: Any, scores: VideoScores, metrics: Metrics, checkpoint_path: Path, seconds: float
+    cfg: CfgNode, *, dataset: VideoDataset, scores: VideoScores, metrics: Metrics, checkpoint_path: Path, seconds: float
 ) -> None:
     results = {
         "dataset": cfg.TEST.DATASET,
@@ -102,7 +102,7 @@ def _write_results(
         _save_scores(Path(cfg.OUTPUT_DIR) / cfg.TEST.SAVE_RESULTS_PATH, dataset, scores)
 
 
-def _save_scores(path: Path, dataset: Any, scores: VideoScores) -> None:
+def _save_scores(path: Path, dataset: VideoDataset, scores: VideoScores) -> None:
     """An .npz archive, whatever the name: video_ids (V,), scores (V, K), labels (V,) or (V, K), view_counts (V,)."""
     names = np.array([record.video_id for record in dataset.records])
     with whole_file(path) as beside, beside.open("wb") as file:

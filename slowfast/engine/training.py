@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.config import ConfigError
-from slowfast.datasets import build_loader
+from slowfast.datasets import ClipLoader, build_loader
 from slowfast.engine import checkpoint, distributed
 from slowfast.engine.device import Place
-from slowfast.engine.errors import CheckpointError
 from slowfast.engine.hooks import (
     BadVideosHook,
     CheckpointHook,
@@ -30,6 +31,7 @@ from slowfast.engine.logging import log_stats
 from slowfast.engine.lr_schedule import build_schedule
 from slowfast.engine.optimizer import build_optimizer
 from slowfast.engine.random_state import seed_model
+from slowfast.engine.resume import resume
 from slowfast.engine.steps import build_eval_step, build_train_step
 from slowfast.engine.trainer import Trainer
 from slowfast.engine.updater import Updater
@@ -38,14 +40,20 @@ from slowfast.models.weights import load_weights
 
 logger = logging.getLogger(__name__)
 
+Evaluation = Callable[[], dict[str, float] | None]
+
 
 def train(cfg: CfgNode, place: Place) -> None:
     """Trains as the config says, from the beginning or from where OUTPUT_DIR's newest checkpoint left off.
 
     Raises Interrupted when a signal stopped it, with everything saved.
     """
-    with StopRequest() as request:
-        trainer = build_trainer(cfg, place, request)
+    with (
+        StopRequest() as request,
+        _loader(cfg, place, "train") as loader,
+        _loader(cfg, place, "val") if cfg.TRAIN.EVAL_PERIOD else nullcontext() as val_loader,
+    ):
+        trainer = build_trainer(cfg, place, request, loader=loader, val_loader=val_loader)
         resumed = _resume(cfg, trainer)
         if distributed.main_process():
             log_stats({"_type": "train_start", "resumed": resumed})
@@ -53,21 +61,10 @@ def train(cfg: CfgNode, place: Place) -> None:
     distributed.barrier()
 
 
-def build_trainer(cfg: CfgNode, place: Place, request: StopRequest) -> Trainer:
-    """Everything a training needs, at its first iteration."""
-    loader = build_loader(
-        cfg,
-        "train",
-        rank=distributed.rank(),
-        world_size=distributed.world_size(),
-        num_workers=place.loader_workers,
-        batch_size=_share("TRAIN.BATCH_SIZE", cfg.TRAIN.BATCH_SIZE),
-    )
-    if not len(loader):
-        raise ConfigError(
-            key="TRAIN.BATCH_SIZE", value=cfg.TRAIN.BATCH_SIZE, why="more than there are training videos: no batch gets full",
-            right=f"at most {len(loader.dataset)}",
-        )  # fmt: skip
+def build_trainer(
+    cfg: CfgNode, place: Place, request: StopRequest, *, loader: ClipLoader, val_loader: ClipLoader | None
+) -> Trainer:
+    """A training at its first iteration. It validates with `val_loader`, if there is one, and stops on request."""
     model = _build_model(cfg, place)
     optimizer = build_optimizer(cfg, model)
     return Trainer(
@@ -80,7 +77,7 @@ def build_trainer(cfg: CfgNode, place: Place, request: StopRequest) -> Trainer:
         device=place.device,
         num_epochs=cfg.SOLVER.MAX_EPOCH,
         seed=cfg.RNG_SEED,
-        hooks=_build_hooks(cfg, place, model, request),
+        hooks=_build_hooks(cfg, request, _evaluation(cfg, place, model, val_loader)),
     )
 
 
@@ -99,7 +96,7 @@ def _build_model(cfg: CfgNode, place: Place) -> nn.Module:
     return model
 
 
-def _build_hooks(cfg: CfgNode, place: Place, model: nn.Module, request: StopRequest) -> list[Hook]:
+def _build_hooks(cfg: CfgNode, request: StopRequest, evaluate: Evaluation | None) -> list[Hook]:
     """The order matters where a hook's text says so; what stands behind the checkpoint is lost when a run dies in it."""
     saving = CheckpointHook(
         output_dir=cfg.OUTPUT_DIR,
@@ -112,39 +109,41 @@ def _build_hooks(cfg: CfgNode, place: Place, model: nn.Module, request: StopRequ
         periods = (cfg.TRAIN.EVAL_PERIOD, cfg.TRAIN.CHECKPOINT_PERIOD)
         hooks.append(PreciseBNHook(num_batches=cfg.BN.NUM_BATCHES_PRECISE, periods=periods))
     hooks.append(saving)
-    if cfg.TRAIN.EVAL_PERIOD:
-        hooks.append(_evaluate_hook(cfg, place, model))
+    if evaluate is not None:
+        hooks.append(EvaluateHook(evaluate=evaluate, period=cfg.TRAIN.EVAL_PERIOD))
     if cfg.TENSORBOARD.ENABLE:
         hooks.append(TensorBoardHook(log_dir=Path(cfg.OUTPUT_DIR) / cfg.TENSORBOARD.LOG_DIR, period=cfg.LOG_PERIOD))
     hooks.append(InterruptionHook(request=request, checkpoints=saving))
     return hooks
 
 
-def _evaluate_hook(cfg: CfgNode, place: Place, model: nn.Module) -> EvaluateHook:
+def _evaluation(cfg: CfgNode, place: Place, model: nn.Module, loader: ClipLoader | None) -> Evaluation | None:
+    """A function that validates the model as it is when called."""
+    if loader is None:
+        return None
     step = build_eval_step(cfg)
-    loader = build_loader(
-        cfg,
-        "val",
-        rank=distributed.rank(),
-        world_size=distributed.world_size(),
-        num_workers=place.loader_workers,
-        batch_size=_share("TRAIN.BATCH_SIZE", cfg.TRAIN.BATCH_SIZE),
-    )
 
     def evaluate() -> dict[str, float] | None:
         scores = score_videos(model=model, step=step, loader=loader, device=place.device, method=cfg.DATA.ENSEMBLE_METHOD)
         return None if scores is None else measure(scores, multi_label=cfg.DATA.MULTI_LABEL).values
 
-    return EvaluateHook(evaluate=evaluate, period=cfg.TRAIN.EVAL_PERIOD)
+    return evaluate
 
 
-def _share(key: str, size: int) -> int:
-    """One process's part of a batch. Raises ConfigError when the processes cannot share it evenly."""
-    world = distributed.world_size()
+def _loader(cfg: CfgNode, place: Place, split: str) -> ClipLoader:
+    """This process's part of the training or validation data. Raises ConfigError when a batch cannot be shared out evenly."""
+    world, size = distributed.world_size(), cfg.TRAIN.BATCH_SIZE
     if size % world:
         right = f"{max(world, size // world * world)}"
-        raise ConfigError(key=key, value=size, why=f"not divisible by {world} processes", right=right)
-    return size // world
+        raise ConfigError(key="TRAIN.BATCH_SIZE", value=size, why=f"not divisible by {world} processes", right=right)
+    return build_loader(
+        cfg,
+        split,
+        rank=distributed.rank(),
+        world_size=world,
+        num_workers=place.loader_workers,
+        batch_size=size // world,
+    )
 
 
 def _resume_path(cfg: CfgNode) -> Path | None:
@@ -156,20 +155,5 @@ def _resume(cfg: CfgNode, trainer: Trainer) -> bool:
     path = _resume_path(cfg)
     if path is None:
         return False
-    state = checkpoint.load_resume_point(path)
-    checkpoint.restore_model(trainer.model, state["model_state"], path)
-    try:
-        trainer.load_state_dict(state)
-    except ValueError as error:
-        raise CheckpointError(f"{path}: its optimizer does not fit this config ({error}); choose another OUTPUT_DIR") from None
-    _check_position(path, trainer)
-    logger.info("going on from %s: epoch %d, iteration %d", path, trainer.epoch + 1, trainer.iteration + 1)
+    resume(trainer, path)
     return True
-
-
-def _check_position(path: Path, trainer: Trainer) -> None:
-    if trainer.iteration > len(trainer.loader):
-        raise CheckpointError(
-            f"{path}: stopped after iteration {trainer.iteration} of an epoch, but an epoch has {len(trainer.loader)} now; the "
-            "data or TRAIN.BATCH_SIZE have changed: choose another OUTPUT_DIR"
-        )

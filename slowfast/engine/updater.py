@@ -64,7 +64,7 @@ class Updater:
 
     def accumulate(self, loss: Tensor) -> None:
         """Adds the gradient of `loss`, a scalar, to what the next update will use."""
-        self._scaler.scale(loss).backward()
+        torch.autograd.backward(self._scaler.scale(loss))
         self._loss_sum += loss.detach()
 
     def apply(self) -> None:

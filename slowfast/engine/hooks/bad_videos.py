@@ -31,18 +31,19 @@ class BadVideosHook(Hook):
         gathered = distributed.gather_to_main(self._bad)
         if gathered is None:
             return
-        log_bad_videos(set().union(*gathered), when=f"epoch {trainer.epoch}", remedy="other videos took their place")
+        bad = sorted(set().union(*gathered))
+        if bad:
+            more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+            logger.warning(
+                "epoch %d: other videos took the place of %d unreadable: %s%s",
+                trainer.epoch,
+                len(bad),
+                "; ".join(bad[:SHOWN]),
+                more,
+            )
 
     def state_dict(self) -> dict[str, Any]:
         return {"bad": sorted(self._bad)} if self._bad else {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._bad = set(state["bad"])
-
-
-def log_bad_videos(bad: set[str], *, when: str, remedy: str) -> None:
-    """Logs "path: reason" of the unreadable videos, the first few of them in full."""
-    if not bad:
-        return
-    more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-    logger.warning("%s: %d unreadable video(s), %s: %s%s", when, len(bad), remedy, "; ".join(sorted(bad)[:SHOWN]), more)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tqdm import tqdm
 
 from slowfast.engine import distributed
@@ -14,7 +16,7 @@ class ProgressBarHook(Hook):
     """One bar an epoch with time left, loss and learning rate. Without a terminal there is none; the log lines do."""
 
     def __init__(self) -> None:
-        self._bar: tqdm | None = None
+        self._bar: tqdm[Any] | None = None
 
     def before_epoch(self, trainer: Trainer) -> None:
         if not (distributed.main_process() and console_is_terminal()):

@@ -1,0 +1,22 @@
+"""Starting the toy runs of `engine_toys.py` in processes of their own."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+StartToy = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start_toy() -> StartToy:
+    """start_toy(job, output_dir, processes=1) -> the process, its output piped."""
+
+    def start(job: str, output_dir: Path, processes: int = 1) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "tests.engine.engine_toys", job, str(output_dir), str(processes)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+
+    return start
