@@ -56,7 +56,8 @@ def draw_curves(stats: Stats, path: str | Path, *, title: str) -> None:
         _draw_loss(panels[0], iterations, epochs)
         if measure:
             _draw_measure(panels[1], _series(stats, "val_epoch", measure), measure)
-        panels[-1].plot(*_columns(rates), color=GREY, linewidth=1.4)
+        panels[-1].plot(*_columns(rates), color=GREY, linewidth=1.4, marker="o" if len(rates) == 1 else "", markersize=4)
+        panels[-1].set_xlim(left=0)
         panels[-1].set_ylim(bottom=0)
         panels[-1].set_ylabel("learning rate")
         panels[-1].set_xlabel("epoch")
