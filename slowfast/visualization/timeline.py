@@ -27,6 +27,8 @@ MAX_FRAMES = 10
 SCORE_COLOURS = LinearSegmentedColormap.from_list("scores", ["#F2F6FA", "#B5D3E8", BLUE, "#003B63"])
 _STRIP_WIDTH, _NAMES_WIDTH, _MARGIN_RIGHT, _ROW_HEIGHT = 8.0, 2.0, 0.75, 0.4
 
+Frame = tuple[float, NDArray[np.uint8]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
@@ -41,7 +43,7 @@ class Timeline:
     duration_sec: float
     class_names: tuple[str, ...]
     actions: tuple[ActionInterval, ...]
-    frames: tuple[tuple[float, NDArray[np.uint8]], ...]
+    frames: tuple[Frame, ...]
     segments: NDArray[np.floating]
     scores: NDArray[np.floating]
 
@@ -73,8 +75,8 @@ def draw_timeline(timeline: Timeline, path: str | Path) -> None:
     edges, binned = scores_over_time(timeline.segments, timeline.scores)
     rows = choose_rows(timeline.actions, binned)
     rows, left_out = rows[:MAX_ROWS], len(rows[MAX_ROWS:])
-    frames = _choose_frames(timeline.frames)
-    strip_height = 0.0 if not frames else float(np.clip(_STRIP_WIDTH / len(frames) * 0.75, 0.65, 1.5))
+    frames = choose_frames(timeline.frames, timeline.duration_sec)
+    strip_height = _strip_height(frames)
     rows_height = _ROW_HEIGHT * len(rows)
     width = _NAMES_WIDTH + _STRIP_WIDTH + _MARGIN_RIGHT
     top, gap, bottom = 0.45, 0.12, 0.75
@@ -120,14 +122,26 @@ def choose_rows(actions: tuple[ActionInterval, ...], binned: NDArray[np.float64]
     return true + clear or others[:1]
 
 
-def _choose_frames(frames: tuple[tuple[float, NDArray[np.uint8]], ...]) -> list[tuple[float, NDArray[np.uint8]]]:
+def choose_frames(frames: tuple[Frame, ...], duration_sec: float) -> list[Frame]:
+    """By time, all frames or MAX_FRAMES at most: of as many equal parts of the video, the frame nearest to the middle."""
     ordered = sorted(frames, key=lambda frame: frame[0])
     if len(ordered) <= MAX_FRAMES:
         return ordered
-    return [ordered[index] for index in np.linspace(0, len(ordered) - 1, MAX_FRAMES).round().astype(int)]
+    seconds = np.array([second for second, _ in ordered])
+    middles = (np.arange(MAX_FRAMES) + 0.5) * duration_sec / MAX_FRAMES
+    nearest = np.abs(seconds - middles[:, None]).argmin(axis=1)
+    return [ordered[index] for index in np.unique(nearest)]
 
 
-def _draw_frames(axes: Axes, frames: list[tuple[float, NDArray[np.uint8]]], duration_sec: float) -> None:
+def _strip_height(frames: list[Frame]) -> float:
+    """Inches that let the pictures fill their slots, within bounds."""
+    if not frames:
+        return 0.0
+    height, width = frames[0][1].shape[:2]
+    return float(np.clip(_STRIP_WIDTH / len(frames) * height / width, 0.65, 1.5))
+
+
+def _draw_frames(axes: Axes, frames: list[Frame], duration_sec: float) -> None:
     """Pictures side by side in equal slots; a tick below each one stands at its second."""
     bare(axes)
     axes.set(xlim=(0, duration_sec), ylim=(0, 1), yticks=[], xticks=[second for second, _ in frames], xticklabels=[])

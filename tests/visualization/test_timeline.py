@@ -8,7 +8,7 @@ import pytest
 from slowfast.structures import ActionInterval
 from slowfast.visualization import DrawingError, Timeline, draw_timeline
 from slowfast.visualization.canvas import ORANGE
-from slowfast.visualization.timeline import MAX_ROWS, choose_rows, scores_over_time
+from slowfast.visualization.timeline import MAX_ROWS, choose_frames, choose_rows, scores_over_time
 
 
 def timeline(**changes: Any) -> Timeline:
@@ -52,6 +52,16 @@ def test_rows_are_true_classes_by_start_then_clear_predictions_by_score() -> Non
 
 def test_best_class_is_shown_when_nothing_is_true_or_clear() -> None:
     assert choose_rows((), np.array([[0.1, 0.3, 0.2]])) == [1]
+
+
+def test_frames_are_chosen_by_time_however_dense_they_lie() -> None:
+    picture = np.zeros((2, 2, 3), dtype=np.uint8)
+    dense_start = [number / 100 for number in range(100)]
+    rest = [1.0 + number / 2 for number in range(18)]
+    chosen = choose_frames(tuple((second, picture) for second in [*rest, *dense_start]), 10.0)
+    assert [second for second, _ in chosen] == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5]
+    clustered = choose_frames(tuple((second, picture) for second in dense_start), 10.0)
+    assert [second for second, _ in clustered] == [0.5, 0.99]
 
 
 def test_each_shown_class_makes_the_picture_taller_up_to_a_limit(tmp_path: Path) -> None:
