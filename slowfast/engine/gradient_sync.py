@@ -34,7 +34,7 @@ def average_gradients(parameters: Sequence[nn.Parameter], loss: Tensor) -> Tenso
         flat = torch.cat([gradient.flatten() for gradient in bucket])
         dist.all_reduce(flat)
         flat.div_(world)
-        for gradient, mean in zip(bucket, flat.split([gradient.numel() for gradient in bucket]), strict=True):
+        for gradient, mean in zip(bucket, torch.split(flat, [gradient.numel() for gradient in bucket]), strict=True):
             gradient.copy_(mean.view(gradient.shape))
     return mean_loss
 

@@ -34,13 +34,8 @@ class BadVideosHook(Hook):
         bad = sorted(set().union(*gathered))
         if bad:
             more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-            logger.warning(
-                "epoch %d: other videos took the place of %d unreadable: %s%s",
-                trainer.epoch,
-                len(bad),
-                "; ".join(bad[:SHOWN]),
-                more,
-            )
+            text = "; ".join(bad[:SHOWN]) + more
+            logger.warning("epoch %d: others took the place of %d unreadable videos: %s", trainer.epoch, len(bad), text)
 
     def state_dict(self) -> dict[str, Any]:
         return {"bad": sorted(self._bad)} if self._bad else {}
