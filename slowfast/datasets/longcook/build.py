@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from fvcore.common.config import CfgNode
 
 from slowfast.config import ConfigError
+from slowfast.datasets.charades import build_charades
 from slowfast.datasets.longcook.writing import write_longcook
+from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.registry import DATASETS
-
-if TYPE_CHECKING:
-    from slowfast.datasets.video_dataset import VideoDataset
 
 _MOST_PROCESSES = 8  # beyond, starting them takes longer than what they draw
 
@@ -35,6 +33,5 @@ def build_longcook(cfg: CfgNode, split: str) -> VideoDataset:
         seed=cfg.LONGCOOK.SEED,
         num_processes=min(_MOST_PROCESSES, os.cpu_count() or 1),
     )
-    from slowfast.datasets.charades import build_charades
-
-    return build_charades(cfg, split)
+    dataset: VideoDataset = build_charades(cfg, split)
+    return dataset
