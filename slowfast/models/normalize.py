@@ -29,4 +29,4 @@ class Normalizer:
         """frames uint8 (B, C, T, H, W) -> float32 of the same shape and memory format."""
         if self._scale.device != frames.device:  # a run stays on one device, so this happens once
             self._scale, self._shift = self._scale.to(frames.device), self._shift.to(frames.device)
-        return frames.to(torch.float32).mul_(self._scale).add_(self._shift)
+        return torch.addcmul(self._shift, frames, self._scale)  # converts as it goes: one pass, no copy in between

@@ -59,11 +59,6 @@ class PathwaySpec:
             inplace_relu=cfg.RESNET.INPLACE_RELU,
             norm=NormSpec.from_cfg(cfg),
         )
-        if shape.inner_width < 1 or shape.inner_width % style.groups:
-            raise ConfigError(
-                key="RESNET.NUM_GROUPS", value=style.groups,
-                why=f"cannot cut the {shape.inner_width} inner channels of pathway {shape.number} into equal groups",
-            )  # fmt: skip
         return cls(
             input_channels=_of_pathway(cfg.DATA.INPUT_CHANNEL_NUM, "DATA.INPUT_CHANNEL_NUM", shape),
             stem_channels=shape.width,
