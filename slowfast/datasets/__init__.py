@@ -1,0 +1,24 @@
+"""Annotations, video files, and the clips and batches made of them.
+
+Importing this package files the data sets in `slowfast.registry.DATASETS`.
+"""
+
+from slowfast.datasets.build import build_dataset, build_loader
+from slowfast.datasets.charades import build_charades
+from slowfast.datasets.errors import DatasetError, DecodeError, TooManyBadVideosError
+from slowfast.datasets.loader import ClipLoader
+from slowfast.datasets.longcook.build import build_longcook
+from slowfast.datasets.video_dataset import SampleKey, VideoDataset
+
+__all__ = [
+    "ClipLoader",
+    "DatasetError",
+    "DecodeError",
+    "SampleKey",
+    "TooManyBadVideosError",
+    "VideoDataset",
+    "build_charades",
+    "build_dataset",
+    "build_loader",
+    "build_longcook",
+]

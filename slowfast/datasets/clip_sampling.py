@@ -129,7 +129,8 @@ def evenly_spaced(start: float, span: float, length: int, num_frames: int) -> Fr
     """
     points = start + np.arange(length) * ((span - 1) / max(length - 1, 1))
     # The last point is a whole number that a rounded step can miss from below.
-    return np.clip(np.floor(points + 1e-9), 0, num_frames - 1).astype(np.int64)
+    frames: Frames = np.clip(np.floor(points + 1e-9), 0, num_frames - 1).astype(np.int64)
+    return frames
 
 
 def keyframe_clip(centre: int, length: int, step: int, num_frames: int) -> Frames:

@@ -9,6 +9,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from videos import write_video
 
+from slowfast.config import load_config
+
 NUM_FRAMES = 100
 
 VARIABLE_STAMPS = [number * 33 + (number % 5) * 6 + (2000 if number > 60 else 0) for number in range(NUM_FRAMES)]
@@ -51,3 +53,57 @@ def get_video(video_folder):
 @pytest.fixture(scope="session")
 def plain_video(get_video):
     return get_video("plain.mp4")
+
+
+CHARADES_TRAIN = {
+    "AAAAA": (60, 30, "c000 0.00 1.00;c002 0.50 9.00"),
+    "BBBBB": (45, 25, "c001 0.30 0.31"),
+    "CCCCC": (30, 30, ""),
+    "DDDDD": (50, 24, "c003 1.00 1.20;c003 0.10 0.20"),
+    "EEEEE": (72, 30, "c001 0.00 3.00;c000 2.00 2.10"),
+}
+CHARADES_TEST = {
+    "VVVVV": (60, 30, "c000 0.00 0.10;c002 1.80 2.00"),
+    "WWWWW": (20, 30, "c003 0.00 0.50"),
+    "XXXXX": (48, 24, "c001 0.00 2.00;c002 5.00 6.00"),
+}
+
+
+def write_annotation(path, videos):
+    """A csv as Charades has it, with commas, quotes and line breaks in the fields that nobody reads."""
+    lines = ["id,subject,scene,quality,relevance,verified,script,objects,descriptions,actions,length"]
+    for video_id, (num_frames, fps, actions) in videos.items():
+        lines.append(
+            f'{video_id},S1,Kitchen,6,7,Yes,"He says ""hi"",\nthen leaves","a;b",He,"{actions}",{num_frames / fps:.2f}'
+        )
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def charades_folder(tmp_path_factory):
+    """Five training and three test videos, 80 x 80 pixels, whose pictures carry their number; four classes."""
+    folder = tmp_path_factory.mktemp("charades")
+    (folder / "videos").mkdir()
+    for split, videos in (("train", CHARADES_TRAIN), ("test", CHARADES_TEST)):
+        write_annotation(folder / f"Charades_v1_{split}.csv", videos)
+        for video_id, (num_frames, fps, _) in videos.items():
+            write_video(folder / "videos" / f"{video_id}.mp4", num_frames, fps=fps, height=80)
+    return folder
+
+
+@pytest.fixture
+def make_cfg(charades_folder):
+    """Config for that folder; the crop is the whole picture, so that numbers can be read from it."""
+
+    def make(*overrides):
+        return load_config(
+            overrides=[
+                "TRAIN.DATASET", "charades", "TEST.DATASET", "charades", "DATA.PATH_TO_DATA_DIR", str(charades_folder),
+                "DATA.NUM_FRAMES", 4, "DATA.SAMPLING_RATE", 5, "DATA.TRAIN_JITTER_SCALES", [80, 80],
+                "DATA.TRAIN_CROP_SIZE", 80, "DATA.TEST_CROP_SIZE", 80, "DATA.RANDOM_FLIP", False,
+                "TEST.NUM_ENSEMBLE_VIEWS", 2, "TEST.NUM_SPATIAL_CROPS", 3, "MODEL.NUM_CLASSES", 4, "MODEL.ARCH", "slow",
+                *overrides,
+            ]
+        )  # fmt: skip
+
+    return make

@@ -40,12 +40,13 @@ def write_video(
     options=None,
     pts=None,
     rotation=0,
+    height=HEIGHT,
     container_options=None,
 ):
     """Writes frames 0 .. num_frames - 1; `pts` gives time stamps in units of 1/1000 s for a variable frame rate."""
     with av.open(str(path), "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=fps, options=options or {})
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = WIDTH, height, "yuv420p"
         stream.gop_size = gop
         if codec != "libvpx-vp9":
             stream.max_b_frames = b_frames
@@ -54,7 +55,7 @@ def write_video(
         if pts is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         for number in range(num_frames):
-            frame = av.VideoFrame.from_ndarray(picture(number), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(picture(number, height), format="rgb24")
             if pts is not None:
                 frame.pts, frame.time_base = pts[number], Fraction(1, 1000)
             container.mux(stream.encode(frame))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from fvcore.common.config import CfgNode
 from numpy.typing import NDArray
 
 from slowfast.datasets.transforms.geometry import ViewBox, scale_short_side, uniform_crop
@@ -46,6 +47,17 @@ class RandomCrop:
     inverse: bool
     flip: bool
     num_crops: int = 1
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> RandomCrop:
+        smallest, largest = cfg.DATA.TRAIN_JITTER_SCALES
+        return cls(
+            smallest=smallest,
+            largest=largest,
+            size=cfg.DATA.TRAIN_CROP_SIZE,
+            inverse=cfg.DATA.INV_UNIFORM_SAMPLE,
+            flip=cfg.DATA.RANDOM_FLIP,
+        )
 
     def draw(self, crop: int, rng: np.random.Generator) -> RandomDraw:
         if self.inverse:

@@ -1,0 +1,75 @@
+"""From what the annotation says of a video to the targets of a clip.
+
+K classes, T frames of the clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from slowfast.datasets.clip_sampling import Frames
+from slowfast.structures import ActionInterval, VideoRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ClipLabels:
+    """clip, frames: `label` and `frame_labels` of `slowfast.structures.Clip`."""
+
+    clip: Tensor
+    frames: Tensor | None
+
+
+class LabelRule(Protocol):
+    def labels(self, record: VideoRecord, frames: Frames, num_frames: int) -> ClipLabels:
+        """Targets of the clip with these frames, out of a video with `num_frames`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalLabels:
+    """Classes that are on for stretches of time; a class is on at frame i if start <= i / fps <= end.
+
+    whole_video: the clip's label holds all classes of the video, whatever part of it the clip shows (evaluation); else
+    those that are on anywhere between its first and its last frame, frames that the step skips included (training).
+    """
+
+    num_classes: int
+    fps: int
+    whole_video: bool
+
+    def labels(self, record: VideoRecord, frames: Frames, num_frames: int) -> ClipLabels:
+        rows = self._frame_labels(record.actions, frames, num_frames)
+        if self.whole_video:
+            clip = self._frame_labels(record.actions, np.array([num_frames - 1]), num_frames, begin=-1)[0]
+        else:
+            clip = rows.any(axis=0)
+        return ClipLabels(torch.from_numpy(clip.astype(np.float32)), torch.from_numpy(rows))
+
+    def _frame_labels(
+        self, actions: Sequence[ActionInterval], frames: Frames, num_frames: int, begin: int | None = None
+    ) -> np.ndarray:
+        """bool (T, K): classes on in frames f(t-1) + 1 .. f(t), both included; the first row begins after frame `begin`.
+
+        A frame that repeats the one before has that frame's labels, so that a part of the clip beyond the end of the video
+        is not without any.
+        """
+        before = np.concatenate([[frames[0] - 1 if begin is None else begin], frames[:-1]])
+        firsts = np.minimum(before + 1, frames)
+        rows = np.zeros((len(frames), self.num_classes), bool)
+        for label, start, stop in self._frames_on(actions, num_frames):
+            rows[(start <= frames) & (stop > firsts), label] = True
+        return rows
+
+    def _frames_on(self, actions: Sequence[ActionInterval], num_frames: int) -> Iterator[tuple[int, int, int]]:
+        """(class, start, stop) of each action that is on at some frame: it is on at frames start .. stop - 1."""
+        moments = np.arange(num_frames) / self.fps
+        for action in actions:
+            start = int(np.searchsorted(moments, action.start_sec, side="left"))
+            stop = int(np.searchsorted(moments, action.end_sec, side="right"))
+            if start < stop:
+                yield action.label, start, stop

@@ -1,0 +1,72 @@
+"""In which order samples come, and which process gets which: arithmetic, without any data.
+
+B batch size of one process, W processes, n samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from slowfast.datasets.video_dataset import SampleKey
+
+ORDER_STREAM = 2
+"""Keeps the random numbers of the order apart from others with the same seed."""
+
+
+class SampleOrder(Protocol):
+    def __len__(self) -> int:
+        """Batches an epoch, in this process."""
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[list[SampleKey]]:
+        """Batches start, start + 1, ... of an epoch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShuffledOrder:
+    """Training: a new order each epoch, and whole batches only.
+
+    W*B samples in a row make one global batch; each process takes its own B of them. So two processes with batches of B see
+    together what one process sees with batches of 2B.
+    """
+
+    num_samples: int
+    batch_size: int
+    seed: int
+    rank: int = 0
+    world_size: int = 1
+
+    def __len__(self) -> int:
+        return self.num_samples // (self.batch_size * self.world_size)
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[list[SampleKey]]:
+        order = np.random.default_rng((ORDER_STREAM, self.seed, epoch)).permutation(self.num_samples).tolist()
+        for number in range(start, len(self)):
+            first = (number * self.world_size + self.rank) * self.batch_size
+            yield [SampleKey(epoch, index) for index in order[first : first + self.batch_size]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequentialOrder:
+    """Evaluation: every sample once, in order. Each process takes one stretch; stretches differ by one sample at most."""
+
+    num_samples: int
+    batch_size: int
+    rank: int = 0
+    world_size: int = 1
+
+    @property
+    def _stretch(self) -> range:
+        first, stop = (self.num_samples * part // self.world_size for part in (self.rank, self.rank + 1))
+        return range(first, stop)
+
+    def __len__(self) -> int:
+        return -(-len(self._stretch) // self.batch_size)
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[list[SampleKey]]:
+        stretch = self._stretch
+        for first in range(start * self.batch_size, len(stretch), self.batch_size):
+            yield [SampleKey(epoch, index) for index in stretch[first : first + self.batch_size]]
