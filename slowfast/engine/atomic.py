@@ -15,10 +15,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yields a path beside `path` to write to, with the same suffix; when the block ends well it becomes `path`.
 
     The data reach the disk before the name does, so that a crash at any moment leaves the old file or the new one. When the
-    block fails the old file stays.
+    block fails the old file stays. A path has one writer at a time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    beside = path.with_name(f".{path.name}")  # always the same, so that what a killed process left is overwritten
     try:
         yield beside
         _to_disk(beside)

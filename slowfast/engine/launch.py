@@ -58,7 +58,8 @@ def _run(cfg: CfgNode, job: Job) -> None:
 
 def _spawn(cfg: CfgNode, job: Job, processes: int) -> None:
     # The launcher's own reports repeat ours, at length.
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    for name in ("torch.distributed.elastic", "torch.multiprocessing"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="slowfast-") as failures:
         try:
             elastic_launch(_launch_config(cfg, processes), _worker)(cfg, job, failures)

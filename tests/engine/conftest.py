@@ -1,14 +1,29 @@
 """Starting the toy runs of `engine_toys.py` in processes of their own."""
 
+import logging
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 StartToy = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Takes back what `setup_logging` may have done in a test."""
+    yield
+    ours = logging.getLogger("slowfast")
+    for handler in ours.handlers[:]:
+        ours.removeHandler(handler)
+        handler.close()
+    ours.propagate = True
+    ours.setLevel(logging.NOTSET)
+    logging.captureWarnings(False)
+    logging.getLogger("py.warnings").handlers = []
 
 
 @pytest.fixture

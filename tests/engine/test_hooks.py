@@ -1,0 +1,129 @@
+"""What single hooks do."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+
+from slowfast.engine.hooks import BadVideosHook, EvaluateHook, LogHook, PreciseBNHook, ProgressBarHook, TensorBoardHook
+from slowfast.engine.hooks.precise_bn import measure_statistics
+from slowfast.engine.logging import LOG_FILE, log_stats, setup_logging
+from slowfast.visualization import read_stats
+from tests.engine.engine_toys import ToyLoader, ToyNet, toy_batch, toy_trainer, train_step
+
+
+@pytest.fixture
+def logged(tmp_path: Path):
+    """A call that returns the numbers logged so far."""
+    setup_logging(tmp_path, main_process=True)
+    return lambda: read_stats(tmp_path / LOG_FILE)
+
+
+def test_log_lines_tell_where_training_is(logged) -> None:
+    trainer = toy_trainer(ToyNet(), hooks=[LogHook(period=2)])
+    trainer.train()
+    lines = [line for line in logged() if line["_type"] == "train_iter"]
+    assert [(line["epoch"], line["iter"]) for line in lines] == [
+        (f"{epoch}/2", f"{iteration}/6") for epoch in (1, 2) for iteration in (2, 4, 6)
+    ]
+    assert {"dt", "loss", "lr", "eta", "mem"} <= lines[0].keys()
+    assert lines[-1]["eta"] == "0:00:00"
+
+
+def test_epoch_loss_is_the_mean_over_its_iterations(logged) -> None:
+    toy_trainer(ToyNet(), hooks=[LogHook(period=1)]).train()
+    losses = [line["loss"] for line in logged() if line["_type"] == "train_iter" and line["epoch"] == "2/2"]
+    (epoch_loss,) = (line["loss"] for line in logged() if line["_type"] == "train_epoch" and line["epoch"] == "2/2")
+    assert epoch_loss == pytest.approx(sum(losses) / 6, rel=1e-3)
+
+
+def test_numbers_that_are_not_finite_are_left_out(logged) -> None:
+    log_stats({"_type": "val_epoch", "mAP": float("nan"), "loss": float("inf"), "top1_acc": 1 / 3})
+    assert logged() == [{"_type": "val_epoch", "top1_acc": 0.33333}]
+
+
+def test_processes_but_the_main_one_keep_quiet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging(tmp_path, main_process=False)
+    logging.getLogger("slowfast.test").warning("not for the user")
+    logging.getLogger("slowfast.test").error("for the user")
+    assert not (tmp_path / LOG_FILE).exists()
+    captured = capsys.readouterr().err
+    assert "not for the user" not in captured
+    assert "for the user" in captured
+
+
+@pytest.mark.parametrize(("period", "expected"), [(0, []), (1, [1, 2, 3]), (2, [2, 3]), (5, [3])])
+def test_validation_comes_every_period_and_at_the_end(period: int, expected: list[int], logged) -> None:
+    trainer = toy_trainer(ToyNet(), num_epochs=3)
+    trainer.hooks.append(EvaluateHook(evaluate=lambda: {"mAP": float(trainer.epoch)}, period=period))
+    trainer.train()
+    lines = [line for line in logged() if line["_type"] == "val_epoch"]
+    assert [line["mAP"] for line in lines] == expected
+    assert [line["epoch"] for line in lines] == [f"{epoch}/3" for epoch in expected]
+
+
+def test_precise_statistics_are_those_of_all_batches_together() -> None:
+    """Equal batches: the mean of their means is the mean of all; the mean of their variances lacks what lies between them."""
+    model = ToyNet().train()
+    batches = list(ToyLoader(batch_size=6).batches(0))
+    model.norm.running_mean.fill_(100.0)
+    measure_statistics(model, train_step(), batches)
+    with torch.no_grad():
+        outputs = [model.conv(train_step()._inputs(batch)[0]).transpose(0, 1).flatten(1) for batch in batches]
+    assert torch.allclose(model.norm.running_mean, torch.stack([out.mean(1) for out in outputs]).mean(0), atol=1e-5)
+    assert torch.allclose(model.norm.running_var, torch.stack([out.var(1) for out in outputs]).mean(0), atol=1e-5)
+    assert model.norm.momentum == 0.1
+    assert model.norm.num_batches_tracked == 0
+
+
+def test_precise_statistics_leave_weights_and_gradients_alone() -> None:
+    model = ToyNet().train()
+    before = [parameter.clone() for parameter in model.parameters()]
+    measure_statistics(model, train_step(), ToyLoader(batch_size=6).batches(0))
+    assert all(torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_precise_statistics_are_measured_when_somebody_will_use_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    epochs: list[int] = []
+    trainer = toy_trainer(ToyNet(), num_epochs=7, hooks=[PreciseBNHook(num_batches=2, periods=(2, 3))])
+    monkeypatch.setattr(
+        "slowfast.engine.hooks.precise_bn.measure_statistics", lambda *args: epochs.append((trainer.epoch, len(list(args[2]))))
+    )
+    trainer.train()
+    assert epochs == [(epoch, 2) for epoch in (2, 3, 4, 6, 7)]
+
+
+def test_unreadable_videos_are_named_once_an_epoch(caplog: pytest.LogCaptureFixture) -> None:
+    trainer = toy_trainer(ToyNet(), num_epochs=1, hooks=[BadVideosHook()])
+    trainer.loader.batches = lambda epoch, start: iter([toy_batch([(1, 0)], replaced=("a.mp4: no video",))] * 3)
+    trainer.train()
+    assert caplog.messages == ["epoch 1: others took the place of 1 unreadable videos: a.mp4: no video"]
+
+
+def test_curves_for_tensorboard_hold_loss_and_metrics(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    hooks = [EvaluateHook(evaluate=lambda: {"mAP": 12.5}, period=1), TensorBoardHook(log_dir=tmp_path, period=3)]
+    toy_trainer(ToyNet(), hooks=hooks).train()
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert [event.step for event in events.Scalars("train/loss")] == [3, 6, 9, 12]
+    assert [(event.step, event.value) for event in events.Scalars("val/mAP")] == [(6, 12.5), (12, 12.5)]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_progress_bar_shows_on_terminals_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_terminal: bool
+) -> None:
+    monkeypatch.setattr("slowfast.engine.hooks.progress_bar.console_is_terminal", lambda: is_terminal)
+    toy_trainer(ToyNet(), hooks=[ProgressBarHook()]).train()
+    assert ("epoch 2/2" in capsys.readouterr().err) == is_terminal
+
+
+def test_log_lines_are_plain_json(logged, tmp_path: Path) -> None:
+    log_stats({"_type": "test_final", "mAP": 1.0})
+    (line,) = (tmp_path / LOG_FILE).read_text().splitlines()
+    assert json.loads(line.partition("json_stats: ")[2]) == {"_type": "test_final", "mAP": 1.0}
