@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from slowfast.config import CfgNode
+from slowfast.config import CfgNode, ConfigError
 from slowfast.models.layers.spatial_pool import SpatialPool
 from slowfast.models.layers.temporal_pool import PoolMode, TemporalPool
 
@@ -28,6 +28,10 @@ class HeadSpec:
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> HeadSpec:
+        """Raises ConfigError for a loss that does not take logits, which is what the head gives in training."""
+        if cfg.MODEL.LOSS_FUNC == "bce":
+            why = "it wants probabilities, but this head hands logits to the loss"
+            raise ConfigError(key="MODEL.LOSS_FUNC", value="bce", why=why, right="bce_logit")
         spatial, temporal = cfg.MODEL.FINAL_POOL
         return cls(
             num_classes=cfg.MODEL.NUM_CLASSES,

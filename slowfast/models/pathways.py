@@ -50,4 +50,4 @@ def slow_indices(num_frames: int, alpha: int) -> tuple[int, ...]:
     """
     if num_frames % alpha:
         raise ValueError(f"SLOWFAST.ALPHA = {alpha} does not divide a clip of {num_frames} frames")
-    return tuple(torch.linspace(0, num_frames - 1, num_frames // alpha).long().tolist())
+    return tuple(torch.linspace(0, num_frames - 1, num_frames // alpha, device="cpu").long().tolist())

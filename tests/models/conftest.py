@@ -7,37 +7,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from slowfast.config import load_config
+from slowfast.config import CfgNode
 from slowfast.models import build_model
 from slowfast.models.pathways import PathwayPicker
-
-TINY = {
-    "NUM_GPUS": 0,
-    "MODEL.NUM_CLASSES": 5,
-    "MODEL.DROPOUT_RATE": 0.0,
-    "RESNET.DEPTH": 18,
-    "RESNET.WIDTH_PER_GROUP": 8,
-    "RESNET.NUM_BLOCK_TEMP_KERNEL": [[2], [2], [2], [2]],
-    "DATA.TRAIN_CROP_SIZE": 32,
-}
-
-VARIANTS = {
-    "c2d": {"MODEL.MODEL_NAME": "ResNet", "MODEL.ARCH": "c2d"},
-    "i3d": {"MODEL.MODEL_NAME": "ResNet", "MODEL.ARCH": "i3d"},
-    "slow": {"MODEL.MODEL_NAME": "ResNet", "MODEL.ARCH": "slow"},
-    "slowfast": {"MODEL.MODEL_NAME": "SlowFast", "MODEL.ARCH": "slowfast", "SLOWFAST.ALPHA": 4, "SLOWFAST.BETA_INV": 4},
-}
-"""What the config says to get each network."""
-
-
-def tiny_config(variant: str, **changes: Any):
-    """Config of a small network; `changes` have two underscores where the key has a dot."""
-    values = TINY | VARIANTS[variant] | {key.replace("__", "."): value for key, value in changes.items()}
-    return load_config(None, [part for pair in values.items() for part in pair])
+from tests.models.tiny_networks import VARIANTS, tiny_config
 
 
 @pytest.fixture(scope="session")
-def config() -> Callable[..., Any]:
+def config() -> Callable[..., CfgNode]:
+    """`config(variant, **changes)`: see `tiny_config`."""
     return tiny_config
 
 

@@ -21,6 +21,11 @@ def test_an_unknown_variant_is_refused_with_the_names_there_are(config, variant,
         build_model(config(variant, MODEL__ARCH=arch))
 
 
+def test_a_loss_of_probabilities_is_refused_for_a_head_that_trains_on_logits(config):
+    with pytest.raises(ConfigError, match="right would be: bce_logit"):
+        build_model(config("slow", MODEL__LOSS_FUNC="bce"))
+
+
 def test_norm_of_the_config_is_used_everywhere(tiny):
     norms = (nn.modules.batchnorm._BatchNorm,)
     for kind, found in (("batchnorm", {nn.BatchNorm3d}), ("sync_batchnorm", {nn.SyncBatchNorm}), ("frozen_batchnorm", set())):

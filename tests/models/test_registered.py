@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from slowfast.registry import MODELS
-from tests.models.conftest import VARIANTS
+from tests.models.tiny_networks import VARIANTS
 
 
 def test_the_variants_tested_here_cover_every_registered_model():
