@@ -18,6 +18,7 @@ from torch import nn
 
 from slowfast.engine.atomic import whole_file
 from slowfast.engine.errors import CheckpointError
+from slowfast.models.weights import WeightReport, WeightsError, load_weights
 
 State = dict[str, Any]
 
@@ -75,6 +76,14 @@ def load_resume_point(path: Path) -> State:
             "to start from these weights, name the file in TRAIN.CHECKPOINT_FILE_PATH instead"
         )
     return state
+
+
+def load_pretrained(model: nn.Module, path: Path) -> WeightReport:
+    """Fills the model with what fits of a checkpoint of ours or of others. Raises CheckpointError and WeightsError."""
+    try:
+        return load_weights(model, weights_of(load(path)))
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
 
 
 def weights_of(state: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -22,7 +22,6 @@ from slowfast.engine.logging import log_stats
 from slowfast.engine.steps import build_eval_step
 from slowfast.evaluation import VideoScores
 from slowfast.models import build_model
-from slowfast.models.weights import load_weights
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +59,7 @@ test.__test__ = False  # type: ignore[attr-defined]  # a collector of tests that
 def load_for_test(cfg: CfgNode, path: Path) -> nn.Module:
     """The model with the checkpoint's weights, every one of them. Raises CheckpointError or WeightsError."""
     model = build_model(cfg)
-    weights = load_weights(model, checkpoint.weights_of(checkpoint.load(path)))
+    weights = checkpoint.load_pretrained(model, path)
     if not weights.complete:
         raise CheckpointError(f"{path}: does not hold all weights of this model ({weights}); a test needs every one")
     logger.info("%s: %s", path, weights)

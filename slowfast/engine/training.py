@@ -36,7 +36,6 @@ from slowfast.engine.steps import build_eval_step, build_train_step
 from slowfast.engine.trainer import Trainer
 from slowfast.engine.updater import Updater
 from slowfast.models import build_model
-from slowfast.models.weights import load_weights
 
 logger = logging.getLogger(__name__)
 
@@ -89,8 +88,7 @@ def _build_model(cfg: CfgNode, place: Place) -> nn.Module:
         logger.info("%s with %.2f million parameters on %s", cfg.MODEL.MODEL_NAME, parameters / 1e6, place.device)
     if cfg.TRAIN.CHECKPOINT_FILE_PATH and not _resume_path(cfg):
         path = Path(cfg.TRAIN.CHECKPOINT_FILE_PATH)
-        report = load_weights(model, checkpoint.weights_of(checkpoint.load(path)))
-        logger.info("%s: %s", path, report)
+        logger.info("%s: %s", path, checkpoint.load_pretrained(model, path))
     model.to(place.device)
     distributed.broadcast(model)
     return model

@@ -1,0 +1,57 @@
+"""Every clip counts once, whoever scored it, and figures are those of the scores."""
+
+import numpy as np
+import pytest
+import torch
+
+from slowfast.engine.inference import measure, score_videos
+from slowfast.evaluation import VideoScores
+from tests.engine.engine_toys import VIDEOS, ToyLoader, ToyNet, eval_step, toy_batch
+
+
+def scores_of(loader: ToyLoader, model: ToyNet) -> VideoScores:
+    scores = score_videos(model=model, step=eval_step(), loader=loader, device=torch.device("cpu"), method="sum")
+    assert scores is not None
+    return scores
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 7, 100])
+def test_scores_of_a_video_are_the_sum_over_its_views_in_any_batches(batch_size: int) -> None:
+    model = ToyNet()
+    scores = scores_of(ToyLoader(batch_size=batch_size, shuffle=False, num_views=3), model)
+    assert scores.view_counts.tolist() == [3] * VIDEOS
+    with torch.no_grad():
+        expected = eval_step()(model.eval(), toy_batch([(5, view) for view in range(3)])).scores.sum(0)
+    assert np.allclose(scores.scores[5], expected.numpy(), atol=1e-5)
+    assert scores.labels.tolist() == [video % 3 for video in range(VIDEOS)]
+
+
+def test_evaluation_changes_no_weight_and_no_statistic() -> None:
+    model = ToyNet()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    scores_of(ToyLoader(batch_size=4, shuffle=False), model)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_single_labels_are_measured_by_accuracy() -> None:
+    scores = np.eye(6, dtype=np.float32)[[0, 1, 2, 3]]
+    labels = np.array([0, 1, 5, 0])
+    result = measure(VideoScores(scores=scores, labels=labels, view_counts=np.ones(4, int)), multi_label=False)
+    assert result.values == {"top1_acc": 50.0, "top5_acc": 75.0}
+    assert result.per_class_ap is None
+
+
+def test_several_labels_are_measured_by_mean_average_precision() -> None:
+    scores = np.array([[0.9, 0.1, 0.3], [0.8, 0.7, 0.2]], dtype=np.float32)
+    labels = np.array([[0, 0, 0], [1, 1, 0]])
+    result = measure(VideoScores(scores=scores, labels=labels, view_counts=np.ones(2, int)), multi_label=True)
+    assert result.values == {"mAP": 75.0}
+    assert result.per_class_ap[:2].tolist() == [0.5, 1.0]
+    assert np.isnan(result.per_class_ap[2])
+
+
+def test_videos_without_scores_do_not_count_and_this_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    scores = np.array([[0.9, 0.1], [np.nan, np.nan]], dtype=np.float32)
+    result = measure(VideoScores(scores=scores, labels=np.array([0, 0]), view_counts=np.array([1, 0])), multi_label=False)
+    assert result.values["top1_acc"] == 100.0
+    assert "1 of 2 videos have no scores" in caplog.text

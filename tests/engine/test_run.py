@@ -1,0 +1,112 @@
+"""A whole run on real videos: train, resume, test; with and without other processes at work."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from slowfast.config import CfgNode, load_config
+from slowfast.engine import checkpoint
+from slowfast.engine.device import Place
+from slowfast.engine.errors import CheckpointError
+from slowfast.engine.jobs import train_and_test
+from slowfast.engine.launch import launch
+from slowfast.engine.training import train
+from slowfast.visualization import read_stats
+
+CONFIG = Path(__file__).parents[2] / "configs" / "LongCook" / "SLOWONLY_CLIP.yaml"
+CPU = Place(torch.device("cpu"), loader_workers=0)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("longcook")
+
+
+def tiny(data: Path, output_dir: Path, *overrides: object) -> CfgNode:
+    return load_config(
+        CONFIG,
+        [
+            *("NUM_GPUS", 0, "DATA_LOADER.NUM_WORKERS", 0, "OUTPUT_DIR", str(output_dir), "DATA.PATH_TO_DATA_DIR", str(data)),
+            *("LONGCOOK.NUM_TRAIN", 4, "LONGCOOK.NUM_TEST", 3, "TRAIN.BATCH_SIZE", 2, "TRAIN.EVAL_PERIOD", 1),
+            *("SOLVER.MAX_EPOCH", 2, "SOLVER.WARMUP_EPOCHS", 0, "TEST.NUM_ENSEMBLE_VIEWS", 2, "LOG_PERIOD", 1),
+            *("RESNET.WIDTH_PER_GROUP", 2, "REPORT.NUM_TIMELINES", 1),
+            *overrides,
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output_dir = tmp_path_factory.mktemp("run")
+    threads = torch.get_num_threads()
+    launch(tiny(data, output_dir, "TEST.SAVE_RESULTS_PATH", "scores.npz", "BN.USE_PRECISE_STATS", True), train_and_test)
+    torch.set_num_threads(threads)
+    return output_dir
+
+
+def test_run_leaves_its_files_and_no_scraps(finished: Path) -> None:
+    names = {str(path.relative_to(finished)) for path in finished.rglob("*") if path.is_file()}
+    expected = {"stdout.log", "results.json", "curves.png", "scores.npz", "checkpoints/last.pyth"}
+    assert expected | {"checkpoints/checkpoint_epoch_00002.pyth"} <= names
+    assert sum(name.startswith("timelines/") for name in names) == 1
+    assert not [name for name in names if Path(name).name.startswith(".")]
+
+
+def test_results_tell_what_was_measured(finished: Path) -> None:
+    results = json.loads((finished / "results.json").read_text())
+    assert (results["num_videos"], results["num_views"]) == (3, 6)
+    assert len(results["per_class_ap"]) == 12
+    known = [entry["ap"] for entry in results["per_class_ap"] if entry["ap"] is not None]
+    assert results["metrics"]["mAP"] == pytest.approx(100 * np.mean(known), abs=1e-3)
+    assert results["config"]["RESNET.WIDTH_PER_GROUP"] == 2
+    assert "DATA.STD" not in results["config"]
+
+
+def test_last_validation_agrees_with_the_test_of_the_same_weights(finished: Path) -> None:
+    """LongCook validates on the views of the test."""
+    stats = read_stats(finished / "stdout.log")
+    validations = [entry["mAP"] for entry in stats if entry["_type"] == "val_epoch"]
+    assert len(validations) == 2
+    assert [entry["mAP"] for entry in stats if entry["_type"] == "test_final"] == [pytest.approx(validations[-1], abs=1e-3)]
+
+
+def test_saved_scores_are_those_of_every_video(finished: Path) -> None:
+    saved = np.load(finished / "scores.npz", allow_pickle=False)
+    assert saved["scores"].shape == saved["labels"].shape == (3, 12)
+    assert saved["view_counts"].tolist() == [2, 2, 2]
+    assert len(set(saved["video_ids"].tolist())) == 3
+
+
+def test_finished_run_is_only_tested_again(finished: Path, data: Path) -> None:
+    before = checkpoint.last_path(finished).read_bytes()
+    train_and_test(tiny(data, finished), CPU)
+    assert checkpoint.last_path(finished).read_bytes() == before
+
+
+def test_training_can_start_from_given_weights(
+    finished: Path, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="slowfast")
+    path = checkpoint.last_path(finished)
+    train(tiny(data, tmp_path, "TRAIN.CHECKPOINT_FILE_PATH", str(path), "SOLVER.BASE_LR", 0.0, "SOLVER.MAX_EPOCH", 1), CPU)
+    assert f"{path}: " in caplog.text
+    assert "weights loaded" in caplog.text
+    given, kept = (checkpoint.load(p)["model_state"] for p in (path, checkpoint.last_path(tmp_path)))
+    assert torch.equal(given["s1.pathway0_stem.conv.weight"], kept["s1.pathway0_stem.conv.weight"])
+
+
+def test_another_network_in_the_same_folder_is_refused(finished: Path, data: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"last\.pyth: belongs to another model"):
+        train(tiny(data, finished, "RESNET.WIDTH_PER_GROUP", 4), CPU)
+
+
+def test_weights_that_lack_a_classifier_are_not_tested(finished: Path, data: Path, tmp_path: Path) -> None:
+    state = checkpoint.load(checkpoint.last_path(finished))["model_state"]
+    checkpoint.save(tmp_path / "headless.pyth", {name: value for name, value in state.items() if "projection" not in name})
+    with pytest.raises(CheckpointError, match=r"headless\.pyth: does not hold all weights"):
+        train_and_test(
+            tiny(data, tmp_path, "TRAIN.ENABLE", False, "TEST.CHECKPOINT_FILE_PATH", str(tmp_path / "headless.pyth")), CPU
+        )
