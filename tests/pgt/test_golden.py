@@ -1,4 +1,4 @@
-"""The published research code's own numbers (tests/data/golden/pgt), met under `released` and where it must also hold, `corrected`."""
+"""The published research code's own numbers (tests/data/golden/pgt), met under both semantics where they coincide."""
 
 import json
 from pathlib import Path
