@@ -47,6 +47,9 @@ class ClipLoader:
         self._order = order
         self._max_bad_share = max_bad_share
         self._pass = _Pass()
+        # Workers inherit this. It is said before they are forked, since OpenCV hangs in a process that was forked while its
+        # threads were running, even when it is asked to do without them.
+        cv2.setNumThreads(1)
         self._loader: DataLoader[Clip | Failure] | None = DataLoader(
             _Guarded(dataset),
             batch_sampler=self._pass,
@@ -134,6 +137,5 @@ def _collate_or_fail(clips: Sequence[Clip | Failure]) -> ClipBatch | Failure:
 
 def _set_up_worker(worker: int) -> None:
     """One thread a worker: there are as many workers as cores. An interrupt is for the main process, which ends workers."""
-    cv2.setNumThreads(1)
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

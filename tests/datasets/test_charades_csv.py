@@ -45,7 +45,7 @@ def test_rows_are_numbered_by_the_line_they_begin_on(charades_folder):
         ("id,action,length\nA,,1\n", 1, "lacks actions"),
         ("id,actions,length\n", None, "no video; expected a row for each video"),
         ("id,actions,length\nA,c001 0 1\n", 2, "2 fields; expected 3, as many as in the header"),
-        ("id,actions,length\nA,,1\nB,c002 0 1,2\n", 3, r"'c002' in 'c002 0 1'; expected one of c000 .. c001 \(MODEL.NUM_CLASSES"),
+        ("id,actions,length\nA,,1\nB,c002 0 1,2\n", 3, r"'c002' in 'c002 0 1'; expected one of c000 .. c001 \(MODEL"),
         ("id,actions,length\nA,12 0 1,2\n", 2, "class '12' in '12 0 1'; expected a class like 'c092'"),
         ("id,actions,length\nA,c12 0 1,2\n", 2, "class 'c12'"),
         ("id,actions,length\nA,c001 0,2\n", 2, "action 'c001 0'; expected class, start and end"),

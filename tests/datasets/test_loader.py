@@ -4,7 +4,10 @@ import dataclasses
 import logging
 import multiprocessing
 import shutil
+import signal
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -156,6 +159,22 @@ def test_training_stops_above_the_share_but_not_below_ten_videos(make_cfg, share
         next(batches)
     with pytest.raises(TooManyBadVideosError, match=rf"{stops_after} of 20 videos cannot be read.*TRAIN.MAX_BAD_SHARE"):
         next(batches)
+
+
+def test_workers_do_not_hang_after_opencv_ran_threads_in_the_main_process(make_cfg):
+    def hang(*_):
+        raise TimeoutError("a worker hangs")
+
+    signal.signal(signal.SIGALRM, hang)
+    signal.alarm(60)
+    try:
+        for _ in range(10):
+            cv2.setNumThreads(4)
+            cv2.resize(np.zeros((2000, 2000, 3), np.uint8), (4000, 4000))
+            with build_loader(make_cfg(), "train", batch_size=1, num_workers=2) as loader:
+                next(loader.batches(0))
+    finally:
+        signal.alarm(0)
 
 
 def test_workers_end_with_the_loader(make_cfg):
