@@ -6,7 +6,7 @@ videos. Labels are those of the intervals in the csv files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fvcore.common.config import CfgNode
@@ -28,8 +28,8 @@ VIDEO_FOLDERS = ("", "videos", "Charades_v1_480", "Charades_v1")
 
 
 @DATASETS.register("charades")
-def build_charades(cfg: CfgNode, split: str) -> VideoDataset:
-    """Charades, or any data set in its format: `val` and `test` both read the test list.
+def build_charades(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int, ...]] | None = None) -> VideoDataset:
+    """Charades, or any data set in its format: `val` and `test` both read the test list. class_groups: see VideoDataset.
 
     Raises ConfigError when no folder is given, DatasetError when the annotation or all videos are missing or wrong.
     """
@@ -57,6 +57,7 @@ def build_charades(cfg: CfgNode, split: str) -> VideoDataset:
         labels=IntervalLabels(num_classes=num_classes, fps=FPS, whole_video=split != "train"),
         seed=cfg.RNG_SEED,
         replaces=split == "train",
+        class_groups=class_groups,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,9 +49,12 @@ class VideoDataset(Dataset[Clip]):
         labels: LabelRule,
         seed: int,
         replaces: bool,
+        class_groups: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
+        """class_groups: classes whose mean result is worth a line of its own, by the group's name."""
         self.records = tuple(records)
         self.class_names = class_names
+        self.class_groups = dict(class_groups or {})
         self.num_views = clips.num_views * crops.num_crops
         self._source, self._clips, self._crops, self._labels = source, clips, crops, labels
         self._seed = seed

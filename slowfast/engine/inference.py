@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -66,14 +66,24 @@ def score_videos(
     return result
 
 
-def measure(scores: VideoScores, *, multi_label: bool) -> Metrics:
-    """mAP with several labels a video, else top-1 and top-5 accuracy. Videos without any score do not count."""
+def measure(scores: VideoScores, *, multi_label: bool, class_groups: Mapping[str, tuple[int, ...]] | None = None) -> Metrics:
+    """mAP with several labels a video (of all classes, and of each group), else top-1 and top-5 accuracy.
+
+    Videos without any score do not count, nor do classes without a positive.
+    """
     scored = scores.view_counts > 0
     if not scored.all():
         logger.warning("%d of %d videos have no scores and do not count", (~scored).sum(), len(scored))
     rows, labels = scores.scores[scored], scores.labels[scored]
     if multi_label:
         mean_ap, per_class_ap = multilabel_map(rows, labels)
-        return Metrics({"mAP": 100 * mean_ap}, per_class_ap)
+        groups = {f"mAP_{name}": _mean(per_class_ap[list(classes)]) for name, classes in (class_groups or {}).items()}
+        return Metrics({name: 100 * value for name, value in {"mAP": mean_ap, **groups}.items()}, per_class_ap)
     top1, top5 = topk_correct(rows, labels, (1, 5))
     return Metrics({"top1_acc": 100 * top1 / len(rows), "top5_acc": 100 * top5 / len(rows)})
+
+
+def _mean(per_class_ap: NDArray[np.float64]) -> float:
+    """The mean over classes that have one; NaN when none has."""
+    defined = per_class_ap[~np.isnan(per_class_ap)]
+    return float(defined.mean()) if len(defined) else float("nan")

@@ -22,10 +22,12 @@ from slowfast.engine.logging import log_stats
 from slowfast.engine.steps import build_eval_step
 from slowfast.evaluation import VideoScores
 from slowfast.models import build_model
+from slowfast.visualization import format_table
 
 logger = logging.getLogger(__name__)
 
 RESULTS = "results.json"
+MOST_CLASSES_SHOWN = 30
 
 
 def test(cfg: CfgNode, place: Place) -> None:
@@ -45,7 +47,7 @@ def test(cfg: CfgNode, place: Place) -> None:
         scores = score_videos(model=model, step=step, loader=loader, device=place.device, method=cfg.DATA.ENSEMBLE_METHOD)
         seconds = time.monotonic() - started_at
     if scores is not None:
-        metrics = measure(scores, multi_label=cfg.DATA.MULTI_LABEL)
+        metrics = measure(scores, multi_label=cfg.DATA.MULTI_LABEL, class_groups=loader.dataset.class_groups)
         log_stats({"_type": "test_final", **metrics.values, "seconds": seconds})
         _write_results(cfg, dataset=loader.dataset, scores=scores, metrics=metrics, checkpoint_path=path, seconds=seconds)
         if cfg.REPORT.ENABLE:
@@ -95,10 +97,20 @@ def _write_results(
         results["per_class_ap"] = [{"class": name, "ap": _number(ap)} for name, ap in named]
     path = Path(cfg.OUTPUT_DIR) / RESULTS
     write_json(path, results)
-    figures = ", ".join(f"{name} {value:.2f}" for name, value in metrics.values.items())
-    logger.info("%s on %d videos, %d views; written to %s", figures, results["num_videos"], results["num_views"], path)
+    logger.info(
+        "results of %d videos, %d views:\n%s", results["num_videos"], results["num_views"], results_table(metrics, dataset)
+    )
+    logger.info("wrote %s", path)
     if cfg.TEST.SAVE_RESULTS_PATH:
         _save_scores(Path(cfg.OUTPUT_DIR) / cfg.TEST.SAVE_RESULTS_PATH, dataset, scores)
+
+
+def results_table(metrics: Metrics, dataset: VideoDataset) -> str:
+    """The figures, in percent, and those of each class where they are few enough to be read."""
+    rows: list[tuple[str, float]] = list(metrics.values.items())
+    if metrics.per_class_ap is not None and dataset.num_classes <= MOST_CLASSES_SHOWN:
+        rows += [(f"AP {name}", 100 * ap) for name, ap in zip(dataset.class_names, metrics.per_class_ap.tolist(), strict=True)]
+    return format_table(("measure", "%"), rows)
 
 
 def _save_scores(path: Path, dataset: VideoDataset, scores: VideoScores) -> None:

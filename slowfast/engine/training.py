@@ -123,7 +123,9 @@ def _evaluation(cfg: CfgNode, place: Place, model: nn.Module, loader: ClipLoader
 
     def evaluate() -> dict[str, float] | None:
         scores = score_videos(model=model, step=step, loader=loader, device=place.device, method=cfg.DATA.ENSEMBLE_METHOD)
-        return None if scores is None else measure(scores, multi_label=cfg.DATA.MULTI_LABEL).values
+        if scores is None:
+            return None
+        return measure(scores, multi_label=cfg.DATA.MULTI_LABEL, class_groups=loader.dataset.class_groups).values
 
     return evaluate
 

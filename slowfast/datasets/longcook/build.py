@@ -8,6 +8,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.config import ConfigError
 from slowfast.datasets.charades import build_charades
+from slowfast.datasets.longcook.script import COMPOSITES
 from slowfast.datasets.longcook.writing import write_longcook
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.registry import DATASETS
@@ -33,5 +34,4 @@ def build_longcook(cfg: CfgNode, split: str) -> VideoDataset:
         seed=cfg.LONGCOOK.SEED,
         num_processes=min(_MOST_PROCESSES, os.cpu_count() or 1),
     )
-    dataset: VideoDataset = build_charades(cfg, split)
-    return dataset
+    return build_charades(cfg, split, class_groups={"atomic": tuple(range(COMPOSITES.start)), "composite": tuple(COMPOSITES)})

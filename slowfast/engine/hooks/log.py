@@ -19,7 +19,7 @@ class LogHook(Hook):
     """A line every `period` iterations (train_iter) with means since the one before, and one for every epoch (train_epoch).
 
     Losses are means over all processes; those of an epoch that was resumed in its middle count what the main process saw
-    before.
+    before. "seconds" is the time since the epoch began or was resumed, without validation.
     """
 
     def __init__(self, *, period: int) -> None:
@@ -27,7 +27,7 @@ class LogHook(Hook):
         self._window = _Sums()
         self._epoch = _Sums()
         self._started_at = 0.0
-        self._window_started_at = 0.0
+        self._window_started_at = self._epoch_started_at = 0.0
         self._first_iteration = 0
 
     def before_train(self, trainer: Trainer) -> None:
@@ -38,7 +38,7 @@ class LogHook(Hook):
         if trainer.iteration == 0:
             self._epoch = _Sums()
         self._window = _Sums()
-        self._window_started_at = time.monotonic()
+        self._window_started_at = self._epoch_started_at = time.monotonic()
 
     def after_iteration(self, trainer: Trainer) -> None:
         numbers = {"loss": float(trainer.output.loss), **trainer.output.scalars}
@@ -57,6 +57,7 @@ class LogHook(Hook):
                 "epoch": f"{trainer.epoch}/{trainer.num_epochs}",
                 **means,
                 "lr": trainer.learning_rate,
+                "seconds": time.monotonic() - self._epoch_started_at,
                 "eta": self._eta(trainer),
                 "mem": _memory(trainer.device),
             }

@@ -1,0 +1,48 @@
+"""Trains SlowOnly on LongCook three times, for the same number of frames: on short clips, with PGT, and end to end.
+
+python tools/compare.py [KEY VALUE ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+CONFIGS = Path(__file__).parent.parent / "configs" / "LongCook"
+CONTENDERS = {"short clips": "SLOWONLY_CLIP", "PGT": "SLOWONLY_PGT", "end to end": "SLOWONLY_END2END"}
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--output-dir", default="runs/compare", metavar="DIR", help="folder for the runs (default: %(default)s)"
+    )
+    parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
+    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="options that replace those of all three configs")
+    return parser.parse_intermixed_args(arguments)
+
+
+def run(options: argparse.Namespace) -> None:
+    from slowfast.config import load_config
+    from slowfast.engine.comparison import compare, comparison_table
+
+    folder = Path(options.output_dir)
+    cfgs = {
+        name: load_config(CONFIGS / f"{config}.yaml", ["OUTPUT_DIR", str(folder / config.lower()), *options.overrides])
+        for name, config in CONTENDERS.items()
+    }
+    print(comparison_table(compare(cfgs, folder)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    # Imported once the arguments are right: it takes seconds.
+    from slowfast.engine.command_line import exit_code_of
+
+    return exit_code_of(lambda: run(options), debug=options.debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
