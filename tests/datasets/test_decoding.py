@@ -2,7 +2,9 @@
 
 import itertools
 import logging
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -10,14 +12,34 @@ import pytest
 from conftest import KINDS, NUM_FRAMES, VARIABLE_STAMPS
 from videos import HEIGHT, WIDTH, decode_all, read_numbers, write_audio, write_video
 
-from slowfast.datasets.decoding import decode_frames, read_index, reader
+from slowfast.datasets.decoding import VideoIndex, decode_frames, read_index, reader
 from slowfast.datasets.decoding.plan import Stretch, plan_stretches
+from slowfast.datasets.decoding.seeking import packets_from
 from slowfast.datasets.errors import DecodeError
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.fixture
+def no_second_attempt(monkeypatch):
+    """Decoding from the start would hide that the planned decoding missed a frame."""
+
+    def fail(*_):
+        raise AssertionError("the planned decoding missed a frame")
+
+    monkeypatch.setattr(reader, "_decode_everything", fail)
+
+
+@pytest.mark.usefixtures("no_second_attempt")
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"raw.h264"}))
 def test_any_set_of_frames_equals_decoding_everything(get_video, kind):
-    path = get_video(kind)
+    check_random_sets(get_video(kind))
+
+
+def test_frames_without_time_stamps_are_counted(get_video):
+    assert not read_index(get_video("raw.h264")).has_stamps
+    check_random_sets(get_video("raw.h264"))
+
+
+def check_random_sets(path):
     everything = decode_all(path)
     assert read_numbers(everything) == list(range(NUM_FRAMES)), "the file itself is wrong"
     index = read_index(path)
@@ -154,7 +176,42 @@ def test_truncated_file_with_reordered_frames_never_shows_a_wrong_one(tmp_path):
         assert read_numbers(decode_frames(path, index, early)) == early
 
 
-def test_damage_where_wanted_frames_lie_is_an_error_and_elsewhere_is_none(tmp_path):
+class LateContainer:
+    """Packets 0, 10, ... 90 (pts), every one a key; a seek lands `late` packets behind its target."""
+
+    def __init__(self, late):
+        self.late, self.place = late, 0
+
+    def seek(self, target, stream):
+        self.place = min(target // 10 + self.late, 9)
+
+    def demux(self, stream):
+        yield from (SimpleNamespace(pts=10 * place) for place in range(self.place, 10))
+
+
+@pytest.mark.parametrize("late", [-2, 0, 1, 3])
+def test_a_seek_that_lands_too_late_is_tried_farther_back(late):
+    numbers = np.arange(10)
+    index = VideoIndex(
+        time_base=Fraction(1, 100), pts=numbers * 10, end=100, packets=numbers,
+        key_pts=numbers * 10, key_dts=numbers * 10, key_packets=numbers,
+    )  # fmt: skip
+    packets = list(packets_from(LateContainer(late), None, index, 5))
+    assert packets[0][0] <= 5
+    assert packets[-1][0] == 9
+    assert all(packet.pts == 10 * number for number, packet in packets)
+
+
+def test_no_packet_is_given_out_when_no_seek_leads_far_enough_back():
+    numbers = np.arange(10)
+    index = VideoIndex(
+        time_base=Fraction(1, 100), pts=numbers * 10, end=100, packets=numbers,
+        key_pts=numbers * 10, key_dts=numbers * 10, key_packets=numbers,
+    )  # fmt: skip
+    assert list(packets_from(LateContainer(9), None, index, 5)) == []
+
+
+def test_damage_where_wanted_frames_lie_is_an_error_and_elsewhere_is_none(tmp_path, monkeypatch):
     path = write_video(tmp_path / "good.mkv", 60, codec="ffv1", b_frames=0, gop=1)
     with av.open(path) as container:
         packet = next(p for p in container.demux(video=0) if p.pts and p.pts > 1000)
@@ -165,7 +222,9 @@ def test_damage_where_wanted_frames_lie_is_an_error_and_elsewhere_is_none(tmp_pa
     bad.write_bytes(content[:place] + b"\xff" * len(payload) + content[place + len(payload) :])
     index = read_index(str(bad))
     number = int(np.searchsorted(index.pts, packet.pts))
-    assert read_numbers(decode_frames(str(bad), index, [number - 1, number + 1])) == [number - 1, number + 1]
+    with monkeypatch.context() as patch:
+        patch.setattr(reader, "_decode_everything", None)  # the damaged packet must not even be decoded
+        assert read_numbers(decode_frames(str(bad), index, [number - 1, number + 1])) == [number - 1, number + 1]
     with pytest.raises(DecodeError, match=rf"bad\.mkv: frame {number} of 60 is damaged") as caught:
         decode_frames(str(bad), index, [3, number])
     assert caught.value.path == str(bad)

@@ -165,13 +165,14 @@ def test_workers_do_not_hang_after_opencv_ran_threads_in_the_main_process(make_c
     def hang(*_):
         raise TimeoutError("a worker hangs")
 
+    cfg = make_cfg("DATA.TRAIN_JITTER_SCALES", [900, 900], "DATA.TRAIN_CROP_SIZE", 900)  # large enough for threads
     signal.signal(signal.SIGALRM, hang)
     signal.alarm(60)
     try:
-        for _ in range(10):
+        for _ in range(3):
             cv2.setNumThreads(4)
             cv2.resize(np.zeros((2000, 2000, 3), np.uint8), (4000, 4000))
-            with build_loader(make_cfg(), "train", batch_size=1, num_workers=2) as loader:
+            with build_loader(cfg, "train", batch_size=1, num_workers=2) as loader:
                 next(loader.batches(0))
     finally:
         signal.alarm(0)
