@@ -32,8 +32,8 @@ def packets_from(
     for target in itertools.islice(targets, MAX_SEEKS):
         container.seek(int(target), stream=stream)
         packets = container.demux(stream)
-        first = next(packets)
-        start = None if first.pts is None else number_of.get(first.pts)
-        if start is not None and start <= index.key_packets[key]:
+        first = next(packets, None)
+        start = None if first is None or first.pts is None else number_of.get(first.pts)
+        if first is not None and start is not None and start <= index.key_packets[key]:
             yield from enumerate(itertools.chain([first], packets), start)
             return
