@@ -6,6 +6,7 @@ B batch, C colour channels, T frames, H height, W width, K classes, S steps.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +39,41 @@ class VideoRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Keyframes:
+    """Persons at annotated moments: R boxes, at all the annotated seconds that a clip, or the clips of a batch, shows.
+
+    clips: int64 (R,), number of the clip in its batch. seconds: int64 (R,), the moment, in seconds as the annotation counts
+    them. main: bool (R,), whether that is the moment the clip was cut out for. boxes: float32 (R, 4), x1 y1 x2 y2 in pixels of
+    the frames; original: float64 (R, 4), the same as the annotation has them, in fractions of the picture. labels: float32
+    (R, K). videos: int64 (R,), number of the video in its data set. numbers: int64 (R,), number of the box among those of its
+    second; (video, second, number) is the same wherever the box turns up.
+    """
+
+    clips: Tensor
+    seconds: Tensor
+    main: Tensor
+    boxes: Tensor
+    original: Tensor
+    labels: Tensor
+    videos: Tensor
+    numbers: Tensor
+
+    def __len__(self) -> int:
+        return self.clips.shape[0]
+
+    def __getitem__(self, rows: Tensor) -> Keyframes:
+        """Some of the rows, by a mask (R,) or by numbers."""
+        return self.map(lambda tensor: tensor[rows])
+
+    def rois(self) -> Tensor:
+        """float32 (R, 5): number of the clip, x1, y1, x2, y2, as detection models read them."""
+        return torch.cat([self.clips[:, None].to(self.boxes), self.boxes], dim=1)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Keyframes:
+        return Keyframes(**{field.name: function(getattr(self, field.name)) for field in dataclasses.fields(self)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
     """One sample, as a data set returns it.
 
@@ -48,6 +84,7 @@ class Clip:
         including sampled frame t (row 0: at frame 0), so that any cut of the clip shares every source frame out once.
     video: number of the video in its data set; view: number of the temporal view times the number of crops, plus the crop.
     name: the video's id, for messages. replaced: "path: reason" of each unreadable video that this clip stands in for.
+    keyframes: the persons to classify, in detection only.
     """
 
     frames: Tensor
@@ -58,6 +95,7 @@ class Clip:
     view: int
     name: str
     replaced: tuple[str, ...] = ()
+    keyframes: Keyframes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +105,7 @@ class ClipBatch:
     frames: uint8 (B, C, T, H, W), RGB; made float on the device. times: float32 (B, T), seconds.
     labels: int64 (B,) or float32 (B, K). frame_labels: bool (B, T, K) or None; see `Clip`.
     videos, views: int64 (B,); see `Clip`. names: B video ids. replaced: all that the clips say, one after the other.
+    keyframes: the persons of all clips, one clip after the other, in detection only.
     """
 
     frames: Tensor
@@ -77,6 +116,7 @@ class ClipBatch:
     views: Tensor
     names: tuple[str, ...]
     replaced: tuple[str, ...] = ()
+    keyframes: Keyframes | None = None
 
     def __len__(self) -> int:
         return self.frames.shape[0]
@@ -92,7 +132,7 @@ class ClipBatch:
         """Called by torch's DataLoader, which skips types without such a method."""
         return self._map(lambda tensor: tensor.pin_memory())
 
-    def _map(self, function: Any) -> ClipBatch:
+    def _map(self, function: Callable[[Tensor], Tensor]) -> ClipBatch:
         changes = {
             f.name: function(value) for f in dataclasses.fields(self) if isinstance(value := getattr(self, f.name), Tensor)
         }
@@ -118,3 +158,12 @@ class EvalOutput:
     scores: Tensor
     segments: tuple[tuple[int, int], ...]
     segment_scores: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectionOutput:
+    """What one evaluation step found out about the persons of a batch. scores: float (R, K), activated; row by row those of
+    `keyframes`. A person may turn up in several rows, if several steps of the clip scored it."""
+
+    scores: Tensor
+    keyframes: Keyframes

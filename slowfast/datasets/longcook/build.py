@@ -34,4 +34,6 @@ def build_longcook(cfg: CfgNode, split: str) -> VideoDataset:
         seed=cfg.LONGCOOK.SEED,
         num_processes=min(_MOST_PROCESSES, os.cpu_count() or 1),
     )
-    return build_charades(cfg, split, class_groups={"atomic": tuple(range(COMPOSITES.start)), "composite": tuple(COMPOSITES)})
+    groups = {"atomic": tuple(range(COMPOSITES.start)), "composite": tuple(COMPOSITES)}
+    dataset: VideoDataset = build_charades(cfg, split, class_groups=groups)
+    return dataset
