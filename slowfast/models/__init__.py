@@ -5,7 +5,7 @@ evaluation activated scores (B, K), averaged over the positions that it looked a
 in the registry.
 """
 
-from slowfast.models import resnet3d, slowfast
+from slowfast.models import regnet3d, resnet3d, slowfast, x3d
 from slowfast.models.build import build_model
 
-__all__ = ["build_model", "resnet3d", "slowfast"]
+__all__ = ["build_model", "regnet3d", "resnet3d", "slowfast", "x3d"]

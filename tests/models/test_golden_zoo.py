@@ -26,6 +26,10 @@ CASES = {
         "NONLOCAL.INSTANTIATION", "softmax", "NONLOCAL.LOCATION", [[[]], [[1, 3]], [[1, 3, 5]], [[]]],
     ],
     "SLOW_8x8_R50": [*ONE_PATHWAY, "MODEL.ARCH", "slow"],
+    "X3D_S": [
+        "MODEL.MODEL_NAME", "X3D", "MODEL.ARCH", "x3d", "RESNET.TRANS_FUNC", "x3d_transform", "DATA.NUM_FRAMES", 13,
+        "X3D.WIDTH_FACTOR", 2.0, "X3D.DEPTH_FACTOR", 2.2, "X3D.BOTTLENECK_FACTOR", 2.25,
+    ],
     "SLOWFAST_8x8_R50": [
         "MODEL.MODEL_NAME", "SlowFast", "MODEL.ARCH", "slowfast", "DATA.NUM_FRAMES", 32,
         "SLOWFAST.ALPHA", 4, "SLOWFAST.BETA_INV", 8, "SLOWFAST.FUSION_CONV_CHANNEL_RATIO", 2, "SLOWFAST.FUSION_KERNEL_SZ", 7,

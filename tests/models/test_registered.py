@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from slowfast.registry import MODELS
-from tests.models.tiny_networks import VARIANTS
+from tests.models.tiny_networks import RESNETS, VARIANTS
 
 
 def test_the_variants_tested_here_cover_every_registered_model():
@@ -45,6 +45,7 @@ def test_channels_last_gives_the_same_scores_and_gradients(tiny, clip, variant):
     torch.testing.assert_close(*outcomes, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("variant", RESNETS, indirect=True)
 @pytest.mark.parametrize("transform", ["basic_transform", "bottleneck_transform"])
 def test_depth_18_trains_with_both_kinds_of_block(tiny, clip, variant, transform):
     model = tiny(variant, RESNET__TRANS_FUNC=transform).train()

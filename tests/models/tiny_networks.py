@@ -19,8 +19,14 @@ VARIANTS = {
     "i3d": {"MODEL.MODEL_NAME": "ResNet", "MODEL.ARCH": "i3d"},
     "slow": {"MODEL.MODEL_NAME": "ResNet", "MODEL.ARCH": "slow"},
     "slowfast": {"MODEL.MODEL_NAME": "SlowFast", "MODEL.ARCH": "slowfast", "SLOWFAST.ALPHA": 4, "SLOWFAST.BETA_INV": 4},
+    "x3d": {"MODEL.MODEL_NAME": "X3D", "MODEL.ARCH": "x3d", "RESNET.TRANS_FUNC": "x3d_transform", "X3D.DIM_C5": 16},
+    "regnetx": {"MODEL.MODEL_NAME": "RegNet3D", "MODEL.ARCH": "regnet3d", "REGNET.DEPTH": "200M"},
+    "regnety": {"MODEL.MODEL_NAME": "RegNet3D", "MODEL.ARCH": "regnet3d", "REGNET.DEPTH": "Y-400M"},
 }
 """What the config says to get each network."""
+
+RESNETS = ("c2d", "i3d", "slow", "slowfast")
+"""Those that are made of ResNets' blocks, with the options of the section RESNET."""
 
 
 def tiny_config(variant: str, **changes: Any) -> CfgNode:

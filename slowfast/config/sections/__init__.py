@@ -7,6 +7,7 @@ from slowfast.config.sections import (
     longcook,
     model,
     nonlocal_,
+    regnet,
     report,
     resnet,
     run,
@@ -15,6 +16,7 @@ from slowfast.config.sections import (
     tensorboard,
     test,
     train,
+    x3d,
 )
 from slowfast.registry import CONFIG_SECTIONS
 
@@ -30,6 +32,8 @@ _SECTIONS = tuple(
         model,
         resnet,
         slowfast,
+        x3d,
+        regnet,
         nonlocal_,
         bn,
         solver,

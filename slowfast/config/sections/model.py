@@ -29,7 +29,7 @@ SECTION = Section(
         "ARCH": Option("slowfast", "Variant: temporal kernels and pooling, as in the papers."),
         "NUM_CLASSES": Option(400, "Classes.", minimum=1),
         "LOSS_FUNC": Option("cross_entropy", "Loss.", choices=("cross_entropy", "soft_cross_entropy", "bce", "bce_logit")),
-        "SINGLE_PATHWAY_ARCH": Option(["c2d", "i3d", "slow"], "Variants with one pathway.", elements=str),
+        "SINGLE_PATHWAY_ARCH": Option(["c2d", "i3d", "slow", "x3d", "regnet3d"], "Variants with one pathway.", elements=str),
         "MULTI_PATHWAY_ARCH": Option(["slowfast"], "Variants with two pathways.", elements=str),
         "DROPOUT_RATE": Option(0.5, "Share of features that training drops before the classifier.", minimum=0),
         "FC_INIT_STD": Option(0.01, "Standard deviation of the classifier's first weights.", minimum=0),

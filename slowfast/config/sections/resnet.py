@@ -45,7 +45,9 @@ SECTION = Section(
     finish=_finish,
     options={
         "DEPTH": Option(50, "Layers.", choices=(18, 50, 101)),
-        "TRANS_FUNC": Option("bottleneck_transform", "Residual function.", choices=("bottleneck_transform", "basic_transform")),
+        "TRANS_FUNC": Option(
+            "bottleneck_transform", "Residual function.", choices=("bottleneck_transform", "basic_transform", "x3d_transform")
+        ),
         "NUM_GROUPS": Option(1, "Groups of the spatial convolution (more than 1: ResNeXt).", minimum=1),
         "WIDTH_PER_GROUP": Option(64, "Channels of a group in the first stage.", minimum=1),
         "INPLACE_RELU": Option(True, "Whether rectifiers overwrite their input."),

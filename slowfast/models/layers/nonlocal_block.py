@@ -11,6 +11,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from slowfast.config import CfgNode, ConfigError
 from slowfast.models.layers.norm import NormSpec
 
 Instantiation = Literal["softmax", "dot_product"]
@@ -78,6 +79,15 @@ def attention(query: Tensor, key: Tensor, value: Tensor, instantiation: Instanti
         # The fused kernels want an axis of heads; here there is one.
         return F.scaled_dot_product_attention(query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)).squeeze(1)
     return query @ ((key / key.shape[1]).transpose(1, 2) @ value)
+
+
+def refuse_nonlocal_blocks(cfg: CfgNode) -> None:
+    """For networks that have no place for them. Raises ConfigError where the config asks for one."""
+    if any(blocks for stage in cfg.NONLOCAL.LOCATION for blocks in stage):
+        raise ConfigError(
+            key="NONLOCAL.LOCATION", value=cfg.NONLOCAL.LOCATION,
+            why=f"the model {cfg.MODEL.MODEL_NAME} has no non-local blocks", right="[[[]], [[]], [[]], [[]]]",
+        )  # fmt: skip
 
 
 def _positions(x: Tensor) -> Tensor:

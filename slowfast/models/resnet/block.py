@@ -117,16 +117,19 @@ class BasicTransform(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """relu(branch1(x) + branch2(x)); branch1 is a projection where the shape changes and the identity elsewhere."""
+    """relu(branch1(x) + branch2(x)); branch1 is a projection where the shape changes and the identity elsewhere.
 
-    def __init__(self, spec: BlockSpec) -> None:
+    branch2: a residual function of the caller's own, in place of the one that the style names.
+    """
+
+    def __init__(self, spec: BlockSpec, branch2: nn.Module | None = None) -> None:
         super().__init__()
         self.projects = spec.in_channels != spec.out_channels or spec.stride != 1
         if self.projects:
             stride = (1, spec.stride, spec.stride)
             self.branch1 = nn.Conv3d(spec.in_channels, spec.out_channels, 1, stride=stride, bias=False)
             self.branch1_bn = spec.style.norm.build(spec.out_channels)
-        self.branch2 = Bottleneck(spec) if spec.style.transform == "bottleneck_transform" else BasicTransform(spec)
+        self.branch2 = _transform(spec) if branch2 is None else branch2
         self.relu = nn.ReLU(spec.style.inplace_relu)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -134,3 +137,7 @@ class ResBlock(nn.Module):
         shortcut = self.branch1_bn(self.branch1(x)) if self.projects else x
         out: Tensor = self.relu(shortcut + self.branch2(x))
         return out
+
+
+def _transform(spec: BlockSpec) -> nn.Module:
+    return Bottleneck(spec) if spec.style.transform == "bottleneck_transform" else BasicTransform(spec)

@@ -1,0 +1,13 @@
+"""Options of RegNets."""
+
+from slowfast.config.options import Option, Section
+
+SECTION = Section(
+    name="REGNET",
+    meaning="RegNets (Radosavovic et al., arXiv:2003.13678), inflated over time.",
+    options={
+        "DEPTH": Option(
+            "400M", "Size, by the multiply-adds of the 2-D network: 400M or X-400M for a RegNetX, Y-400M for a RegNetY."
+        ),
+    },
+)

@@ -1,0 +1,38 @@
+"""Options of X3D networks."""
+
+from fvcore.common.config import CfgNode
+
+from slowfast.config.errors import ConfigError
+from slowfast.config.options import Option, Section
+
+
+def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
+    for key in ("WIDTH_FACTOR", "DEPTH_FACTOR", "BOTTLENECK_FACTOR"):
+        if cfg.X3D[key] <= 0:
+            raise ConfigError(key=f"X3D.{key}", value=cfg.X3D[key], why="nothing is left", right="above 0")
+    is_x3d, transform = cfg.MODEL.ARCH == "x3d", cfg.RESNET.TRANS_FUNC
+    if is_x3d != (transform == "x3d_transform"):
+        raise ConfigError(
+            key="RESNET.TRANS_FUNC", value=transform,
+            why=f"the blocks of MODEL.ARCH {cfg.MODEL.ARCH} are of another kind",
+            right="x3d_transform" if is_x3d else "bottleneck_transform",
+        )  # fmt: skip
+
+
+SECTION = Section(
+    name="X3D",
+    meaning="X3D networks (Feichtenhofer, arXiv:2004.04730); factors are relative to the small 2-D network they grow from.",
+    finish=_finish,
+    options={
+        "WIDTH_FACTOR": Option(1.0, "Factor of the channels of all stages."),
+        "DEPTH_FACTOR": Option(1.0, "Factor of the blocks of all stages."),
+        "BOTTLENECK_FACTOR": Option(1.0, "Channels inside a block for each channel of its output."),
+        "DIM_C5": Option(2048, "Features that the classifier reads.", minimum=1),
+        "DIM_C1": Option(12, "Channels of the stem, before WIDTH_FACTOR.", minimum=1),
+        "SCALE_RES2": Option(False, "Whether res2 is twice as wide as the stem, as the later stages are to those before them."),
+        "BN_LIN5": Option(False, "Whether the features that the classifier reads are normalised."),
+        "CHANNELWISE_3x3x3": Option(
+            True, "Whether the 3x3x3 convolutions work on each channel by itself, not on RESNET.NUM_GROUPS groups."
+        ),
+    },
+)
