@@ -1,0 +1,61 @@
+"""Scores AVA detections: python tools/eval_ava.py --detections FILE --groundtruth FILE --labelmap FILE [--exclusions FILE]"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Frame mAP of AVA detections. All csv files are without header; boxes are fractions of the image.",
+    )
+    for name, content, is_required in (
+        ("--detections", "csv: video,second,x1,y1,x2,y2,class,score", True),
+        ("--groundtruth", "csv: video,second,x1,y1,x2,y2,class,person", True),
+        ("--labelmap", "the scored classes (.pbtxt)", True),
+        ("--exclusions", "csv: video,second to leave out", False),
+        ("--json", "also write the result to this file", False),
+    ):
+        parser.add_argument(name, type=Path, metavar="FILE", required=is_required, help=content)
+    parser.add_argument(
+        "--protocol",
+        default="slowfast",
+        help="slowfast (default; as numbers of PySlowFast and PGT), or the official activitynet_2018, activitynet_2019, "
+        "activitynet_head",
+    )
+    parser.add_argument(
+        "--iou", type=float, nargs="+", default=[0.5], metavar="OVERLAP", help="thresholds; mAP is at the first (default 0.5)"
+    )
+    parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
+    return parser.parse_args(arguments)
+
+
+def run(options: argparse.Namespace) -> None:
+    from slowfast.engine.ava_scoring import AvaScoring, score_ava
+
+    score_ava(
+        AvaScoring(
+            detections=options.detections,
+            groundtruth=options.groundtruth,
+            labelmap=options.labelmap,
+            exclusions=options.exclusions,
+            protocol=options.protocol,
+            iou_thresholds=options.iou,
+            json=options.json,
+        )
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    # Imported once the arguments are right: it takes seconds.
+    from slowfast.engine.command_line import exit_code_of
+
+    return exit_code_of(lambda: run(options), debug=options.debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
