@@ -133,9 +133,11 @@ class ClipBatch:
         return self._map(lambda tensor: tensor.pin_memory())
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> ClipBatch:
-        changes = {
+        changes: dict[str, Any] = {
             f.name: function(value) for f in dataclasses.fields(self) if isinstance(value := getattr(self, f.name), Tensor)
         }
+        if self.keyframes is not None:
+            changes["keyframes"] = self.keyframes.map(function)
         return dataclasses.replace(self, **changes)
 
 
