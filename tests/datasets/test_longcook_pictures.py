@@ -7,16 +7,16 @@ import av
 import numpy as np
 import pytest
 
-from slowfast.datasets.longcook import CAUSES, Event, Script, render
+from slowfast.datasets.longcook import CAUSES, Event, MilkScript, Script, film_of, render
+from slowfast.datasets.longcook.film import write_film
 from slowfast.datasets.longcook.paint import Canvas, hue
-from slowfast.datasets.longcook.script import draw_script
-from slowfast.datasets.longcook.writing import write_video
+from slowfast.datasets.longcook.plan_milk import draw_milk
 
 NUMBERS = (0, 1, 2)
 
 
-def script_of(number: int, cause: int) -> Script:
-    return draw_script(f"V{number}C{cause}", (0, 0, number)).with_cause(cause)
+def script_of(number: int, cause: int) -> MilkScript:
+    return draw_milk(f"V{number}C{cause}", (0, 0, number)).with_cause(cause)
 
 
 @cache
@@ -24,15 +24,15 @@ def drawn(number: int, cause: int) -> np.ndarray:
     return np.stack(list(render(script_of(number, cause))))
 
 
-def decoded(folder: Path, script: Script) -> np.ndarray:
-    write_video(folder, script)
+def decoded(folder: Path, script: MilkScript) -> np.ndarray:
+    write_film(folder, film_of(script, f"{script.video_id}.mp4"))
     with av.open(str(folder / f"{script.video_id}.mp4")) as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
-def frames_of_cause(script: Script) -> range:
+def frames_of_cause(script: MilkScript) -> range:
     following = script.events[script.events.index(script.cause) + 1]
-    return range(script.cause.first_frame, following.first_frame)
+    return range(script.cause.first_frame(24), following.first_frame(24))
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -56,10 +56,10 @@ def test_decoded_frames_are_bit_identical_outside_the_cause(tmp_path: Path, numb
 
 def test_every_event_starts_with_a_key_frame_and_no_other_frame_is_one(tmp_path: Path) -> None:
     script = script_of(0, 2)
-    write_video(tmp_path, script)
+    write_film(tmp_path, film_of(script, f"{script.video_id}.mp4"))
     with av.open(str(tmp_path / f"{script.video_id}.mp4")) as container:
         keys = [number for number, frame in enumerate(container.decode(video=0)) if frame.key_frame]
-    assert keys == [event.first_frame for event in script.events]
+    assert keys == [event.first_frame(24) for event in script.events]
 
 
 def test_file_has_the_scripts_frames_at_24_a_second_and_looks_like_the_drawing(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_file_has_the_scripts_frames_at_24_a_second_and_looks_like_the_drawing(t
 
 def test_same_script_gives_same_frames_and_another_seed_others() -> None:
     assert np.array_equal(np.stack(list(render(script_of(0, 1)))), drawn(0, 1))
-    other_seed = draw_script("OTHER", (1, 0, 0)).with_cause(1)
+    other_seed = draw_milk("OTHER", (1, 0, 0)).with_cause(1)
     assert not np.array_equal(next(render(other_seed)), drawn(0, 1)[0])
 
 

@@ -4,6 +4,7 @@ import csv
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,19 @@ import pytest
 
 from slowfast.config import ConfigError, load_config
 from slowfast.datasets.errors import DatasetError
-from slowfast.datasets.longcook import CLASS_NAMES, COMPOSITES, POUR, Recipe, is_complete, plan, write_longcook
+from slowfast.datasets.longcook import CLASS_NAMES, COMPOSITES, POUR, Recipe, is_complete, plan_milk, write_longcook
 from slowfast.datasets.longcook import writing as writing_module
 from slowfast.datasets.longcook.build import build_longcook
+from slowfast.datasets.longcook.film import Film
 from slowfast.datasets.video_dataset import SampleKey
 from slowfast.registry import DATASETS
 
-RECIPE = Recipe(num_train=2, num_test=1, seed=3)
+RECIPE = Recipe(format="charades", num_train=2, num_test=1, seed=3)
 
 
 def write(folder: Path, **changes: Any) -> None:
-    write_longcook(folder, **{"num_train": 2, "num_test": 1, "seed": 3, "num_processes": 1, **changes})
+    num_processes = changes.pop("num_processes", 1)
+    write_longcook(folder, replace(RECIPE, **changes), num_processes=num_processes)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -42,7 +45,7 @@ def copy(written: Path, tmp_path: Path) -> Path:
 
 
 def test_folder_holds_exactly_the_files_of_charades_and_the_manifest(written: Path) -> None:
-    videos = {f"videos/{s.video_id}.mp4" for split in plan(num_train=2, num_test=1, seed=3).values() for s in split}
+    videos = {f"videos/{s.video_id}.mp4" for split in plan_milk(num_train=2, num_test=1, seed=3).values() for s in split}
     lists = {"Charades_v1_train.csv", "Charades_v1_test.csv", "Charades_v1_classes.txt", "longcook.json"}
     assert set(files(written)) == videos | lists
     assert is_complete(written, RECIPE)
@@ -51,7 +54,7 @@ def test_folder_holds_exactly_the_files_of_charades_and_the_manifest(written: Pa
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_annotation_states_the_script_and_the_videos_length(written: Path, split: str) -> None:
-    scripts = plan(num_train=2, num_test=1, seed=3)[split]
+    scripts = plan_milk(num_train=2, num_test=1, seed=3)[split]
     with (written / f"Charades_v1_{split}.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == [script.video_id for script in scripts]
@@ -75,7 +78,7 @@ def test_class_list_numbers_the_names(written: Path) -> None:
 
 
 def test_complete_folder_is_left_alone(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing_module, "write_video", None)
+    monkeypatch.setattr(writing_module, "write_film", None)
     before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
     write(copy)
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
@@ -84,22 +87,22 @@ def test_complete_folder_is_left_alone(copy: Path, monkeypatch: pytest.MonkeyPat
 def test_interrupted_writing_leaves_no_folder_and_the_next_call_goes_on(
     written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, drawn, write_video = tmp_path / "longcook", [], writing_module.write_video
+    folder, drawn, write_film = tmp_path / "longcook", [], writing_module.write_film
 
-    def interrupted(videos: Path, script: Any) -> None:
+    def interrupted(workshop: Path, film: Film) -> None:
         if len(drawn) == 2:
-            (videos / f"{script.video_id}.tmp").write_bytes(b"half a video")
+            (workshop / film.path).with_suffix(".tmp").write_bytes(b"half a video")
             raise KeyboardInterrupt
-        drawn.append(script.video_id)
-        write_video(videos, script)
+        drawn.append(film.path)
+        write_film(workshop, film)
 
-    monkeypatch.setattr(writing_module, "write_video", interrupted)
+    monkeypatch.setattr(writing_module, "write_film", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write(folder)
     assert not folder.exists()
 
     later: list[str] = []
-    monkeypatch.setattr(writing_module, "write_video", lambda videos, s: (later.append(s.video_id), write_video(videos, s)))
+    monkeypatch.setattr(writing_module, "write_film", lambda folder, film: (later.append(film.path), write_film(folder, film)))
     write(folder)
     assert len(later) == 1
     assert not set(later) & set(drawn)
@@ -108,12 +111,14 @@ def test_interrupted_writing_leaves_no_folder_and_the_next_call_goes_on(
 
 
 def test_remains_of_another_seed_are_not_used(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(folder: Path, script: Any) -> None:
-        (folder / f"{plan(num_train=2, num_test=1, seed=3)['train'][0].video_id}.mp4").write_bytes(b"of another seed")
+    def fail(workshop: Path, film: Film) -> None:
+        name = plan_milk(num_train=2, num_test=1, seed=3)["train"][0].video_id
+        (workshop / "videos").mkdir()
+        (workshop / "videos" / f"{name}.mp4").write_bytes(b"of another seed")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(writing_module, "write_video", fail)
+        patch.setattr(writing_module, "write_film", fail)
         write(tmp_path / "longcook", seed=4)
     write(tmp_path / "longcook")
     assert files(tmp_path / "longcook") == files(written)
@@ -142,8 +147,8 @@ def test_two_processes_write_the_same_bytes_as_one(written: Path, tmp_path: Path
 
 
 def test_callers_at_the_same_time_share_one_writing(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn, write_video = [], writing_module.write_video
-    monkeypatch.setattr(writing_module, "write_video", lambda videos, s: (drawn.append(s.video_id), write_video(videos, s)))
+    drawn, write_film = [], writing_module.write_film
+    monkeypatch.setattr(writing_module, "write_film", lambda folder, film: (drawn.append(film.path), write_film(folder, film)))
     with ThreadPoolExecutor(3) as pool:  # each call opens the lock file itself, as calls in other processes do
         for call in [pool.submit(write, tmp_path / "longcook") for _ in range(3)]:
             call.result(timeout=60)
@@ -199,7 +204,7 @@ def test_charades_loader_reads_the_folder(written: Path, split: str, num_videos:
     dataset = DATASETS.get("longcook")(load_config(overrides=[str(item) for item in overrides]), split)
     assert dataset.class_names == CLASS_NAMES
     assert len(dataset.records) == num_videos
-    script = plan(num_train=2, num_test=1, seed=3)[split][0]
+    script = plan_milk(num_train=2, num_test=1, seed=3)[split][0]
     clip = dataset[SampleKey(0, 0)]
     on = {label for label in range(12) if clip.frame_labels[:, label].any()}
     assert on == {event.label for event in script.events} | {script.composite}  # the clip spans the whole video

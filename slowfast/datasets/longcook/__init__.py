@@ -1,13 +1,18 @@
 """LongCook: the embedded data set, whose composite actions only a network with a long memory can tell apart.
 
 Little cooks grind coffee, chop, wipe and at last pour milk. What the milk makes (latte, milk tea, hot chocolate, berry milk)
-follows from what was prepared some seconds before; the pouring itself looks the same in all four.
+follows from what was prepared some seconds before; the pouring itself looks the same in all four. The kitchen comes in three
+formats, those of Charades (one cook, labels in time), Kinetics (one label a video: what was prepared first) and AVA (two
+cooks, each with a box and labels of his own).
 """
 
 from slowfast.datasets.longcook.build import build_longcook
+from slowfast.datasets.longcook.formats import FORMATS
 from slowfast.datasets.longcook.manifest import Recipe, is_complete
-from slowfast.datasets.longcook.rendering import render
-from slowfast.datasets.longcook.script import CAUSES, CLASS_NAMES, COMPOSITES, FILLERS, POUR, Event, Script, plan
+from slowfast.datasets.longcook.plan_milk import MilkScript, plan_milk
+from slowfast.datasets.longcook.plan_orders import ORDER_NAMES, OrderScript, plan_orders
+from slowfast.datasets.longcook.rendering import film_of, render
+from slowfast.datasets.longcook.script import CAUSES, CLASS_NAMES, COMPOSITES, FILLERS, POUR, Event, Script
 from slowfast.datasets.longcook.writing import write_longcook
 
 __all__ = [
@@ -15,13 +20,19 @@ __all__ = [
     "CLASS_NAMES",
     "COMPOSITES",
     "FILLERS",
+    "FORMATS",
+    "ORDER_NAMES",
     "POUR",
     "Event",
+    "MilkScript",
+    "OrderScript",
     "Recipe",
     "Script",
     "build_longcook",
+    "film_of",
     "is_complete",
-    "plan",
+    "plan_milk",
+    "plan_orders",
     "render",
     "write_longcook",
 ]

@@ -25,8 +25,9 @@ _EMPTY = "a new or empty folder as DATA.PATH_TO_DATA_DIR"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What the contents of a folder follow from."""
+    """What the contents of a folder follow from. format: the data set whose layout it has."""
 
+    format: str
     num_train: int
     num_test: int
     seed: int
@@ -78,7 +79,7 @@ def refuse_other_content(folder: Path, recipe: Recipe) -> None:
             raise DatasetError(
                 path=str(folder),
                 found=f"this folder holds LongCook with {_describe(content['recipe'])}, not with {_describe(wanted)}",
-                expected=f"the same LONGCOOK.NUM_TRAIN, NUM_TEST and SEED, {_EMPTY}, or that this one be deleted",
+                expected=f"the same data set, LONGCOOK.NUM_TRAIN, NUM_TEST and SEED, {_EMPTY}, or that this one be deleted",
             )
     elif folder.exists() and not folder.is_dir():
         raise DatasetError(path=str(folder), found="this is a file", expected=_EMPTY)

@@ -1,7 +1,8 @@
 """A canvas with anti-aliased shapes.
 
-Shapes are given in pixels of the finished picture, as fractions if need be. They are painted SCALE times as large and averaged
-down at the end, which smooths every edge at less cost than OpenCV's own anti-aliasing.
+Pictures are painted SCALE times as large and averaged down at the end, which smooths every edge at less cost than OpenCV's own
+anti-aliasing. Shapes are given in units, as fractions if need be: pixels of the finished picture, unless the canvas is told to
+see its pixels in other units and from another origin.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import numpy as np
 WIDTH, HEIGHT = 96, 72
 SCALE = 3
 _FRACTION_BITS = 4
-_UNIT = SCALE << _FRACTION_BITS
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
@@ -40,67 +40,86 @@ def hue(turn: float, saturation: float, value: float) -> Colour:
     return red, green, blue
 
 
-def _fixed(value: float) -> int:
-    return round(value * _UNIT)
-
-
-def _fixed_points(points: Sequence[Point]) -> np.ndarray:
-    return np.array([(_fixed(x), _fixed(y)) for x, y in points], np.int32)
-
-
 class Canvas:
-    """Paints into `pixels`, uint8 (SCALE * HEIGHT, SCALE * WIDTH, 3), RGB."""
+    """Paints into `pixels`, uint8 (SCALE * height, SCALE * width, 3), RGB.
 
-    def __init__(self, pixels: np.ndarray) -> None:
+    scale: pixels of the canvas that make one unit. origin: where the point (0, 0) lies, in units from the top left corner.
+    """
+
+    def __init__(self, pixels: np.ndarray, *, scale: float = SCALE, origin: Point = (0.0, 0.0)) -> None:
         self.pixels = pixels
+        self._scale = scale
+        self._origin = origin
+        self._fine = scale * (1 << _FRACTION_BITS)
 
     @classmethod
-    def blank(cls) -> Canvas:
-        return cls(np.zeros((SCALE * HEIGHT, SCALE * WIDTH, 3), np.uint8))
+    def blank(cls, width: int = WIDTH, height: int = HEIGHT) -> Canvas:
+        """A canvas for pictures of width x height pixels, which are its units."""
+        return cls(np.zeros((SCALE * height, SCALE * width, 3), np.uint8))
+
+    def seen(self, *, scale: float, origin: Point = (0.0, 0.0)) -> Canvas:
+        """The same pixels in other units; what is painted on one is painted on both."""
+        return Canvas(self.pixels, scale=scale, origin=origin)
 
     def copy_from(self, other: Canvas) -> None:
         np.copyto(self.pixels, other.pixels)
 
     def picture(self) -> np.ndarray:
-        """The finished picture, uint8 (HEIGHT, WIDTH, 3), RGB."""
-        return cv2.resize(self.pixels, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+        """The finished picture, uint8 (height, width, 3), RGB."""
+        height, width, _ = self.pixels.shape
+        return cv2.resize(self.pixels, (width // SCALE, height // SCALE), interpolation=cv2.INTER_AREA)
 
     def disc(self, centre: Point, radius: float, colour: Colour) -> None:
-        cv2.circle(self.pixels, (_fixed(centre[0]), _fixed(centre[1])), _fixed(radius), colour, -1, cv2.LINE_8, _FRACTION_BITS)
+        cv2.circle(self.pixels, self._point(centre), self._length(radius), colour, -1, cv2.LINE_8, _FRACTION_BITS)
 
     def oval(self, centre: Point, radii: Point, colour: Colour, *, angle: float = 0.0, arc: Point = (0, 360)) -> None:
         """A filled ellipse; angle and arc in degrees, clockwise from the right (90 is down)."""
-        cv2.ellipse(
-            self.pixels, (_fixed(centre[0]), _fixed(centre[1])), (_fixed(radii[0]), _fixed(radii[1])),
-            angle, arc[0], arc[1], colour, -1, cv2.LINE_8, _FRACTION_BITS,
-        )  # fmt: skip
+        self._ellipse(centre, radii, -1, colour, angle=angle, arc=arc)
 
     def ring(self, centre: Point, radii: Point, width: float, colour: Colour, *, arc: Point = (0, 360)) -> None:
         """The outline of an ellipse, or of an arc of it."""
-        cv2.ellipse(
-            self.pixels, (_fixed(centre[0]), _fixed(centre[1])), (_fixed(radii[0]), _fixed(radii[1])),
-            0, arc[0], arc[1], colour, max(1, round(width * SCALE)), cv2.LINE_8, _FRACTION_BITS,
-        )  # fmt: skip
+        self._ellipse(centre, radii, self._thickness(width), colour, arc=arc)
 
     def box(self, corner: Point, opposite: Point, colour: Colour) -> None:
-        start, end = (_fixed(corner[0]), _fixed(corner[1])), (_fixed(opposite[0]), _fixed(opposite[1]))
-        cv2.rectangle(self.pixels, start, end, colour, -1, cv2.LINE_8, _FRACTION_BITS)
+        cv2.rectangle(self.pixels, self._point(corner), self._point(opposite), colour, -1, cv2.LINE_8, _FRACTION_BITS)
 
     def polygon(self, points: Sequence[Point], colour: Colour) -> None:
-        cv2.fillPoly(self.pixels, [_fixed_points(points)], colour, cv2.LINE_8, _FRACTION_BITS)
+        cv2.fillPoly(self.pixels, [self._points(points)], colour, cv2.LINE_8, _FRACTION_BITS)
 
     def line(self, points: Sequence[Point], width: float, colour: Colour) -> None:
         """A line with round ends through the points."""
-        thickness = max(1, round(width * SCALE))
-        cv2.polylines(self.pixels, [_fixed_points(points)], False, colour, thickness, cv2.LINE_8, _FRACTION_BITS)
+        cv2.polylines(
+            self.pixels, [self._points(points)], False, colour, self._thickness(width), cv2.LINE_8, _FRACTION_BITS
+        )  # fmt: skip
 
     def glow(self, centre: Point, radii: Point, colour: Colour, strength: float) -> None:
         """Blends a soft ellipse of colour in, `strength` in [0, 1] in its middle; slow, meant for what stands still."""
-        left, right = math.floor((centre[0] - radii[0]) * SCALE), math.ceil((centre[0] + radii[0]) * SCALE)
-        top, bottom = math.floor((centre[1] - radii[1]) * SCALE), math.ceil((centre[1] + radii[1]) * SCALE)
+        centre = centre[0] + self._origin[0], centre[1] + self._origin[1]
+        left, right = math.floor((centre[0] - radii[0]) * self._scale), math.ceil((centre[0] + radii[0]) * self._scale)
+        top, bottom = math.floor((centre[1] - radii[1]) * self._scale), math.ceil((centre[1] + radii[1]) * self._scale)
         left, top = max(left, 0), max(top, 0)
         part = self.pixels[top:bottom, left:right]
-        rows = (np.arange(top, top + part.shape[0]) / SCALE - centre[1]) / radii[1]
-        columns = (np.arange(left, left + part.shape[1]) / SCALE - centre[0]) / radii[0]
+        rows = (np.arange(top, top + part.shape[0]) / self._scale - centre[1]) / radii[1]
+        columns = (np.arange(left, left + part.shape[1]) / self._scale - centre[0]) / radii[0]
         fall = np.clip(1 - rows[:, None] ** 2 - columns[None, :] ** 2, 0, 1)[..., None] * strength
         part[:] = np.round(part + (np.array(colour) - part) * fall).astype(np.uint8)
+
+    def _ellipse(
+        self, centre: Point, radii: Point, thickness: int, colour: Colour, *, angle: float = 0.0, arc: Point
+    ) -> None:  # fmt: skip
+        cv2.ellipse(
+            self.pixels, self._point(centre), (self._length(radii[0]), self._length(radii[1])),
+            angle, arc[0], arc[1], colour, thickness, cv2.LINE_8, _FRACTION_BITS,
+        )  # fmt: skip
+
+    def _length(self, value: float) -> int:
+        return round(value * self._fine)
+
+    def _thickness(self, width: float) -> int:
+        return max(1, round(width * self._scale))
+
+    def _point(self, point: Point) -> tuple[int, int]:
+        return round((point[0] + self._origin[0]) * self._fine), round((point[1] + self._origin[1]) * self._fine)
+
+    def _points(self, points: Sequence[Point]) -> np.ndarray:
+        return np.array([self._point(point) for point in points], np.int32)

@@ -15,9 +15,8 @@ _SHADOW: Colour = (30, 22, 18)
 _TILE = 9
 
 
-def paint_kitchen(rng: np.random.Generator) -> Canvas:
-    """An empty kitchen with colours and furniture drawn from `rng`."""
-    canvas = Canvas.blank()
+def paint_kitchen(canvas: Canvas, rng: np.random.Generator) -> None:
+    """An empty kitchen of WIDTH x HEIGHT units, with colours and furniture drawn from `rng`."""
     _wall(canvas, rng)
     _table(canvas, rng)
     _shelf(canvas, rng)
@@ -26,7 +25,6 @@ def paint_kitchen(rng: np.random.Generator) -> Canvas:
     _hanging_tools(canvas, rng)
     for x in (0, WIDTH):  # darker towards the sides
         canvas.glow((x, HEIGHT / 2), (WIDTH / 3, HEIGHT), _SHADOW, 0.22)
-    return canvas
 
 
 def _wall(canvas: Canvas, rng: np.random.Generator) -> None:

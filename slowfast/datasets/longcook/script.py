@@ -1,16 +1,17 @@
-"""What happens in a LongCook video: pure planning, no drawing.
+"""The words that the plans of all formats share: classes, events, and videos in which one cook is at work.
 
-A video is a chain of events. One of them, the cause, decides what the milk makes that is poured at the very end; everything
-between the two would look the same with any other cause. The chain (lengths, fillers, place of the cause) and the seed of the
-pictures are drawn by generators that never see the cause: it is filled in afterwards, from a list of its own.
+Plans are pure: nothing is drawn. What a video shows besides the deeds that decide its labels (lengths, fillers, places) and
+the seed of its pictures come from generators that never see those deeds; they are filled in afterwards, from a list of their
+own.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import string
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -32,110 +33,109 @@ CAUSES = range(4)
 FILLERS = range(4, 7)
 POUR = 7
 COMPOSITES = range(8, 12)
-"""Class i of COMPOSITES is on while milk is poured in a video whose cause is class i of CAUSES."""
+"""Class i of COMPOSITES is on while a cook pours milk who has done class i of CAUSES before."""
 
 FPS = 24
-EVENT_SEC = (0.9, 1.5)
-VIDEO_SEC = (6.0, 8.0)
-NUM_EVENTS = (5, 6)
-MIN_GAP_SEC = 1.6
-"""From the end of the cause to the pouring; 8 frames at stride 4 span 1.2 s, so no such clip sees both."""
+"""Frame rate of the videos with one cook."""
 
 # The purpose of each random stream comes first in its key, so that no two streams share numbers.
-_IDS, _CAUSES, _CHAIN, _PICTURES = range(4)
+_IDS, _CHOICES, _CHAIN, _PICTURES = range(4)
+
+Planned = TypeVar("Planned")
+Splits = dict[str, list[Planned]]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One action of the chain. Times are in hundredths of a second, so that annotations state them exactly."""
+    """One action of a cook. Times are in hundredths of a second, so that annotations state them exactly."""
 
     label: int
     start_centisec: int
     end_centisec: int
 
-    @property
-    def first_frame(self) -> int:
-        """The first frame at or after the start; frame t is shown at t / FPS seconds."""
-        return math.ceil(self.start_centisec * FPS / 100)
+    def first_frame(self, fps: int) -> int:
+        """The first frame at or after the start; frame t is shown at t / fps seconds."""
+        return frame_at(self.start_centisec, fps)
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One video. events follow each other without gaps from 0 to the end; picture_seed keys everything that is drawn."""
+    """A video with one cook. events follow each other without gaps from 0 to the end; picture_seed keys what is drawn."""
 
     video_id: str
     events: tuple[Event, ...]
     picture_seed: tuple[int, ...]
 
     @property
-    def cause(self) -> Event:
-        return next(event for event in self.events if event.label in CAUSES)
-
-    @property
-    def pouring(self) -> Event:
-        return self.events[-1]
-
-    @property
-    def composite(self) -> int:
-        """The class that is on, besides POUR, while milk is poured."""
-        return COMPOSITES[CAUSES.index(self.cause.label)]
-
-    @property
     def length_centisec(self) -> int:
-        return self.pouring.end_centisec
+        return self.events[-1].end_centisec
 
     @property
     def num_frames(self) -> int:
-        return math.ceil(self.length_centisec * FPS / 100)
-
-    def with_cause(self, cause: int) -> Script:
-        """The same video with another cause, and so another composite; nothing else changes."""
-        events = tuple(dataclasses.replace(event, label=cause) if event.label in CAUSES else event for event in self.events)
-        return dataclasses.replace(self, events=events)
+        return frame_at(self.length_centisec, FPS)
 
 
-def plan(*, num_train: int, num_test: int, seed: int) -> dict[str, list[Script]]:
-    """Scripts of both splits. In each split the causes (and so the composites) are as balanced as the count allows."""
-    ids = _draw_ids(num_train + num_test, np.random.default_rng((_IDS, seed)))
-    return {"train": _plan_split(ids[:num_train], 0, seed), "test": _plan_split(ids[num_train:], 1, seed)}
+def frame_at(centisec: int, fps: int) -> int:
+    """The first frame at or after a time."""
+    return math.ceil(centisec * fps / 100)
 
 
-def _plan_split(ids: list[str], split_number: int, seed: int) -> list[Script]:
-    # A permutation starts the round, so that no cause is always the one that is left over.
-    order = np.random.default_rng((_CAUSES, seed, split_number))
-    rounds = np.resize(order.permutation(CAUSES), len(ids))
-    causes = order.permutation(rounds)
-    return [
-        draw_script(video_id, (seed, split_number, number)).with_cause(int(cause))
-        for number, (video_id, cause) in enumerate(zip(ids, causes, strict=True))
-    ]
+def composite_of(cause: int) -> int:
+    """What the milk makes that is poured after this cause."""
+    return COMPOSITES[CAUSES.index(cause)]
 
 
-def draw_script(video_id: str, key: tuple[int, ...]) -> Script:
-    """The chain of one video, with the first of CAUSES in the cause's place until `with_cause` says otherwise."""
-    rng = np.random.default_rng((_CHAIN, *key))
-    lengths = _draw_lengths(rng)
+def plan_splits(
+    draw: Callable[[str, tuple[int, ...], int], Planned],
+    *,
+    num_train: int,
+    num_test: int,
+    seed: int,
+    id_length: int,
+    num_choices: int,
+) -> Splits[Planned]:
+    """Both splits of a data set; `draw` plans one video from its id, the key of its random streams and its choice.
+
+    The choice, in range(num_choices), is what decides the labels. In each split choices are as balanced as the count allows.
+    """
+    ids = _draw_ids(num_train + num_test, id_length, np.random.default_rng((_IDS, seed)))
+    parts = {"train": ids[:num_train], "test": ids[num_train:]}
+    splits: Splits[Planned] = {}
+    for split_number, (split, part) in enumerate(parts.items()):
+        # A permutation starts the round, so that no choice is always the one that is left over.
+        order = np.random.default_rng((_CHOICES, seed, split_number))
+        choices = order.permutation(np.resize(order.permutation(num_choices), len(part))).tolist()
+        splits[split] = [
+            draw(video_id, (seed, split_number, number), choice)
+            for number, (video_id, choice) in enumerate(zip(part, choices, strict=True))
+        ]
+    return splits
+
+
+def chain_generator(key: tuple[int, ...]) -> np.random.Generator:
+    """What the lengths, places and fillers of a video are drawn from."""
+    return np.random.default_rng((_CHAIN, *key))
+
+
+def picture_seed(key: tuple[int, ...]) -> tuple[int, ...]:
+    """Key of all that is drawn on the pictures of a video."""
+    return (_PICTURES, *key)
+
+
+def chain(labels: list[int], lengths: np.ndarray) -> tuple[Event, ...]:
+    """Events that follow each other from 0; lengths in hundredths of a second, int64 (number of labels,)."""
     ends = np.cumsum(lengths)
-    starts = ends - lengths
-    possible = [number for number in range(len(ends) - 1) if starts[-1] - ends[number] >= MIN_GAP_SEC * 100]
-    cause = int(rng.choice(possible))
-    labels = [*_draw_fillers(len(ends) - 2, rng), POUR]
-    labels.insert(cause, CAUSES[0])
-    events = tuple(Event(label, int(start), int(end)) for label, start, end in zip(labels, starts, ends, strict=True))
-    return Script(video_id, events, (_PICTURES, *key))
+    return tuple(
+        Event(label, int(end - length), int(end)) for label, end, length in zip(labels, ends, lengths, strict=True)
+    )  # fmt: skip
 
 
-def _draw_lengths(rng: np.random.Generator) -> np.ndarray:
-    """Lengths of the events in hundredths of a second, int64 (number of events,); drawn again until the sum fits a video."""
-    shortest, longest = (round(100 * bound) for bound in VIDEO_SEC)
-    while True:
-        count = rng.integers(NUM_EVENTS[0], NUM_EVENTS[1], endpoint=True)
-        lengths = np.round(100 * rng.uniform(*EVENT_SEC, size=count)).astype(np.int64)
-        if shortest <= lengths.sum() <= longest:
-            return lengths
+def draw_centisec(seconds: tuple[float, float], count: int, rng: np.random.Generator) -> np.ndarray:
+    """Lengths uniform over a range in seconds, in hundredths of a second, int64 (count,)."""
+    return np.round(100 * rng.uniform(*seconds, size=count)).astype(np.int64)
 
 
-def _draw_fillers(count: int, rng: np.random.Generator) -> list[int]:
+def draw_fillers(count: int, rng: np.random.Generator) -> list[int]:
     """Fillers of which no two neighbours are equal, so that every border between events can be seen."""
     fillers: list[int] = []
     while len(fillers) < count:
@@ -143,11 +143,11 @@ def _draw_fillers(count: int, rng: np.random.Generator) -> list[int]:
     return fillers
 
 
-def _draw_ids(count: int, rng: np.random.Generator) -> list[str]:
-    """Distinct ids like those of Charades; the first character is a letter, so that no reader takes an id for a number."""
+def _draw_ids(count: int, length: int, rng: np.random.Generator) -> list[str]:
+    """Distinct ids; the first character is a letter, so that no reader takes an id for a number."""
     ids: dict[str, None] = {}
     while len(ids) < count:
         first = rng.choice(list(string.ascii_uppercase))
-        rest = rng.choice(list(string.ascii_uppercase + string.digits), size=4)
+        rest = rng.choice(list(string.ascii_uppercase + string.digits), size=length - 1)
         ids["".join([first, *rest])] = None
     return list(ids)

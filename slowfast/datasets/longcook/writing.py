@@ -16,7 +16,8 @@ import portalocker
 from tqdm import tqdm
 
 from slowfast.datasets.errors import DatasetError
-from slowfast.datasets.longcook.annotation import annotation_csv, classes_txt
+from slowfast.datasets.longcook.film import Film, write_film
+from slowfast.datasets.longcook.formats import FORMATS
 from slowfast.datasets.longcook.manifest import (
     MANIFEST,
     Recipe,
@@ -25,22 +26,18 @@ from slowfast.datasets.longcook.manifest import (
     refuse_other_content,
     write_manifest,
 )
-from slowfast.datasets.longcook.rendering import render
-from slowfast.datasets.longcook.script import FPS, Script, plan
-from slowfast.datasets.longcook.video import encode
 
 _PATIENCE_SEC = 3600.0  # how long to wait for another process that is writing the same folder
 
 
-def write_longcook(folder: str | Path, *, num_train: int, num_test: int, seed: int, num_processes: int) -> None:
-    """Makes `folder` a LongCook folder; returns at once if it is one already.
+def write_longcook(folder: str | Path, recipe: Recipe, *, num_processes: int) -> None:
+    """Makes `folder` a LongCook folder of that recipe; returns at once if it is one already.
 
     Everything is built in a hidden folder beside it. After an interruption the next call goes on there. Processes that call
-    at the same time wait for the first. Raises DatasetError if the folder holds anything else, LongCook with other numbers or
-    another seed included, or cannot be written.
+    at the same time wait for the first. Raises DatasetError if the folder holds anything else, LongCook of another recipe
+    included, or cannot be written.
     """
     folder = Path(folder).resolve()
-    recipe = Recipe(num_train=num_train, num_test=num_test, seed=seed)
     if is_complete(folder, recipe):
         return
     refuse_other_content(folder, recipe)
@@ -48,11 +45,11 @@ def write_longcook(folder: str | Path, *, num_train: int, num_test: int, seed: i
         if is_complete(folder, recipe):  # somebody else wrote it while this process waited
             return
         workshop = _open_workshop(folder, recipe)
-        splits = plan(num_train=num_train, num_test=num_test, seed=seed)
-        _write_videos([script for scripts in splits.values() for script in scripts], workshop / "videos", num_processes)
-        for split, scripts in splits.items():
-            (workshop / f"Charades_v1_{split}.csv").write_text(annotation_csv(scripts))
-        (workshop / "Charades_v1_classes.txt").write_text(classes_txt())
+        contents = FORMATS[recipe.format](recipe)
+        _write_films(contents.films, workshop, num_processes)
+        for name, text in contents.texts.items():
+            (workshop / name).parent.mkdir(parents=True, exist_ok=True)
+            (workshop / name).write_text(text)
         write_manifest(workshop, recipe, finished=True)
         _hand_over(workshop, folder)
 
@@ -83,16 +80,16 @@ def _open_workshop(folder: Path, recipe: Recipe) -> Path:
     content = read_manifest(workshop)
     if content is None or content["recipe"] != asdict(recipe):
         shutil.rmtree(workshop, ignore_errors=True)
-    (workshop / "videos").mkdir(parents=True, exist_ok=True)
+    workshop.mkdir(parents=True, exist_ok=True)
     for left in workshop.rglob("*.tmp"):
         left.unlink()
     write_manifest(workshop, recipe, finished=False)
     return workshop
 
 
-def _write_videos(scripts: Sequence[Script], folder: Path, num_processes: int) -> None:
-    missing = [script for script in scripts if not (folder / f"{script.video_id}.mp4").exists()]
-    work = partial(write_video, folder)
+def _write_films(films: Sequence[Film], folder: Path, num_processes: int) -> None:
+    missing = [film for film in films if not (folder / film.path).exists()]
+    work = partial(write_film, folder)
     bar = partial(tqdm, total=len(missing), desc="Drawing LongCook", unit="video")
     if num_processes <= 1:
         for _ in bar(map(work, missing)):
@@ -103,13 +100,6 @@ def _write_videos(scripts: Sequence[Script], folder: Path, num_processes: int) -
     with ProcessPoolExecutor(num_processes, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         for _ in bar(pool.map(work, missing, chunksize=4)):
             pass
-
-
-def write_video(folder: Path, script: Script) -> None:
-    """Draws one video; the file has its name only once it is whole."""
-    temporary = folder / f"{script.video_id}.tmp"
-    encode(temporary, render(script), fps=FPS, key_frames={event.first_frame for event in script.events})
-    temporary.replace(folder / f"{script.video_id}.mp4")
 
 
 def _hand_over(workshop: Path, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The annotation of LongCook, in the format of Charades (v1)."""
+"""LongCook as a folder of Charades (v1): csv files with intervals, and videos."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import csv
 import io
 from collections.abc import Iterable
 
-from slowfast.datasets.longcook.script import CLASS_NAMES, POUR, Script
+from slowfast.datasets.longcook.film import Contents
+from slowfast.datasets.longcook.manifest import Recipe
+from slowfast.datasets.longcook.plan_milk import MilkScript, plan_milk
+from slowfast.datasets.longcook.rendering import film_of
+from slowfast.datasets.longcook.script import CLASS_NAMES, POUR
 
 _COLUMNS = (
     "id", "subject", "scene", "quality", "relevance", "verified", "script", "objects", "descriptions", "actions", "length",
@@ -17,7 +21,16 @@ _OBJECTS = {
 }  # fmt: skip
 
 
-def annotation_csv(scripts: Iterable[Script]) -> str:
+def contents(recipe: Recipe) -> Contents:
+    """A training and a test list with one row a video, the list of classes, and the videos."""
+    splits = plan_milk(num_train=recipe.num_train, num_test=recipe.num_test, seed=recipe.seed)
+    texts = {f"Charades_v1_{split}.csv": _annotation_csv(scripts) for split, scripts in splits.items()}
+    texts["Charades_v1_classes.txt"] = _classes_txt()
+    films = tuple(film_of(script, f"videos/{script.video_id}.mp4") for scripts in splits.values() for script in scripts)
+    return Contents(films=films, texts=texts)
+
+
+def _annotation_csv(scripts: Iterable[MilkScript]) -> str:
     """Text of Charades_v1_<split>.csv: a header and one row a video."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -26,12 +39,12 @@ def annotation_csv(scripts: Iterable[Script]) -> str:
     return text.getvalue()
 
 
-def classes_txt() -> str:
+def _classes_txt() -> str:
     """Text of Charades_v1_classes.txt: "c000 Grind coffee beans" and so on."""
     return "".join(f"c{label:03d} {name}\n" for label, name in enumerate(CLASS_NAMES))
 
 
-def _row(script: Script) -> list[str]:
+def _row(script: MilkScript) -> list[str]:
     intervals = [(event.label, event.start_centisec, event.end_centisec) for event in script.events]
     intervals.append((script.composite, script.pouring.start_centisec, script.pouring.end_centisec))
     actions = ";".join(f"c{label:03d} {start / 100:.2f} {end / 100:.2f}" for label, start, end in intervals)

@@ -1,0 +1,14 @@
+"""What a LongCook folder holds, by the data set whose layout it has."""
+
+from collections.abc import Callable
+
+from slowfast.datasets.longcook.film import Contents
+from slowfast.datasets.longcook.formats import charades, kinetics
+from slowfast.datasets.longcook.manifest import Recipe
+
+FORMATS: dict[str, Callable[[Recipe], Contents]] = {
+    "charades": charades.contents,
+    "kinetics": kinetics.contents,
+}
+
+__all__ = ["FORMATS"]
