@@ -1,9 +1,11 @@
 """The options of the library, one file a section."""
 
 from slowfast.config.sections import (
+    ava,
     bn,
     data,
     data_loader,
+    detection,
     longcook,
     model,
     nonlocal_,
@@ -28,8 +30,10 @@ _SECTIONS = tuple(
         test,
         data,
         data_loader,
+        ava,
         longcook,
         model,
+        detection,
         resnet,
         slowfast,
         x3d,

@@ -1,0 +1,75 @@
+"""Options of AVA, and of data sets in its format."""
+
+from fvcore.common.config import CfgNode
+
+from slowfast.config.errors import ConfigError
+from slowfast.config.options import Option, Section
+
+
+def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
+    if len(cfg.AVA.TRAIN_PCA_EIGVAL) != 3:
+        raise ConfigError(
+            key="AVA.TRAIN_PCA_EIGVAL", value=cfg.AVA.TRAIN_PCA_EIGVAL, why="not one number a direction", right="three numbers"
+        )
+    if [len(row) for row in cfg.AVA.TRAIN_PCA_EIGVEC] != [3, 3, 3]:
+        raise ConfigError(
+            key="AVA.TRAIN_PCA_EIGVEC", value=cfg.AVA.TRAIN_PCA_EIGVEC,
+            why="not one row a colour", right="three rows (R, G, B) of three numbers",
+        )  # fmt: skip
+    if not 0 <= cfg.AVA.DETECTION_SCORE_THRESH <= 1:
+        raise ConfigError(
+            key="AVA.DETECTION_SCORE_THRESH", value=cfg.AVA.DETECTION_SCORE_THRESH, why="not a score", right="0 to 1"
+        )
+
+
+SECTION = Section(
+    name="AVA",
+    meaning="Persons at annotated seconds: AVA (Gu et al., arXiv:1705.08421) and data sets in its format.",
+    finish=_finish,
+    options={
+        "FRAME_DIR": Option("", "Folder that the pictures in the frame lists are relative to."),
+        "VIDEO_DIR": Option(
+            "", "Folder of videos, cut to begin at second 900, to read instead of FRAME_DIR; no frame lists then."
+        ),
+        "FRAME_LIST_DIR": Option("", "Folder with the frame lists."),
+        "ANNOTATION_DIR": Option("", "Folder with the lists of boxes, the label map and the excluded seconds."),
+        "TRAIN_LISTS": Option(["train.csv"], "Frame lists of the training videos.", elements=str),
+        "TEST_LISTS": Option(["val.csv"], "Frame lists of the videos for validation and tests.", elements=str),
+        "TRAIN_GT_BOX_LISTS": Option(["ava_train_v2.2.csv"], "Lists of annotated boxes to train on.", elements=str),
+        "TRAIN_PREDICT_BOX_LISTS": Option([], "Lists of detected and labelled boxes to train on as well.", elements=str),
+        "TEST_PREDICT_BOX_LISTS": Option(
+            ["ava_val_predicted_boxes.csv"], "Lists of detected boxes, for validation and tests.", elements=str
+        ),
+        "DETECTION_SCORE_THRESH": Option(0.9, "Smallest score of a detected box that counts."),
+        "BGR": Option(False, "Whether the network is fed blue-green-red, as some old weights want."),
+        "TRAIN_USE_COLOR_AUGMENTATION": Option(False, "Whether training changes colours at random."),
+        "TRAIN_PCA_JITTER_ONLY": Option(
+            True,
+            "Whether these changes are only a shift of the colours (PCA jitter), without brightness, contrast, saturation.",
+        ),
+        "TRAIN_PCA_EIGVAL": Option([0.225, 0.224, 0.229], "PCA jitter: how far colours vary in each direction."),
+        "TRAIN_PCA_EIGVEC": Option(
+            [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]],
+            "PCA jitter: the directions, as columns; the rows are R, G, B.",
+        ),
+        "TEST_FORCE_FLIP": Option(False, "Whether clips are mirrored in validation and tests."),
+        "FULL_TEST_ON_VAL": Option(False, "Whether to validate on all seconds, not only on those divisible by 4."),
+        "LABEL_MAP_FILE": Option("ava_action_list_v2.2_for_activitynet_2019.pbtxt", "Label map: the classes that are scored."),
+        "EXCLUSION_FILE": Option("ava_val_excluded_timestamps_v2.2.csv", "Seconds that are not scored; empty: all are."),
+        "GROUNDTRUTH_FILE": Option("ava_val_v2.2.csv", "Annotated boxes that validation and tests are scored against."),
+        "PROTOCOL": Option(
+            "slowfast",
+            "Rules of scoring: those of PySlowFast, or of an edition of the official evaluation.",
+            choices=("slowfast", "activitynet_2018", "activitynet_2019", "activitynet_head"),
+        ),
+        "CENTER_FRAME": Option(-1, "Frame of the clip that shows the annotated second; -1: the middle, T // 2.", minimum=-1),
+        "EMPTY_STEP": Option(
+            "keyframe",
+            "What a step without boxes of its own is given: those of the clip's annotated second, or nothing.",
+            choices=("keyframe", "skip"),
+        ),
+        "IMG_PROC_BACKEND": Option(
+            "cv2", "Library that processes pictures.", no_effect="there is one way to process pictures."
+        ),
+    },
+)
