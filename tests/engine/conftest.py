@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[2]
 StartToy = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    """Takes back what `setup_logging` may have done in a test."""
+def _process_as_before() -> Iterator[None]:
+    """Takes back what a run in this process does to it: logging and torch's threads, on which the last bits depend."""
+    threads = torch.get_num_threads()
     yield
+    torch.set_num_threads(threads)
     ours = logging.getLogger("slowfast")
     for handler in ours.handlers[:]:
         ours.removeHandler(handler)
