@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LEAVES = {"structures", "registry"}
+LEAVES = {"structures", "registry", "annotations"}
 ROOM = LEAVES | {"config"}
 
 MAY_IMPORT = {
     "structures": set(),
     "registry": set(),
+    "annotations": set(),
     "config": {"registry"},
     "datasets": ROOM,
     "models": ROOM,

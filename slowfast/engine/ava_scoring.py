@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slowfast.annotations.ava import VideoNumbers
 from slowfast.engine.atomic import write_json
 from slowfast.evaluation.ava import (
     ActionClass,
@@ -22,7 +23,6 @@ from slowfast.evaluation.ava import (
     read_label_map,
     read_truths,
 )
-from slowfast.evaluation.ava.csv_files import VideoNumbers
 from slowfast.evaluation.ava.frame_map import NO_SECONDS
 from slowfast.visualization.results_table import format_table
 

@@ -1,5 +1,6 @@
 """Which errors are the user's to mend: one clear line tells them all there is to know, a traceback would only hide it."""
 
+from slowfast.annotations.ava import AvaFileError
 from slowfast.config import ConfigError, ProjectError
 from slowfast.datasets.errors import DatasetError, DecodeError, TooManyBadVideosError
 from slowfast.engine.errors import EngineError
@@ -9,6 +10,7 @@ from slowfast.models.weights import WeightsError
 from slowfast.registry import UnknownNameError
 
 USER_ERRORS: tuple[type[Exception], ...] = (
+    AvaFileError,
     ConfigError,
     DatasetError,
     DecodeError,

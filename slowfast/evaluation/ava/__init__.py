@@ -1,10 +1,9 @@
 """Detection of actions on AVA: frame mAP, the files it is computed from, and the merging of repeated predictions."""
 
+from slowfast.annotations.ava import ActionClass, AvaFileError, read_label_map
 from slowfast.evaluation.ava.boxes import Boxes
 from slowfast.evaluation.ava.csv_files import read_detections, read_excluded, read_truths
-from slowfast.evaluation.ava.errors import AvaFileError
 from slowfast.evaluation.ava.frame_map import PROTOCOLS, AvaResult, ava_frame_map
-from slowfast.evaluation.ava.label_map import ActionClass, read_label_map
 from slowfast.evaluation.ava.merging import MergedPredictions, merge_repeated
 from slowfast.evaluation.ava.oddities import Oddities, count_oddities
 

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from slowfast.evaluation.errors import ScoreError
 
-
-class AvaFileError(ScoreError):
+class AvaFileError(ValueError):
     """A file is not what it should be. The text names the file, the row, what was found and what would be right."""
 
     def __init__(self, *, path: Path, found: str, right: str, row: int | None = None) -> None:
-        self.path, self.row = path, row
+        self.path, self.row, self.found, self.right = path, row, found, right
         where = str(path) if row is None else f"{path}, row {row}"
         super().__init__(f"{where}: {found}; right would be {right}")

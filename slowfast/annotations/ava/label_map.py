@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from slowfast.evaluation.ava.errors import AvaFileError
+from slowfast.annotations.ava.errors import AvaFileError
 
 NUM_ACTIONS = 80
 _CATEGORY_OF_TYPE = {"PERSON_MOVEMENT": "pose", "OBJECT_MANIPULATION": "object", "PERSON_INTERACTION": "person"}

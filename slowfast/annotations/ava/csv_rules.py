@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.evaluation.ava.label_map import NUM_ACTIONS
+from slowfast.annotations.ava.label_map import NUM_ACTIONS
 
 Columns = Mapping[str, NDArray[Any]]
 Mask = NDArray[np.bool_]
@@ -85,6 +85,16 @@ _ACTION = Rule(
     right=f"an action, a whole number from 1 to {NUM_ACTIONS}",
 )
 _SCORE = Rule(is_wrong=lambda rows: np.isnan(rows["score"]), shown=("score",), right="a number")
+_ACTION_OR_NONE = Rule(
+    is_wrong=lambda rows: ~(np.isnan(rows["label"]) | (rows["label"] == -1)) & _is_not_action(rows["label"]),
+    shown=("label",),
+    right=f"an action, a whole number from 1 to {NUM_ACTIONS}, or -1 or nothing if no action is known",
+)
+_CONFIDENCE = Rule(
+    is_wrong=lambda rows: ~((rows["score"] >= 0) & (rows["score"] <= 1)),
+    shown=("score",),
+    right="the score of a detector, from 0 to 1, as this is read as a file of detected boxes, not of truths",
+)
 _NOT_SWAPPED = Rule(
     is_wrong=lambda rows: (rows["x1"] > rows["x2"]) | (rows["y1"] > rows["y2"]), shown=CORNERS, right="x1 <= x2 and y1 <= y2"
 )
@@ -98,16 +108,18 @@ DETECTIONS = RowKind(
     numbers=("second", *CORNERS, "label", "score"),
     rules=(_SECOND, _CORNERS_ARE_NUMBERS, _CORNERS_ARE_FRACTIONS, _ACTION, _SCORE),
 )
-TRUTHS = RowKind(
-    numbers=("second", *CORNERS, "label", "person"),
-    rules=(
-        _SECOND,
-        *(
-            Rule(is_wrong=_if_action(rule.is_wrong), shown=rule.shown, right=rule.right)
-            for rule in (_CORNERS_ARE_NUMBERS, _CORNERS_ARE_FRACTIONS, _ACTION)
-        ),
-        _NOT_SWAPPED,
-        _PERSON,
+_TRUTH_RULES = (
+    _SECOND,
+    *(
+        Rule(is_wrong=_if_action(rule.is_wrong), shown=rule.shown, right=rule.right)
+        for rule in (_CORNERS_ARE_NUMBERS, _CORNERS_ARE_FRACTIONS, _ACTION)
     ),
+)
+TRUTHS = RowKind(numbers=("second", *CORNERS, "label", "person"), rules=(*_TRUTH_RULES, _NOT_SWAPPED, _PERSON))
+# In training a box with swapped corners is no error: it is left out and counted.
+TRAINED_TRUTHS = RowKind(numbers=TRUTHS.numbers, rules=(*_TRUTH_RULES, _PERSON))
+PROPOSALS = RowKind(
+    numbers=DETECTIONS.numbers,
+    rules=(_SECOND, _CORNERS_ARE_NUMBERS, _CORNERS_ARE_FRACTIONS, _ACTION_OR_NONE, _CONFIDENCE),
 )
 EXCLUDED = RowKind(numbers=("second",), rules=(_SECOND,))

@@ -1,0 +1,27 @@
+"""The files of AVA (Gu et al., arXiv:1705.08421): rows of boxes, seconds, and the label map."""
+
+from slowfast.annotations.ava.csv_rows import Rows, VideoNumbers, most_rows, read_rows
+from slowfast.annotations.ava.csv_rules import CORNERS, DETECTIONS, EXCLUDED, PROPOSALS, TRAINED_TRUTHS, TRUTHS, RowKind
+from slowfast.annotations.ava.errors import AvaFileError
+from slowfast.annotations.ava.label_map import NUM_ACTIONS, ActionClass, read_label_map
+from slowfast.annotations.ava.seconds import FIRST_SECOND, LAST_SECOND
+
+__all__ = [
+    "CORNERS",
+    "DETECTIONS",
+    "EXCLUDED",
+    "FIRST_SECOND",
+    "LAST_SECOND",
+    "NUM_ACTIONS",
+    "PROPOSALS",
+    "TRAINED_TRUTHS",
+    "TRUTHS",
+    "ActionClass",
+    "AvaFileError",
+    "RowKind",
+    "Rows",
+    "VideoNumbers",
+    "most_rows",
+    "read_label_map",
+    "read_rows",
+]

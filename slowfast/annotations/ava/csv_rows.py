@@ -1,0 +1,145 @@
+"""Rows of AVA's csv files, many at a time. The files have no header.
+
+Blank lines are passed over; a byte-order mark and Windows line ends are fine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from slowfast.annotations.ava.csv_rules import Columns, RowKind
+from slowfast.annotations.ava.errors import AvaFileError
+
+ROWS_AT_ONCE = 200_000
+VideoNumbers = dict[str, int]
+_TOO_MANY = "too_many"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """R rows of a file. video: int32 (R,), its number. line: int64 (R,), where the row stands in the file, from 1.
+    columns: float64 (R,) each, by name; NaN where the field is empty or missing."""
+
+    video: NDArray[np.int32]
+    line: NDArray[np.int64]
+    columns: Columns
+
+
+def read_rows(path: Path, kind: RowKind, videos: VideoNumbers) -> Iterator[Rows]:
+    """The rows of a file, some at a time. Videos are numbered as in `videos`, to which new ones are added.
+
+    Raises AvaFileError for the first row that breaks a rule of its kind, and for a file that cannot be read.
+    """
+    first_line = 1
+    for table in _tables(path, kind):
+        lines = np.arange(first_line, first_line + len(table))
+        first_line += len(table)
+        is_blank = np.logical_and.reduce([table[name].isna().to_numpy() for name in table])
+        if is_blank.any():
+            table, lines = table[~is_blank], lines[~is_blank]
+        if not table.empty:
+            columns = {name: table[name].to_numpy() for name in kind.numbers}
+            _check_rows(path, lines, table, columns, kind)
+            yield Rows(video=_number_videos(table["video"], videos), line=lines, columns=columns)
+
+
+def most_rows(path: Path, kind: RowKind) -> int:
+    """At least as many as the file has, so that no column has to grow, which would need it twice at a time."""
+    try:
+        with path.open("rb") as file:
+            return 1 + sum(block.count(b"\n") + block.count(b"\r") for block in iter(lambda: file.read(2**20), b""))
+    except OSError as error:
+        raise _unreadable(path, kind, error) from error
+
+
+def _tables(path: Path, kind: RowKind) -> Iterator[pd.DataFrame]:
+    """Tables with the column `video`, those of `kind`, and one for what is too many; NaN where a field is missing."""
+    try:
+        with _reader(path, kind, "float64") as reader:
+            yield from reader
+    except OSError as error:
+        raise AvaFileError(
+            path=path, found=f"it cannot be read ({error.strerror})", right=f"a file of {kind.layout}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise AvaFileError(path=path, found=f"it is not UTF-8 ({error.reason})", right=f"a file of {kind.layout}") from error
+    except pd.errors.ParserError as error:
+        match = re.search(r"line (\d+)", str(error))
+        row = int(match[1]) if match else None
+        raise AvaFileError(path=path, row=row, found=f"it cannot be split into fields ({error})", right=kind.layout) from error
+    except ValueError as error:
+        raise _text_among_numbers(path, kind, error) from error
+
+
+def _unreadable(path: Path, kind: RowKind, error: OSError) -> AvaFileError:
+    return AvaFileError(path=path, found=f"it cannot be read ({error.strerror})", right=f"a file of rows {kind.layout}")
+
+
+def _reader(path: Path, kind: RowKind, number_type: str) -> Any:
+    """Fields are empty or what they say: to pandas a video named NA would be none at all."""
+    return pd.read_csv(
+        path,
+        header=None,
+        names=["video", *kind.numbers, _TOO_MANY],
+        index_col=False,
+        dtype={"video": "category", _TOO_MANY: "category", **dict.fromkeys(kind.numbers, number_type)},
+        keep_default_na=False,
+        na_values=[""],
+        skipinitialspace=True,
+        skip_blank_lines=False,  # so that lines can be counted
+        encoding="utf-8-sig",
+        compression=None,
+        chunksize=ROWS_AT_ONCE,
+    )
+
+
+def _text_among_numbers(path: Path, kind: RowKind, cause: ValueError) -> AvaFileError:
+    """What to say about a field that is no number; reads the file once more, as text."""
+    first_line = 1
+    with _reader(path, kind, "str") as reader:
+        for table in reader:
+            is_text = pd.DataFrame(
+                {n: pd.to_numeric(table[n], errors="coerce").isna() & table[n].notna() for n in kind.numbers}
+            )
+            wrong = np.argwhere(is_text.to_numpy())
+            if len(wrong):
+                row, column = wrong[0]
+                name = kind.numbers[column]
+                found = f"{name} is {table[name].iloc[row]!r}"
+                return AvaFileError(
+                    path=path, row=int(first_line + row), found=found, right=f"a number, in rows {kind.layout} without a header"
+                )
+            first_line += len(table)
+    return AvaFileError(path=path, found=f"a field is not a number ({cause})", right=f"rows {kind.layout} without a header")
+
+
+def _check_rows(path: Path, lines: NDArray[np.int64], table: pd.DataFrame, rows: Columns, kind: RowKind) -> None:
+    """Raises AvaFileError for the first row that breaks a rule. `lines` are the rows' numbers in the file, from 1."""
+    if table["video"].isna().any():
+        row = int(lines[table["video"].isna()][0])
+        raise AvaFileError(path=path, row=row, found="there is no video", right=kind.layout)
+    if table[_TOO_MANY].notna().any():
+        row = int(lines[table[_TOO_MANY].notna()][0])
+        raise AvaFileError(path=path, row=row, found=f"more than {len(kind.numbers) + 1} fields", right=kind.layout)
+    broken = [(np.flatnonzero(is_wrong)[0], rule) for rule in kind.rules if (is_wrong := rule.is_wrong(rows)).any()]
+    if broken:
+        place, rule = min(broken, key=lambda pair: pair[0])
+        found = ", ".join(f"{name} is {_shown(rows[name][place])}" for name in rule.shown)
+        raise AvaFileError(path=path, row=int(lines[place]), found=found, right=rule.right)
+
+
+def _shown(value: float) -> str:
+    return "missing" if np.isnan(value) else f"{value:.10g}"
+
+
+def _number_videos(names: pd.Series, videos: VideoNumbers) -> NDArray[np.int32]:
+    numbers = [videos.setdefault(str(name), len(videos)) for name in names.cat.categories]
+    return np.array(numbers, dtype=np.int32)[names.cat.codes.to_numpy()]
