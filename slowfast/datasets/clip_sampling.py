@@ -24,7 +24,7 @@ class ClipRule(Protocol):
         """Clips that are taken from one video, spread over time."""
 
     def frames(self, num_frames: int, fps: float, view: int, rng: np.random.Generator) -> Frames:
-        """Frame numbers (T,), rising, within [0, num_frames - 1], of temporal view `view`."""
+        """Frame numbers (T,) within [0, num_frames - 1] of temporal view `view`, rising but for clips that run in a circle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,22 @@ class UniformSpacedClips:
         span = source_span(self.length, self.step, fps, self.target_fps)
         start = spaced_start(max(num_frames - span, 0.0), view, self.num_views, reach_end=self.reach_end)
         return evenly_spaced(math.ceil(start), span, self.length, num_frames)
+
+
+@dataclass(frozen=True, slots=True)
+class CyclicSpacedClips:
+    """Kinetics in tests, views one after the other: view k begins k clip lengths into the video, and where the video ends
+    the clip goes on at its beginning. A video shorter than a clip repeats its last frame before it does."""
+
+    length: int
+    step: int
+    target_fps: float
+    num_views: int
+
+    def frames(self, num_frames: int, fps: float, view: int, rng: np.random.Generator) -> Frames:
+        span = source_span(self.length, self.step, fps, self.target_fps)
+        shift = math.floor(span * view)
+        return (evenly_spaced(0, span, self.length, num_frames) + shift) % num_frames
 
 
 def source_span(length: int, step: int, fps: float, target_fps: float) -> float:

@@ -30,6 +30,15 @@ class LabelRule(Protocol):
         """Targets of the clip with these frames, out of a video with `num_frames`."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClassLabel:
+    """The one class of the whole video."""
+
+    def labels(self, record: VideoRecord, frames: Frames, num_frames: int) -> ClipLabels:
+        assert record.label is not None, record
+        return ClipLabels(torch.tensor(record.label), None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntervalLabels:
     """Classes that are on for stretches of time; a class is on at frame i if start <= i / fps <= end.

@@ -34,6 +34,36 @@ class FrameSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class FileSource:
+    """Video files as they are, at their own frame rate."""
+
+    def open(self, path: str) -> FileVideo:
+        return FileVideo(path, read_index(path))
+
+
+@dataclass(frozen=True, slots=True)
+class FileVideo:
+    """Frame i is the file's."""
+
+    path: str
+    index: VideoIndex
+
+    @property
+    def num_frames(self) -> int:
+        return self.index.num_frames
+
+    @property
+    def fps(self) -> float:
+        return self.index.fps
+
+    def seconds(self, frames: Frames) -> NDArray[np.float64]:
+        return self.index.seconds(frames)
+
+    def read(self, frames: Frames, transform: FrameTransform) -> NDArray[np.uint8]:
+        return decode_frames(self.path, self.index, frames, transform)
+
+
+@dataclass(frozen=True, slots=True)
 class GridSource:
     """Video files of any frame rate, seen as if their frames had been taken out at `fps`."""
 

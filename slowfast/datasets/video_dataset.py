@@ -52,7 +52,7 @@ class VideoDataset(Dataset[Clip]):
         class_groups: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
         """class_groups: classes whose mean result is worth a line of its own, by the group's name."""
-        self.records = tuple(records)
+        self.records = records
         self.class_names = class_names
         self.class_groups = dict(class_groups or {})
         self.num_views = clips.num_views * crops.num_crops

@@ -50,6 +50,12 @@ SECTION = Section(
         "RANDOM_FLIP": Option(True, "Whether half of the training clips are mirrored."),
         "MULTI_LABEL": Option(False, "Whether a video can have several labels (then mAP is the measure, else accuracy)."),
         "ENSEMBLE_METHOD": Option("sum", "How the scores of a video's views become one.", choices=("sum", "max")),
+        "USE_OFFSET_SAMPLING": Option(
+            False, "Kinetics: whether the last of the views in tests ends with the video, as for later models of PySlowFast."
+        ),
+        "CYCLIC_LOAD": Option(
+            False, "Kinetics: whether views in tests follow each other, and go on at the beginning where the video ends."
+        ),
         "FULL_TIME_EVAL": Option(True, "Charades: validate on clips that cover the video, as in tests, not on random ones."),
         "DECODING_BACKEND": Option("pyav", "Library that decodes videos.", choices=("pyav",)),
         "REVERSE_INPUT_CHANNEL": Option(

@@ -88,24 +88,28 @@ class RandomDraw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedCrops:
-    """Evaluation: short side `size`, then the middle square (one crop) or three squares along the long side."""
+    """Evaluation: short side `short_side` (by default `size`), then the middle square of side `size` (one crop) or three
+    along the long side."""
 
     size: int
     num_crops: int = 1
+    short_side: int | None = None
 
     def draw(self, crop: int, rng: np.random.Generator) -> FixedDraw:
-        return FixedDraw(size=self.size, crop=1 if self.num_crops == 1 else crop)
+        short_side = self.size if self.short_side is None else self.short_side
+        return FixedDraw(short_side=short_side, size=self.size, crop=1 if self.num_crops == 1 else crop)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedDraw:
     """crop: 0, 1, 2 as in `uniform_crop`."""
 
+    short_side: int
     size: int
     crop: int
 
     def box(self, height: int, width: int) -> ViewBox:
-        scaled = scale_short_side(height, width, self.size)
+        scaled = scale_short_side(height, width, self.short_side)
         top, left = uniform_crop(*scaled, self.size, self.crop)
         return ViewBox(scaled=scaled, top=top, left=left, size=self.size)
 
