@@ -33,7 +33,7 @@ def test_no_short_clip_can_see_both_cause_and_pouring(script: MilkScript) -> Non
     gap_centisec = script.pouring.start_centisec - script.cause.end_centisec
     assert gap_centisec >= 100 * MIN_GAP_SEC
     last_of_cause = max(frame for frame in range(script.num_frames) if frame * 100 < script.cause.end_centisec * 24)
-    assert script.pouring.first_frame(24) - last_of_cause > 7 * 4  # 8 frames at stride 4
+    assert script.pouring.first_frame(24) - last_of_cause > 7 * 5  # 8 frames at stride 5
 
 
 @given(scripts)

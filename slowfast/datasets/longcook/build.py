@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from fvcore.common.config import CfgNode
 
 from slowfast.config import ConfigError
 from slowfast.datasets.charades import build_charades
 from slowfast.datasets.longcook.manifest import Recipe
+from slowfast.datasets.longcook.script import COMPOSITES
 from slowfast.datasets.longcook.writing import write_longcook
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.registry import DATASETS
@@ -42,4 +44,6 @@ class LongCook:
         return self.read(cfg, split)
 
 
-build_longcook = DATASETS.register("longcook")(LongCook("charades", build_charades))
+CLASS_GROUPS = {"atomic": tuple(range(COMPOSITES.start)), "composite": tuple(COMPOSITES)}
+
+build_longcook = DATASETS.register("longcook")(LongCook("charades", partial(build_charades, class_groups=CLASS_GROUPS)))

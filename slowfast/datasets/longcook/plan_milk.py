@@ -30,7 +30,7 @@ EVENT_SEC = (0.9, 1.5)
 VIDEO_SEC = (6.0, 8.0)
 NUM_EVENTS = (5, 6)
 MIN_GAP_SEC = 1.6
-"""From the end of the cause to the pouring; 8 frames at stride 4 span 1.2 s, so no such clip sees both."""
+"""From the end of the cause to the pouring; 8 frames at stride 5 span 1.5 s, so no such clip sees both."""
 
 
 @dataclass(frozen=True, slots=True)
