@@ -25,5 +25,6 @@ setup(
         "matplotlib",
         "portalocker",
         "pyyaml",
+        "safetensors",
     ],
 )

@@ -18,7 +18,7 @@ from torch import nn
 
 from slowfast.engine.atomic import whole_file
 from slowfast.engine.errors import CheckpointError
-from slowfast.models.weights import WeightReport, WeightsError, load_weights
+from slowfast.models.weights import WeightReport, WeightsError, load_weights, read_weights
 
 State = dict[str, Any]
 
@@ -78,21 +78,13 @@ def load_resume_point(path: Path) -> State:
     return state
 
 
-def load_pretrained(model: nn.Module, path: Path) -> WeightReport:
-    """Fills the model with what fits of a checkpoint of ours or of others. Raises CheckpointError and WeightsError."""
+def load_pretrained(model: nn.Module, path: str | Path, *, inflate: bool = False) -> WeightReport:
+    """Fills the model with what fits of a file of weights, whoever wrote it. Raises WeightsError, which names the file."""
+    weights = read_weights(path)
     try:
-        return load_weights(model, weights_of(load(path)))
+        return load_weights(model, weights, inflate=inflate)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
-
-
-def weights_of(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The weights inside a checkpoint, be it ours, PySlowFast's, or a bare state dict."""
-    for key in ("model_state", "state_dict", "model"):
-        if isinstance(state.get(key), Mapping):
-            inner: Mapping[str, Any] = state[key]
-            return inner
-    return state
 
 
 def restore_model(model: nn.Module, state: Mapping[str, Any], path: Path) -> None:

@@ -58,8 +58,8 @@ def test(cfg: CfgNode, place: Place) -> None:
 test.__test__ = False  # type: ignore[attr-defined]  # a collector of tests that meets this name must pass on
 
 
-def load_for_test(cfg: CfgNode, path: Path) -> nn.Module:
-    """The model with the checkpoint's weights, every one of them. Raises CheckpointError or WeightsError."""
+def load_for_test(cfg: CfgNode, path: str) -> nn.Module:
+    """The model with the weights of a file or URI, every one of them. Raises CheckpointError or WeightsError."""
     model = build_model(cfg)
     weights = checkpoint.load_pretrained(model, path)
     if not weights.complete:
@@ -68,24 +68,24 @@ def load_for_test(cfg: CfgNode, path: Path) -> nn.Module:
     return model
 
 
-def _checkpoint_path(cfg: CfgNode) -> Path:
+def _checkpoint_path(cfg: CfgNode) -> str:
     if cfg.TEST.CHECKPOINT_FILE_PATH:
-        return Path(cfg.TEST.CHECKPOINT_FILE_PATH)
+        return str(cfg.TEST.CHECKPOINT_FILE_PATH)
     path = checkpoint.newest(cfg.OUTPUT_DIR)
     if path is None:
         raise CheckpointError(
             f"{checkpoint.folder(cfg.OUTPUT_DIR)}: there is no checkpoint to test; train first (TRAIN.ENABLE True), or name "
             "one in TEST.CHECKPOINT_FILE_PATH"
         )
-    return path
+    return str(path)
 
 
 def _write_results(
-    cfg: CfgNode, *, dataset: VideoDataset, scores: VideoScores, metrics: Metrics, checkpoint_path: Path, seconds: float
+    cfg: CfgNode, *, dataset: VideoDataset, scores: VideoScores, metrics: Metrics, checkpoint_path: str, seconds: float
 ) -> None:
     results = {
         "dataset": cfg.TEST.DATASET,
-        "checkpoint": str(checkpoint_path),
+        "checkpoint": checkpoint_path,
         "metrics": {name: _number(value) for name, value in metrics.values.items()},
         "num_videos": int((scores.view_counts > 0).sum()),
         "num_views": int(scores.view_counts.sum()),

@@ -87,8 +87,8 @@ def _build_model(cfg: CfgNode, place: Place) -> nn.Module:
         parameters = sum(parameter.numel() for parameter in model.parameters())
         logger.info("%s with %.2f million parameters on %s", cfg.MODEL.MODEL_NAME, parameters / 1e6, place.device)
     if cfg.TRAIN.CHECKPOINT_FILE_PATH and not _resume_path(cfg):
-        path = Path(cfg.TRAIN.CHECKPOINT_FILE_PATH)
-        logger.info("%s: %s", path, checkpoint.load_pretrained(model, path))
+        path = cfg.TRAIN.CHECKPOINT_FILE_PATH
+        logger.info("%s: %s", path, checkpoint.load_pretrained(model, path, inflate=cfg.TRAIN.CHECKPOINT_INFLATE))
     model.to(place.device)
     distributed.broadcast(model)
     return model

@@ -82,9 +82,3 @@ def test_something_else_than_a_dict_is_refused(tmp_path: Path) -> None:
     torch.save(torch.ones(2), tmp_path / "tensor.pyth")
     with pytest.raises(CheckpointError, match="holds a Tensor"):
         checkpoint.load(tmp_path / "tensor.pyth")
-
-
-@pytest.mark.parametrize("key", ["model_state", "state_dict", "model", None])
-def test_weights_are_found_wherever_they_lie(key: str | None) -> None:
-    weights = {"conv.weight": torch.ones(1)}
-    assert checkpoint.weights_of({key: weights, "epoch": 3} if key else weights) == weights

@@ -9,7 +9,10 @@ SECTION = Section(
         "ENABLE": Option(True, "Whether to test, after training if that is enabled too."),
         "DATASET": Option("kinetics", "Name of the data set to test on."),
         "BATCH_SIZE": Option(8, "Clips in one batch, over all processes together.", minimum=1),
-        "CHECKPOINT_FILE_PATH": Option("", "Checkpoint to test; empty: the newest in OUTPUT_DIR."),
+        "CHECKPOINT_FILE_PATH": Option("", "File (or URI) of weights to test; empty: the newest checkpoint in OUTPUT_DIR."),
+        "CHECKPOINT_TYPE": Option(
+            "pytorch", "Format of that file.", choices=("pytorch", "caffe2"), no_effect="the file's content tells its format."
+        ),
         "NUM_ENSEMBLE_VIEWS": Option(10, "Clips that are taken from a video, spread over its length.", minimum=1),
         "NUM_SPATIAL_CROPS": Option(3, "Crops that are taken from a clip: 1 (middle) or 3.", choices=(1, 3)),
         "SAVE_RESULTS_PATH": Option("", "File for the scores of every video, below OUTPUT_DIR; empty: none."),

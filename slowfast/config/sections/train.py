@@ -15,7 +15,13 @@ SECTION = Section(
             10.0, "Minutes between two saves of the resume point inside an epoch; 0: only at the end of epochs.", minimum=0
         ),
         "AUTO_RESUME": Option(True, "Whether to go on from the newest checkpoint in OUTPUT_DIR."),
-        "CHECKPOINT_FILE_PATH": Option("", "Checkpoint whose weights training starts from, when there is nothing to resume."),
+        "CHECKPOINT_FILE_PATH": Option(
+            "", "File (or URI) of weights that training starts from, when there is nothing to resume."
+        ),
+        "CHECKPOINT_TYPE": Option(
+            "pytorch", "Format of that file.", choices=("pytorch", "caffe2"), no_effect="the file's content tells its format."
+        ),
+        "CHECKPOINT_INFLATE": Option(False, "Whether those are weights of a network of pictures, to be repeated over time."),
         "MIXED_PRECISION": Option(False, "Whether to compute in half precision where it is safe (GPUs only)."),
         "MAX_BAD_SHARE": Option(
             0.01, "Share of unreadable videos above which training stops (never below 10 videos).", minimum=0

@@ -1,0 +1,65 @@
+"""How somebody else calls the weights that we call as PySlowFast does.
+
+All sources name weights by the same idea: a stage, a block of it, a layer of the block. A `Naming` is a table of what differs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+FAST = ("1", "t_")
+"""What sources put in a name to say that it is of the Fast pathway."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """The names of one source.
+
+    source: whom the names are from, for people. marker: expression for a name that only this source has.
+    block: expression for the path of a layer in a block, with groups "stage", "block", "layer" and perhaps "pathway".
+    first_block: number of a stage's first block. layers: their path of a layer in a block -> ours.
+    others: expressions for the paths of layers outside of blocks -> ours, with \\1 for the first group.
+    separator: stands before the last part of a name; kinds: their last part -> ours, where they differ.
+    reads_bgr: whether the stem reads colours in the order blue, green, red.
+    """
+
+    source: str
+    marker: str
+    block: str
+    layers: Mapping[str, str]
+    others: Mapping[str, str]
+    first_block: int = 0
+    separator: str = "."
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    reads_bgr: bool = False
+
+    def recognises(self, names: Iterable[str]) -> bool:
+        return any(re.fullmatch(self.marker, name) for name in names)
+
+    def translation(self, names: Iterable[str]) -> dict[str, str]:
+        """Theirs -> ours. A name without a counterpart stays as it is, so that a report shows it."""
+        names = list(names)
+        stages = self._stage_numbers(names)
+        return {name: self._translate(name, stages) or name for name in names}
+
+    def _stage_numbers(self, names: Iterable[str]) -> dict[str, int]:
+        """Their number of a stage -> ours, 2 to 5. Stages are counted, since a pooling layer may take a number between them."""
+        found = {match["stage"] for name in names if (match := re.fullmatch(self.block, self._split(name)[0]))}
+        return {stage: number for number, stage in enumerate(sorted(found), start=2)}
+
+    def _translate(self, name: str, stages: Mapping[str, int]) -> str | None:
+        layer, kind = self._split(name)
+        if (match := re.fullmatch(self.block, layer)) and match["layer"] in self.layers:
+            pathway = int(match.groupdict().get("pathway") in FAST)
+            block = int(match["block"]) - self.first_block
+            return f"s{stages[match['stage']]}.pathway{pathway}_res{block}.{self.layers[match['layer']]}.{kind}"
+        for theirs, ours in self.others.items():
+            if match := re.fullmatch(theirs, layer):
+                return f"{match.expand(ours)}.{kind}"
+        return None
+
+    def _split(self, name: str) -> tuple[str, str]:
+        layer, _, kind = name.rpartition(self.separator)
+        return layer, self.kinds.get(kind, kind)
