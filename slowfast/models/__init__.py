@@ -1,7 +1,8 @@
 """Networks, and what stands right before and after them.
 
 A network is called with a list of float tensors (B, C, T, H, W), one a pathway. In training it returns logits (B, K), in
-evaluation activated scores (B, K), averaged over the positions that it looked at. Importing this package files the networks
+evaluation activated scores (B, K), averaged over the positions that it looked at. For detection it is called with boxes
+besides, (R, 5), and returns a row for each of them. Importing this package files the networks
 in the registry.
 """
 

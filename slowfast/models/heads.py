@@ -28,7 +28,14 @@ class HeadSpec:
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> HeadSpec:
-        """Raises ConfigError for a loss that does not take logits, which is what the head gives in training."""
+        """Raises ConfigError where boxes are to be classified, and for a loss that does not take logits, which is what the head
+        gives in training."""
+        if cfg.DETECTION.ENABLE:
+            raise ConfigError(
+                key="DETECTION.ENABLE", value=True,
+                why=f"the model {cfg.MODEL.MODEL_NAME} has a head for whole clips alone, none for boxes",
+                right="False, or MODEL.MODEL_NAME ResNet or SlowFast",
+            )  # fmt: skip
         if cfg.MODEL.LOSS_FUNC == "bce":
             why = "it wants probabilities, but this head hands logits to the loss"
             raise ConfigError(key="MODEL.LOSS_FUNC", value="bce", why=why, right="bce_logit")
@@ -40,6 +47,10 @@ class HeadSpec:
             dropout=cfg.MODEL.DROPOUT_RATE,
             activation=cfg.MODEL.HEAD_ACT,
         )
+
+    def build(self, *, channels: Sequence[int], windows: Sequence[int]) -> ClassificationHead:
+        """See there."""
+        return ClassificationHead(channels=channels, windows=windows, spec=self)
 
 
 class ClassificationHead(nn.Module):

@@ -56,7 +56,12 @@ LOSSES: dict[str, Loss] = {
 
 
 def build_loss(cfg: CfgNode) -> Loss:
-    """The loss of that name. It raises LabelError for labels that it cannot use."""
+    """The loss of that name. It raises LabelError for labels that it cannot use.
+
+    In detection "bce" has the same value as ever but takes logits, which is exact for small probabilities too.
+    """
+    if cfg.DETECTION.ENABLE and cfg.MODEL.LOSS_FUNC == "bce":
+        return bce_logit
     return LOSSES[cfg.MODEL.LOSS_FUNC]
 
 

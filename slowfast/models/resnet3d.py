@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from slowfast.config import CfgNode, ConfigError
-from slowfast.models.heads import ClassificationHead, HeadSpec
+from slowfast.models.heads import HeadSpec
 from slowfast.models.init import InitSpec, init_weights
 from slowfast.models.layers.pathway_chains import PathwayChains
 from slowfast.models.resnet.pathway import PathwayShape, PathwaySpec
 from slowfast.models.resnet.stage import build_stage
+from slowfast.models.roi_head import RoIHeadSpec, head_from_cfg
 from slowfast.registry import MODELS
 
 TEMPORAL_KERNELS = {
@@ -33,7 +34,9 @@ TEMPORAL_POOL = {"c2d": 2, "i3d": 2, "slow": 1}
 class ResNet(nn.Module):
     """temporal_pool: frames that become one between res2 and res3. crop: side of the pictures that the head is built for."""
 
-    def __init__(self, pathway: PathwaySpec, *, temporal_pool: int, crop: int, head: HeadSpec, init: InitSpec) -> None:
+    def __init__(
+        self, pathway: PathwaySpec, *, temporal_pool: int, crop: int, head: HeadSpec | RoIHeadSpec, init: InitSpec
+    ) -> None:
         super().__init__()
         self.s1 = PathwayChains([{"stem": pathway.build_stem()}])
         self.s2 = build_stage([pathway.stages[0]])
@@ -43,7 +46,7 @@ class ResNet(nn.Module):
         self.s3 = build_stage([pathway.stages[1]])
         self.s4 = build_stage([pathway.stages[2]])
         self.s5 = build_stage([pathway.stages[3]])
-        self.head = ClassificationHead(channels=[pathway.out_channels], windows=[pathway.map_size(crop)], spec=head)
+        self.head = head.build(channels=[pathway.out_channels], windows=[pathway.map_size(crop)])
         init_weights(self, init)
 
     @staticmethod
@@ -66,20 +69,24 @@ class ResNet(nn.Module):
             width=cfg.RESNET.WIDTH_PER_GROUP,
             inner_width=cfg.RESNET.WIDTH_PER_GROUP * cfg.RESNET.NUM_GROUPS,
         )
+        pathway = PathwaySpec.from_cfg(cfg, shape)
         return cls(
-            PathwaySpec.from_cfg(cfg, shape),
+            pathway,
             temporal_pool=TEMPORAL_POOL[arch],
             crop=cfg.DATA.TRAIN_CROP_SIZE,
-            head=HeadSpec.from_cfg(cfg),
+            head=head_from_cfg(cfg, [pathway]),
             init=InitSpec.from_cfg(cfg),
         )
 
-    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """inputs: one float (B, C, T, H, W) -> (B, K): logits in training, activated and averaged scores in evaluation."""
+    def forward(self, inputs: Sequence[Tensor], *rois: Tensor) -> Tensor:
+        """inputs: one float (B, C, T, H, W) -> (B, K): logits in training, activated and averaged scores in evaluation.
+
+        For detection with the boxes besides, (R, 5) -> (R, K); see `RoIHead`.
+        """
         if len(inputs) != 1:
             raise ValueError(f"this network reads one pathway, but was given {len(inputs)}")
         x = self.s2(self.s1(inputs))
         x = [self.pathway0_pool(x[0])]
         x = self.s5(self.s4(self.s3(x)))
-        scores: Tensor = self.head(x)
+        scores: Tensor = self.head(x, *rois)
         return scores

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from slowfast.config import CfgNode, ConfigError
-from slowfast.models.heads import ClassificationHead, HeadSpec
+from slowfast.models.heads import HeadSpec
 from slowfast.models.init import InitSpec, init_weights
 from slowfast.models.layers.pathway_chains import PathwayChains
 from slowfast.models.resnet.lateral import FuseFastToSlow
 from slowfast.models.resnet.pathway import PathwayShape, PathwaySpec
 from slowfast.models.resnet.stage import build_stage
+from slowfast.models.roi_head import RoIHeadSpec, head_from_cfg
 from slowfast.registry import MODELS
 
 SLOW_KERNELS = ((1,), (1,), (1,), (3,), (3,))
@@ -39,7 +40,14 @@ class SlowFast(nn.Module):
     """crop: side of the pictures that the head is built for."""
 
     def __init__(
-        self, *, slow: PathwaySpec, fast: PathwaySpec, lateral: LateralSpec, crop: int, head: HeadSpec, init: InitSpec
+        self,
+        *,
+        slow: PathwaySpec,
+        fast: PathwaySpec,
+        lateral: LateralSpec,
+        crop: int,
+        head: HeadSpec | RoIHeadSpec,
+        init: InitSpec,
     ) -> None:
         super().__init__()
 
@@ -63,10 +71,9 @@ class SlowFast(nn.Module):
         self.s4 = build_stage([pathway.stages[2] for pathway in pathways])
         self.s4_fuse = fuse(fast.stages[2].out_channels)
         self.s5 = build_stage([pathway.stages[3] for pathway in pathways])
-        self.head = ClassificationHead(
+        self.head = head.build(
             channels=[pathway.out_channels for pathway in pathways],
             windows=[pathway.map_size(crop) for pathway in pathways],
-            spec=head,
         )
         init_weights(self, init)
 
@@ -83,7 +90,7 @@ class SlowFast(nn.Module):
             )
         width, beta_inv = cfg.RESNET.WIDTH_PER_GROUP, cfg.SLOWFAST.BETA_INV
         inner_width = width * cfg.RESNET.NUM_GROUPS
-        slow = PathwayShape(
+        slow_shape = PathwayShape(
             number=0,
             num_pathways=2,
             temporal_kernels=SLOW_KERNELS,
@@ -91,30 +98,32 @@ class SlowFast(nn.Module):
             inner_width=inner_width,
             lateral_width=width // beta_inv * cfg.SLOWFAST.FUSION_CONV_CHANNEL_RATIO,
         )
-        fast = PathwayShape(
+        fast_shape = PathwayShape(
             number=1,
             num_pathways=2,
             temporal_kernels=FAST_KERNELS,
             width=width // beta_inv,
             inner_width=inner_width // beta_inv,
         )
+        slow, fast = PathwaySpec.from_cfg(cfg, slow_shape), PathwaySpec.from_cfg(cfg, fast_shape)
         return cls(
-            slow=PathwaySpec.from_cfg(cfg, slow),
-            fast=PathwaySpec.from_cfg(cfg, fast),
+            slow=slow,
+            fast=fast,
             lateral=LateralSpec(
                 alpha=cfg.SLOWFAST.ALPHA,
                 channel_ratio=cfg.SLOWFAST.FUSION_CONV_CHANNEL_RATIO,
                 kernel=cfg.SLOWFAST.FUSION_KERNEL_SZ,
             ),
             crop=cfg.DATA.TRAIN_CROP_SIZE,
-            head=HeadSpec.from_cfg(cfg),
+            head=head_from_cfg(cfg, [slow, fast]),
             init=InitSpec.from_cfg(cfg),
         )
 
-    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor], *rois: Tensor) -> Tensor:
         """inputs: slow (B, C, T, H, W) and fast (B, C, alpha * T, H, W), float -> (B, K).
 
-        Logits in training, activated and averaged scores in evaluation.
+        Logits in training, activated and averaged scores in evaluation. For detection with the boxes besides, (R, 5) -> (R, K);
+        see `RoIHead`.
         """
         if len(inputs) != 2:
             raise ValueError(f"this network reads two pathways, slow and fast, but was given {len(inputs)}")
@@ -122,5 +131,5 @@ class SlowFast(nn.Module):
         x = self.s2_fuse(self.s2(x))
         x = self.s3_fuse(self.s3(x))
         x = self.s4_fuse(self.s4(x))
-        scores: Tensor = self.head(self.s5(x))
+        scores: Tensor = self.head(self.s5(x), *rois)
         return scores

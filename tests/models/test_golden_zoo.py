@@ -18,6 +18,12 @@ ZOO = Path(__file__).parents[1] / "data/golden/zoo"
 
 COMMON = ["NUM_GPUS", 0, "DATA.TRAIN_CROP_SIZE", 64, "DATA.TEST_CROP_SIZE", 96]
 ONE_PATHWAY = ["MODEL.MODEL_NAME", "ResNet", "DATA.NUM_FRAMES", 8, "RESNET.NUM_BLOCK_TEMP_KERNEL", [[3], [4], [6], [3]]]
+TWO_PATHWAYS = [
+    "MODEL.MODEL_NAME", "SlowFast", "MODEL.ARCH", "slowfast", "DATA.NUM_FRAMES", 32,
+    "SLOWFAST.ALPHA", 4, "SLOWFAST.BETA_INV", 8, "SLOWFAST.FUSION_CONV_CHANNEL_RATIO", 2, "SLOWFAST.FUSION_KERNEL_SZ", 7,
+    "RESNET.NUM_BLOCK_TEMP_KERNEL", [[3, 3], [4, 4], [6, 6], [3, 3]],
+    "NONLOCAL.LOCATION", [[[], []]] * 4, "NONLOCAL.GROUP", [[1, 1]] * 4,
+]  # fmt: skip
 CASES = {
     "C2D_8x8_R50": [*ONE_PATHWAY, "MODEL.ARCH", "c2d"],
     "I3D_8x8_R50": [*ONE_PATHWAY, "MODEL.ARCH", "i3d"],
@@ -31,11 +37,16 @@ CASES = {
         "X3D.WIDTH_FACTOR", 2.0, "X3D.DEPTH_FACTOR", 2.2, "X3D.BOTTLENECK_FACTOR", 2.25,
     ],
     "SLOWFAST_8x8_R50": [
-        "MODEL.MODEL_NAME", "SlowFast", "MODEL.ARCH", "slowfast", "DATA.NUM_FRAMES", 32,
-        "SLOWFAST.ALPHA", 4, "SLOWFAST.BETA_INV", 8, "SLOWFAST.FUSION_CONV_CHANNEL_RATIO", 2, "SLOWFAST.FUSION_KERNEL_SZ", 7,
-        "RESNET.NUM_BLOCK_TEMP_KERNEL", [[3, 3], [4, 4], [6, 6], [3, 3]],
+        *TWO_PATHWAYS,
         "RESNET.SPATIAL_STRIDES", [[1, 1], [2, 2], [2, 2], [2, 2]], "RESNET.SPATIAL_DILATIONS", [[1, 1]] * 4,
-        "NONLOCAL.LOCATION", [[[], []]] * 4, "NONLOCAL.GROUP", [[1, 1]] * 4,
+    ],
+    "AVA_SLOWFAST_32x2_R50_SHORT": [
+        *TWO_PATHWAYS,
+        "RESNET.SPATIAL_STRIDES", [[1, 1], [2, 2], [2, 2], [1, 1]],
+        "RESNET.SPATIAL_DILATIONS", [[1, 1], [1, 1], [1, 1], [2, 2]],
+        "MODEL.NUM_CLASSES", 80, "MODEL.HEAD_ACT", "sigmoid", "MODEL.LOSS_FUNC", "bce",
+        "DETECTION.ENABLE", True, "DETECTION.ALIGNED", True, "DETECTION.SPATIAL_SCALE_FACTOR", 16,
+        "DETECTION.ROI_XFORM_RESOLUTION", 7,
     ],
 }  # fmt: skip
 WITH_GRADIENTS = ["I3D_8x8_R50", "SLOW_8x8_R50", "SLOWFAST_8x8_R50"]
@@ -79,9 +90,10 @@ def test_scores_and_logits_are_the_published_ones(case, run):
     want = golden(case)["eval"][run]
     pixels = seeded_input(want["seed"], want["input_shape"])
     assert pixels.flatten()[:3].tolist() == pytest.approx(want["input_check"]["first3"], rel=1e-6)
+    boxes = [torch.tensor(want["boxes"])] if "boxes" in want else []
     seen = []
     with model.head.projection.register_forward_hook(lambda _, __, logits: seen.append(logits)), torch.no_grad():
-        scores = model(picker.pick(pixels))
+        scores = model(picker.pick(pixels), *boxes)
     torch.testing.assert_close(scores, torch.tensor(want["output"]), rtol=1e-4, atol=0)
     assert list(seen[0].shape) == want["projection_shape"]
     if "logits" in want:

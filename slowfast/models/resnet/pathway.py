@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from slowfast.models.resnet.stem import ResNetStem
 
 STAGE_BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 """Blocks of each stage, by depth (He et al., table 1)."""
+
+STEM_STRIDE = 4
 
 EXPANSION = 4
 """Output channels of a stage for each channel of the stem's width; the same for both kinds of block."""
@@ -70,6 +73,11 @@ class PathwaySpec:
     @property
     def out_channels(self) -> int:
         return self.stages[-1].out_channels
+
+    @property
+    def stride(self) -> int:
+        """Pixels of the input, on each side, for each cell of the last stage's map."""
+        return STEM_STRIDE * math.prod(stage.stride for stage in self.stages)
 
     def build_stem(self) -> nn.Module:
         return ResNetStem(
