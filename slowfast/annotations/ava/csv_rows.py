@@ -6,6 +6,7 @@ Blank lines are passed over; a byte-order mark and Windows line ends are fine.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,19 +65,33 @@ def _tables(path: Path, kind: RowKind) -> Iterator[pd.DataFrame]:
     """Tables with the column `video`, those of `kind`, and one for what is too many; NaN where a field is missing."""
     try:
         with _reader(path, kind, "float64") as reader:
-            yield from reader
+            while (table := _next_table(reader)) is not None:
+                yield table
     except OSError as error:
-        raise AvaFileError(
-            path=path, found=f"it cannot be read ({error.strerror})", right=f"a file of {kind.layout}"
-        ) from error
+        raise _unreadable(path, kind, error) from error
     except UnicodeDecodeError as error:
         raise AvaFileError(path=path, found=f"it is not UTF-8 ({error.reason})", right=f"a file of {kind.layout}") from error
     except pd.errors.ParserError as error:
-        match = re.search(r"line (\d+)", str(error))
-        row = int(match[1]) if match else None
-        raise AvaFileError(path=path, row=row, found=f"it cannot be split into fields ({error})", right=kind.layout) from error
+        raise AvaFileError(
+            path=path, row=_row_of(error), found=f"it cannot be split into fields ({error})", right=kind.layout
+        ) from error
     except ValueError as error:
         raise _text_among_numbers(path, kind, error) from error
+
+
+def _next_table(reader: Any) -> pd.DataFrame | None:
+    with warnings.catch_warnings():
+        # About a first row of too many fields; they leave a trace in the last column, and so an error.
+        warnings.simplefilter("ignore", pd.errors.ParserWarning)
+        return next(reader, None)
+
+
+def _row_of(error: pd.errors.ParserError) -> int | None:
+    """What the message says: lines count from 1 in it, rows from 0."""
+    if line := re.search(r"in line (\d+)", str(error)):
+        return int(line[1])
+    row = re.search(r"starting at row (\d+)", str(error))
+    return int(row[1]) + 1 if row else None
 
 
 def _unreadable(path: Path, kind: RowKind, error: OSError) -> AvaFileError:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from slowfast.annotations.ava import FIRST_SECOND, LAST_SECOND
 from slowfast.evaluation.ava.boxes import Boxes
 
 ROWS_AT_ONCE = 200_000
-FIRST_SECOND, LAST_SECOND = 902, 1798
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +38,8 @@ def count_oddities(detections: Boxes, truths: Boxes) -> Oddities:
 
 def _count_repeated(boxes: Boxes) -> int:
     """By a hash of 64 bits a row, which takes a fraction of the memory and time that comparing all columns would."""
-    hashes = np.concatenate(
-        [_hash(boxes[start : start + ROWS_AT_ONCE]) for start in range(0, len(boxes), ROWS_AT_ONCE)] or [[]]
-    )
+    parts = [_hash(boxes[start : start + ROWS_AT_ONCE]) for start in range(0, len(boxes), ROWS_AT_ONCE)]
+    hashes = np.concatenate([np.zeros(0, dtype=np.uint64), *parts])
     hashes.sort()
     return int((hashes[1:] == hashes[:-1]).sum())
 

@@ -40,8 +40,8 @@ def roi_align(
     where the number of points follows from its size. Gradients go to the features, not to the boxes, and are taken in float32
     under autocast. Raises ValueError.
 
-    Runs on torchvision's kernel where that works: the work here grows with the map, that of the kernel with the boxes. On the
-    small maps of video networks both are about equal (benchmarks/roi_align.py compares them).
+    Runs on torchvision's kernel where that works. The work here grows with the map, that of the kernel with the boxes: on the
+    small maps of video networks this matters little, on large ones much (benchmarks/roi_align.py compares the two).
     """
     _check(features, boxes, output_size, sampling_ratio)
     kernel = torchvision_kernel(features.device.type)
