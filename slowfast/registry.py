@@ -60,7 +60,7 @@ MODELS: Registry[Any] = Registry("model")
 `temporal_stride(cfg) -> int`: how many frames of a pathway's input become one inside the network."""
 
 DATASETS: Registry[Any] = Registry("data set")
-"""`(cfg, split) -> slowfast.datasets.VideoDataset`, with split one of "train", "val", "test"."""
+"""`(cfg, split) -> slowfast.datasets.ClipDataset`, with split one of "train", "val", "test"."""
 
 MODEL_WRAPPERS: Registry[Any] = Registry("model wrapper")
 """Objects with `enabled(cfg) -> bool` and `wrap(cfg, model) -> nn.Module`. Every enabled wrapper is applied, by name order."""

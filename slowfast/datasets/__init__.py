@@ -5,13 +5,15 @@ Importing this package files the data sets in `slowfast.registry.DATASETS`.
 
 from slowfast.datasets.build import build_dataset, build_loader
 from slowfast.datasets.charades import build_charades
+from slowfast.datasets.clip_dataset import ClipDataset, SampleKey
 from slowfast.datasets.errors import DatasetError, DecodeError, TooManyBadVideosError
 from slowfast.datasets.kinetics import build_kinetics
 from slowfast.datasets.loader import ClipLoader
 from slowfast.datasets.longcook.build import build_longcook
-from slowfast.datasets.video_dataset import SampleKey, VideoDataset
+from slowfast.datasets.video_dataset import VideoDataset
 
 __all__ = [
+    "ClipDataset",
     "ClipLoader",
     "DatasetError",
     "DecodeError",

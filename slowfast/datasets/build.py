@@ -6,16 +6,16 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.config import ConfigError
+from slowfast.datasets.clip_dataset import ClipDataset
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.loader import ClipLoader
 from slowfast.datasets.samplers import SampleOrder, SequentialOrder, ShuffledOrder
-from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.registry import DATASETS, UnknownNameError
 
 SPLITS = ("train", "val", "test")
 
 
-def build_dataset(cfg: CfgNode, split: str) -> VideoDataset:
+def build_dataset(cfg: CfgNode, split: str) -> ClipDataset:
     """The data set that TRAIN.DATASET (train, val) or TEST.DATASET (test) names. Raises ConfigError, DatasetError."""
     assert split in SPLITS, split
     section = "TEST" if split == "test" else "TRAIN"
@@ -27,7 +27,7 @@ def build_dataset(cfg: CfgNode, split: str) -> VideoDataset:
         build = DATASETS.get(cfg[section].DATASET)
     except UnknownNameError as error:
         raise ConfigError(key=f"{section}.DATASET", value=cfg[section].DATASET, why=str(error)) from None
-    dataset: VideoDataset = build(cfg, split)
+    dataset: ClipDataset = build(cfg, split)
     return dataset
 
 
@@ -52,7 +52,9 @@ def build_loader(
                 expected=f"at least one batch of {batch_size * world_size} (TRAIN.BATCH_SIZE)",
             )
     else:
-        order = SequentialOrder(num_samples=len(dataset), batch_size=batch_size, rank=rank, world_size=world_size)
+        order = SequentialOrder(
+            num_samples=len(dataset), batch_size=batch_size, rank=rank, world_size=world_size, breaks=dataset.breaks
+        )
     return ClipLoader(
         dataset=dataset,
         order=order,

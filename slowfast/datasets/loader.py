@@ -11,10 +11,10 @@ import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from slowfast.datasets.clip_dataset import ClipDataset, SampleKey
 from slowfast.datasets.collate import collate
 from slowfast.datasets.errors import DecodeError, TooManyBadVideosError
 from slowfast.datasets.samplers import SampleOrder
-from slowfast.datasets.video_dataset import SampleKey, VideoDataset
 from slowfast.structures import Clip, ClipBatch
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class ClipLoader:
     def __init__(
         self,
         *,
-        dataset: VideoDataset,
+        dataset: ClipDataset,
         order: SampleOrder,
         num_workers: int = 0,
         pin_memory: bool = False,
@@ -116,7 +116,7 @@ class _Pass:
 class _Guarded(Dataset[Clip | Failure]):
     """Returns failures instead of raising them: an exception that leaves a worker loses its type and attributes."""
 
-    def __init__(self, dataset: VideoDataset) -> None:
+    def __init__(self, dataset: ClipDataset) -> None:
         self._dataset = dataset
 
     def __getitem__(self, key: SampleKey) -> Clip | Failure:

@@ -5,13 +5,14 @@ B batch size of one process, W processes, n samples.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from slowfast.datasets.video_dataset import SampleKey
+from slowfast.datasets.clip_dataset import SampleKey
 
 ORDER_STREAM = 2
 """Keeps the random numbers of the order apart from others with the same seed."""
@@ -51,22 +52,28 @@ class ShuffledOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequentialOrder:
-    """Evaluation: every sample once, in order. Each process takes one stretch; stretches differ by one sample at most."""
+    """Evaluation: every sample once, in order. Each process takes one stretch; stretches differ by one sample at most.
+
+    breaks: samples before which a batch ends, full or not; rising.
+    """
 
     num_samples: int
     batch_size: int
     rank: int = 0
     world_size: int = 1
-
-    @property
-    def _stretch(self) -> range:
-        first, stop = (self.num_samples * part // self.world_size for part in (self.rank, self.rank + 1))
-        return range(first, stop)
+    breaks: tuple[int, ...] = ()
 
     def __len__(self) -> int:
-        return -(-len(self._stretch) // self.batch_size)
+        return sum(1 for _ in self._ranges())
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[list[SampleKey]]:
-        stretch = self._stretch
-        for first in range(start * self.batch_size, len(stretch), self.batch_size):
-            yield [SampleKey(epoch, index) for index in stretch[first : first + self.batch_size]]
+        for samples in itertools.islice(self._ranges(), start, None):
+            yield [SampleKey(epoch, index) for index in samples]
+
+    def _ranges(self) -> Iterator[range]:
+        """The samples of each batch."""
+        first, stop = (self.num_samples * part // self.world_size for part in (self.rank, self.rank + 1))
+        edges = [first, *(edge for edge in self.breaks if first < edge < stop), stop]
+        for begin, end in itertools.pairwise(edges):
+            for start in range(begin, end, self.batch_size):
+                yield range(start, min(start + self.batch_size, end))

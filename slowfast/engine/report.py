@@ -14,7 +14,7 @@ from fvcore.common.config import CfgNode
 from numpy.typing import NDArray
 from torch import nn
 
-from slowfast.datasets import SampleKey, VideoDataset
+from slowfast.datasets import ClipDataset, SampleKey
 from slowfast.datasets.collate import collate
 from slowfast.engine.logging import LOG_FILE
 from slowfast.engine.steps import EvalStep
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 FRAMES_OF_A_VIEW = 10
 
 
-def write_report(cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: VideoDataset, device: torch.device) -> None:
+def write_report(cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: ClipDataset, device: torch.device) -> None:
     """Writes OUTPUT_DIR/curves.png, if OUTPUT_DIR holds the log of a training, and OUTPUT_DIR/timelines/*.png."""
     folder = Path(cfg.OUTPUT_DIR)
     stats = of_last_training(read_stats(folder / LOG_FILE))
@@ -57,7 +57,7 @@ def chosen_videos(num_videos: int, num_wanted: int) -> list[int]:
     return [int((number + 0.5) * num_videos / wanted) for number in range(wanted)]
 
 
-def middle_crops(dataset: VideoDataset, video: int, *, num_crops: int) -> ClipBatch:
+def middle_crops(dataset: ClipDataset, video: int, *, num_crops: int) -> ClipBatch:
     """All temporal views of a video, each with its middle crop, as one batch."""
     first = video * dataset.num_views
     views = range(num_crops // 2, dataset.num_views, num_crops)

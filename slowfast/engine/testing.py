@@ -12,7 +12,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.config import default_config
-from slowfast.datasets import VideoDataset, build_loader
+from slowfast.datasets import ClipDataset, build_loader
 from slowfast.engine import checkpoint, distributed, report
 from slowfast.engine.atomic import whole_file, write_json
 from slowfast.engine.device import Place
@@ -81,7 +81,7 @@ def _checkpoint_path(cfg: CfgNode) -> str:
 
 
 def _write_results(
-    cfg: CfgNode, *, dataset: VideoDataset, scores: VideoScores, metrics: Metrics, checkpoint_path: str, seconds: float
+    cfg: CfgNode, *, dataset: ClipDataset, scores: VideoScores, metrics: Metrics, checkpoint_path: str, seconds: float
 ) -> None:
     results = {
         "dataset": cfg.TEST.DATASET,
@@ -105,7 +105,7 @@ def _write_results(
         _save_scores(Path(cfg.OUTPUT_DIR) / cfg.TEST.SAVE_RESULTS_PATH, dataset, scores)
 
 
-def results_table(metrics: Metrics, dataset: VideoDataset) -> str:
+def results_table(metrics: Metrics, dataset: ClipDataset) -> str:
     """The figures, in percent, and those of each class where they are few enough to be read."""
     rows: list[tuple[str, float]] = list(metrics.values.items())
     if metrics.per_class_ap is not None and dataset.num_classes <= MOST_CLASSES_SHOWN:
@@ -113,7 +113,7 @@ def results_table(metrics: Metrics, dataset: VideoDataset) -> str:
     return format_table(("measure", "%"), rows)
 
 
-def _save_scores(path: Path, dataset: VideoDataset, scores: VideoScores) -> None:
+def _save_scores(path: Path, dataset: ClipDataset, scores: VideoScores) -> None:
     """An .npz archive, whatever the name: video_ids (V,), scores (V, K), labels (V,) or (V, K), view_counts (V,)."""
     names = np.array([record.video_id for record in dataset.records])
     with whole_file(path) as beside, beside.open("wb") as file:
