@@ -23,7 +23,7 @@ from slowfast.evaluation.ava import (
     read_label_map,
     read_truths,
 )
-from slowfast.evaluation.ava.frame_map import NO_SECONDS
+from slowfast.evaluation.ava.frame_map import NO_SECONDS, check_rules
 from slowfast.visualization.results_table import format_table
 
 CATEGORIES = ("pose", "object", "person")
@@ -44,6 +44,7 @@ class AvaScoring:
 
 def score_ava(scoring: AvaScoring) -> None:
     """Prints the result, and writes it to the json file if there is one. Raises ScoreError."""
+    check_rules(scoring.protocol, scoring.iou_thresholds)  # before seconds go into reading
     videos: VideoNumbers = {}
     classes = read_label_map(scoring.labelmap)
     truths = read_truths(scoring.groundtruth, videos)

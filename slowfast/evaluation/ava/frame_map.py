@@ -86,10 +86,8 @@ def ava_frame_map(
     an earlier one claims its truth first. Truths may have no area but not swapped corners, detections without area are dropped.
     Raises ScoreError.
     """
-    rules = PROTOCOLS.get(protocol)
-    if rules is None:
-        raise ScoreError(f"there is no protocol {protocol!r}; right would be one of {', '.join(PROTOCOLS)}")
-    classes = _check_arguments(detections, truths, class_ids, iou_thresholds)
+    rules = check_rules(protocol, iou_thresholds)
+    classes = _check_arguments(detections, truths, class_ids)
     assert detections.score is not None
     detection_key, truth_key, excluded_key = _number_the_frames(detections, truths, excluded)
 
@@ -191,11 +189,18 @@ def average_precision(is_hit: Mask, score: NDArray[np.floating], num_truths: int
     return float(best_from_here.sum() / num_truths)
 
 
-def _check_arguments(detections: Boxes, truths: Boxes, class_ids: Sequence[int], iou_thresholds: Sequence[float]) -> Ints:
-    if detections.score is None:
-        raise ScoreError("the detections have no scores and cannot be ranked; right would be one score a row")
+def check_rules(protocol: str, iou_thresholds: Sequence[float]) -> Protocol:
+    """The protocol of that name. Raises ScoreError if there is none, or if a threshold makes no sense."""
+    if protocol not in PROTOCOLS:
+        raise ScoreError(f"there is no protocol {protocol!r}; right would be one of {', '.join(PROTOCOLS)}")
     if not iou_thresholds or not all(0 < threshold <= 1 for threshold in iou_thresholds):
         raise ScoreError(f"the overlap thresholds are {list(iou_thresholds)}; right would be numbers above 0 and up to 1")
+    return PROTOCOLS[protocol]
+
+
+def _check_arguments(detections: Boxes, truths: Boxes, class_ids: Sequence[int]) -> Ints:
+    if detections.score is None:
+        raise ScoreError("the detections have no scores and cannot be ranked; right would be one score a row")
     classes = np.unique(np.asarray(class_ids, dtype=np.int64))
     if len(classes) != len(class_ids) or len(classes) == 0 or classes[0] < 1:
         raise ScoreError(f"the classes to score are {list(class_ids)}; right would be different numbers from 1")
