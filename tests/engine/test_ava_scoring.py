@@ -57,7 +57,7 @@ def test_every_class_has_its_row_in_the_table(command: Command) -> None:
     assert rows["id"] == ["class", "category", "truths", "detections", "AP@0.5", "AP@0.9", ""]
     assert rows["12"][1:6] == ["pose", "4", "5", "0.6875", "0.4500"]
     assert rows["14"][1:6] == ["pose", "0", "1", "–", "–"]
-    assert len(rows) == 61
+    assert sum(number.isdecimal() for number in rows) == 60
 
 
 def test_every_threshold_has_its_mean_and_the_first_is_the_main_one(command: Command, tmp_path: Path) -> None:
