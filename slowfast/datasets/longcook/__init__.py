@@ -7,8 +7,10 @@ cooks, each with a box and labels of his own).
 """
 
 from slowfast.datasets.longcook.build import build_longcook
+from slowfast.datasets.longcook.duet_rendering import film_of_duet, render_duet, setting_of
 from slowfast.datasets.longcook.formats import FORMATS
 from slowfast.datasets.longcook.manifest import Recipe, is_complete
+from slowfast.datasets.longcook.plan_duet import Duet, Part, plan_duets
 from slowfast.datasets.longcook.plan_milk import MilkScript, plan_milk
 from slowfast.datasets.longcook.plan_orders import ORDER_NAMES, OrderScript, plan_orders
 from slowfast.datasets.longcook.rendering import film_of, render
@@ -23,16 +25,22 @@ __all__ = [
     "FORMATS",
     "ORDER_NAMES",
     "POUR",
+    "Duet",
     "Event",
     "MilkScript",
     "OrderScript",
+    "Part",
     "Recipe",
     "Script",
     "build_longcook",
     "film_of",
+    "film_of_duet",
     "is_complete",
+    "plan_duets",
     "plan_milk",
     "plan_orders",
     "render",
+    "render_duet",
+    "setting_of",
     "write_longcook",
 ]

@@ -24,7 +24,7 @@ _OPTIONS = {
     "forced-idr": "1",
     "x264-params": "keyint=infinite:scenecut=0:log-level=error",
 }
-_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 85)
+_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 75)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

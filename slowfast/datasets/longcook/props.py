@@ -18,21 +18,25 @@ WOOD: Colour = (186, 132, 82)
 PORCELAIN: Colour = (244, 243, 238)
 MILK: Colour = (253, 252, 246)
 
-_SKIN: tuple[Colour, ...] = ((241, 200, 170), (222, 172, 134), (186, 128, 92), (130, 84, 58), (92, 60, 44))
+SKIN: tuple[Colour, ...] = ((241, 200, 170), (222, 172, 134), (186, 128, 92), (130, 84, 58), (92, 60, 44))
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """The cook's arm, the same in the whole video."""
+    """The cook's arm, the same in the whole video.
+
+    shoulder: where it begins, for a cook who is in the picture; None: it reaches in from outside.
+    """
 
     sleeve: Colour
     skin: Colour
+    shoulder: Point | None = None
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Arm:
         """Random sleeve and skin."""
         sleeve = hue(rng.random(), rng.uniform(0.2, 0.85), rng.uniform(0.35, 0.95))
-        return cls(sleeve=sleeve, skin=_SKIN[rng.integers(len(_SKIN))])
+        return cls(sleeve=sleeve, skin=SKIN[rng.integers(len(SKIN))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,8 @@ def shadow(canvas: Canvas, centre: Point, radii: Point) -> None:
 
 
 def hand(canvas: Canvas, arm: Arm, grip: Point, *, elbow: Point | None = None) -> None:
-    """A fist around `grip`, its arm reaching in from the elbow, by default from below on the right."""
-    elbow_x, elbow_y = elbow or (grip[0] + 30, HEIGHT + 8)
+    """A fist around `grip`; the arm of a cook outside the picture comes from the elbow, by default from below on the right."""
+    elbow_x, elbow_y = arm.shoulder or elbow or (grip[0] + 30, HEIGHT + 8)
     wrist = grip[0] + 0.13 * (elbow_x - grip[0]), grip[1] + 0.13 * (elbow_y - grip[1])
     cuff = grip[0] + 0.3 * (elbow_x - grip[0]), grip[1] + 0.3 * (elbow_y - grip[1])
     canvas.line([wrist, cuff], 5.4, tone(arm.skin, 0.92))

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from slowfast.datasets.longcook.film import Contents
-from slowfast.datasets.longcook.formats import charades, kinetics
+from slowfast.datasets.longcook.formats import ava, charades, kinetics
 from slowfast.datasets.longcook.manifest import Recipe
 
 FORMATS: dict[str, Callable[[Recipe], Contents]] = {
     "charades": charades.contents,
+    "ava": ava.contents,
     "kinetics": kinetics.contents,
 }
 
