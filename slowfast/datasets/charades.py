@@ -1,12 +1,12 @@
-"""Charades (Sigurdsson et al., arXiv:1604.01753) from its original csv files and videos.
+"""Charades (Sigurdsson et al., arXiv:1604.01753), from its original csv files and videos or from PySlowFast's lists of frames.
 
-The published figures stem from frames taken out at 24 a second, so clips are sampled on that grid, whatever the rate of the
-videos. Labels are those of the intervals in the csv files.
+The published figures stem from frames taken out at 24 a second, so clips of videos are sampled on that grid, whatever their
+own rate, and both ways give the same samples. Labels are those of the intervals in the csv files, or of the rows of the lists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fvcore.common.config import CfgNode
@@ -15,8 +15,10 @@ from slowfast.config import ConfigError
 from slowfast.datasets.charades_csv import CLASS_FILE, CharadesRow, read_annotation, read_class_names
 from slowfast.datasets.clip_sampling import ClipRule, RandomStridedClip, UniformStridedClips
 from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.frame_folder import FrameFolderSource
+from slowfast.datasets.frame_lists import HEADER, has_frame_list_header, read_frame_list
 from slowfast.datasets.labels import IntervalLabels
-from slowfast.datasets.sources import GridSource
+from slowfast.datasets.sources import FrameSource, GridSource
 from slowfast.datasets.transforms import FixedCrops, RandomCrop, SpatialRule
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.registry import DATASETS
@@ -24,14 +26,17 @@ from slowfast.structures import VideoRecord
 
 FPS = 24
 ANNOTATION_FILES = {"train": "Charades_v1_train.csv", "val": "Charades_v1_test.csv", "test": "Charades_v1_test.csv"}
+FRAME_LISTS = {"train": "train.csv", "val": "val.csv", "test": "val.csv"}
 VIDEO_FOLDERS = ("", "videos", "Charades_v1_480", "Charades_v1")
+
+Reader = Callable[[CfgNode, Path, str], tuple[Sequence[VideoRecord], FrameSource]]
 
 
 @DATASETS.register("charades")
 def build_charades(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int, ...]] | None = None) -> VideoDataset:
     """Charades, or any data set in its format: `val` and `test` both read the test list. class_groups: see VideoDataset.
 
-    Raises ConfigError when no folder is given, DatasetError when the annotation or all videos are missing or wrong.
+    Raises ConfigError when no folder is given, DatasetError when annotation or all videos are missing or wrong.
     """
     if not cfg.DATA.PATH_TO_DATA_DIR:
         raise ConfigError(
@@ -43,22 +48,61 @@ def build_charades(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple
         raise DatasetError(
             path=str(folder), found="there is no such folder", expected="the data set here (DATA.PATH_TO_DATA_DIR)"
         )
-    num_classes = cfg.MODEL.NUM_CLASSES
-    annotation = folder / ANNOTATION_FILES[split]
-    rows = read_annotation(annotation, num_classes)
-    video_folder = find_video_folder(Path(cfg.DATA.PATH_PREFIX or folder), [row.video_id for row in rows])
+    records, source = _choose_reader(folder, split)(cfg, folder, split)
     clips, crops = sampling_rules(cfg, split)
     return VideoDataset(
-        records=tuple(_records(rows, annotation, video_folder)),
-        class_names=read_class_names(folder / CLASS_FILE, num_classes),
-        source=GridSource(FPS),
+        records=records,
+        class_names=read_class_names(folder / CLASS_FILE, cfg.MODEL.NUM_CLASSES),
+        source=source,
         clips=clips,
         crops=crops,
-        labels=IntervalLabels(num_classes=num_classes, fps=FPS, whole_video=split != "train"),
+        labels=IntervalLabels(num_classes=cfg.MODEL.NUM_CLASSES, fps=FPS, whole_video=split != "train"),
         seed=cfg.RNG_SEED,
         replaces=split == "train",
         class_groups=class_groups,
     )
+
+
+def _choose_reader(folder: Path, split: str) -> Reader:
+    """By what the folder holds; the original annotation goes before lists of frames."""
+    annotation, frame_list = folder / ANNOTATION_FILES[split], folder / FRAME_LISTS[split]
+    if annotation.exists():
+        return _read_videos
+    if has_frame_list_header(frame_list):
+        return _read_frames
+    if frame_list.exists():
+        found = f"{frame_list.name} is no list of frames, and there is no {annotation.name}"
+    else:
+        found = f"neither {annotation.name} nor {frame_list.name} is here"
+    raise DatasetError(
+        path=str(folder), found=found, expected=f"{annotation.name}, or {frame_list.name} with the header {HEADER!r}"
+    )
+
+
+def _read_videos(cfg: CfgNode, folder: Path, split: str) -> tuple[Sequence[VideoRecord], FrameSource]:
+    annotation = folder / ANNOTATION_FILES[split]
+    rows = read_annotation(annotation, cfg.MODEL.NUM_CLASSES)
+    video_folder = find_video_folder(Path(cfg.DATA.PATH_PREFIX or folder), [row.video_id for row in rows])
+    return tuple(_video_records(rows, annotation, video_folder)), GridSource(FPS)
+
+
+def _read_frames(cfg: CfgNode, folder: Path, split: str) -> tuple[Sequence[VideoRecord], FrameSource]:
+    path = folder / FRAME_LISTS[split]
+    videos = read_frame_list(path, cfg.MODEL.NUM_CLASSES)
+    prefix = cfg.DATA.PATH_PREFIX or str(folder)
+    records = tuple(
+        VideoRecord(video_id=name, path=f"{prefix}/{name}", source=f"{path}, row {video.row}", actions=video.actions(FPS))
+        for name, video in videos.items()
+    )
+    frames = {record.path: videos[record.video_id].paths for record in records}
+    source = FrameFolderSource(frames=frames, prefix=prefix, fps=FPS)
+    if "://" not in prefix and not any(Path(next(source.files(record.path))).is_file() for record in records):
+        raise DatasetError(
+            path=prefix,
+            found=f"the first picture of none of the {len(records)} listed videos",
+            expected=f"files like {frames[records[0].path][0]} (DATA.PATH_PREFIX, or DATA.PATH_TO_DATA_DIR if that is empty)",
+        )
+    return records, source
 
 
 def sampling_rules(cfg: CfgNode, split: str) -> tuple[ClipRule, SpatialRule]:
@@ -87,7 +131,7 @@ def find_video_folder(folder: Path, video_ids: Sequence[str]) -> Path:
     )
 
 
-def _records(rows: Sequence[CharadesRow], annotation: Path, video_folder: Path) -> Iterator[VideoRecord]:
+def _video_records(rows: Sequence[CharadesRow], annotation: Path, video_folder: Path) -> Iterator[VideoRecord]:
     for row in rows:
         yield VideoRecord(
             video_id=row.video_id,

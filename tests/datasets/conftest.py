@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -10,6 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from videos import write_video
 
 from slowfast.config import load_config
+from slowfast.datasets.decoding import decode_frames, read_index
+from slowfast.datasets.frame_lists import HEADER
 
 NUM_FRAMES = 100
 
@@ -107,3 +111,27 @@ def make_cfg(charades_folder):
         )  # fmt: skip
 
     return make
+
+
+def write_frame_lists(folder, charades_folder):
+    """The data set of `charades_folder` as folders of pictures at 24 a second and lists of them; lossless pictures."""
+    for name, videos in (("train", CHARADES_TRAIN), ("val", CHARADES_TEST)):
+        rows = [HEADER]
+        for number, (video_id, (_, _, actions)) in enumerate(videos.items()):
+            path = str(charades_folder / "videos" / f"{video_id}.mp4")
+            index = read_index(path)
+            frames = decode_frames(path, index, index.on_grid(np.arange(index.grid_length(24)), 24))
+            (folder / video_id).mkdir(parents=True)
+            for place, frame in enumerate(frames):
+                picture = f"{video_id}/{video_id}-{place + 1:06d}.png"
+                cv2.imwrite(str(folder / picture), frame[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+                on = [action.split() for action in actions.split(";") if action]
+                labels = sorted({int(code[1:]) for code, start, end in on if float(start) <= place / 24 <= float(end)})
+                rows.append(f'{video_id} {number} {place} {picture} "{",".join(map(str, labels))}"')
+        (folder / f"{name}.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def frames_folder(tmp_path_factory, charades_folder):
+    return write_frame_lists(tmp_path_factory.mktemp("frames"), charades_folder)

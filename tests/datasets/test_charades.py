@@ -175,7 +175,7 @@ def test_missing_folders_and_videos_are_named_when_the_data_set_is_built(make_cf
         build_dataset(make_cfg("DATA.PATH_TO_DATA_DIR", ""), "train")
     with pytest.raises(DatasetError, match="nowhere: there is no such folder"):
         build_dataset(make_cfg("DATA.PATH_TO_DATA_DIR", str(tmp_path / "nowhere")), "train")
-    with pytest.raises(DatasetError, match=r"Charades_v1_train\.csv: there is no such file"):
+    with pytest.raises(DatasetError, match=r"neither Charades_v1_train\.csv nor train\.csv is here"):
         build_dataset(make_cfg("DATA.PATH_TO_DATA_DIR", str(tmp_path)), "train")
     with pytest.raises(DatasetError, match=r"none of the 5 listed videos.*files like AAAAA\.mp4"):
         build_dataset(make_cfg("DATA.PATH_PREFIX", str(tmp_path)), "train")
