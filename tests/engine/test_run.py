@@ -14,6 +14,7 @@ from slowfast.engine.errors import CheckpointError
 from slowfast.engine.jobs import train_and_test
 from slowfast.engine.launch import launch
 from slowfast.engine.training import train
+from slowfast.models.weights import WeightsError
 from slowfast.visualization import read_stats
 
 CONFIG = Path(__file__).parents[2] / "configs" / "LongCook" / "SLOWONLY_CLIP.yaml"
@@ -96,6 +97,19 @@ def test_training_can_start_from_given_weights(
     assert "weights loaded" in caplog.text
     given, kept = (checkpoint.load(p)["model_state"] for p in (path, checkpoint.last_path(tmp_path)))
     assert torch.equal(given["s1.pathway0_stem.conv.weight"], kept["s1.pathway0_stem.conv.weight"])
+
+
+def test_training_can_start_from_weights_of_pictures(finished: Path, data: Path, tmp_path: Path) -> None:
+    state = checkpoint.load(checkpoint.last_path(finished))["model_state"]
+    flat = {name: value.sum(2) if value.ndim == 5 else value for name, value in state.items()}
+    checkpoint.save(tmp_path / "flat.pyth", flat)
+    settings = ("TRAIN.CHECKPOINT_FILE_PATH", str(tmp_path / "flat.pyth"), "SOLVER.BASE_LR", 0.0, "SOLVER.MAX_EPOCH", 1)
+    with pytest.raises(WeightsError, match=r"flat\.pyth: .*TRAIN\.CHECKPOINT_INFLATE True"):
+        train(tiny(data, tmp_path / "refused", *settings), CPU)
+    train(tiny(data, tmp_path, *settings, "TRAIN.CHECKPOINT_INFLATE", True), CPU)
+    kept = checkpoint.load(checkpoint.last_path(tmp_path))["model_state"]
+    (name, kernel), *_ = ((name, value) for name, value in kept.items() if value.ndim == 5 and value.shape[2] > 1)
+    torch.testing.assert_close(kernel, flat[name].unsqueeze(2).expand_as(kernel) / kernel.shape[2])
 
 
 def test_another_network_in_the_same_folder_is_refused(finished: Path, data: Path) -> None:

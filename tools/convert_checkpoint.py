@@ -1,0 +1,45 @@
+"""Converts weights of any make to ours: python tools/convert_checkpoint.py IN OUT [--cfg FILE.yaml [--inflate]]"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Reads weights of PySlowFast (also its Caffe2 files), pytorchvideo, torchvision, timm or pycls and writes "
+        "them under our names. Nothing in the file is executed."
+    )
+    parser.add_argument("source", metavar="IN", help="file or URI of weights")
+    parser.add_argument("target", metavar="OUT", type=Path, help="file to write: .pyth or .safetensors")
+    parser.add_argument("--cfg", metavar="FILE", help="config of the network: write what fits it, and say what does not")
+    parser.add_argument("--inflate", action="store_true", help="repeat weights of pictures over time (needs --cfg)")
+    parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
+    options = parser.parse_args(arguments)
+    if options.inflate and options.cfg is None:
+        parser.error("--inflate needs --cfg: how often weights are repeated depends on the network")
+    return options
+
+
+def run(options: argparse.Namespace) -> None:
+    from slowfast.config import load_config
+    from slowfast.engine.conversion import convert_weights
+
+    cfg = load_config(options.cfg, []) if options.cfg else None
+    told = convert_weights(options.source, options.target, cfg=cfg, inflate=options.inflate)
+    print(f"{options.target}: {told}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    # Imported once the arguments are right: it takes seconds.
+    from slowfast.engine.command_line import exit_code_of
+
+    return exit_code_of(lambda: run(options), debug=options.debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
