@@ -7,6 +7,7 @@ from slowfast.datasets.build import build_dataset, build_loader
 from slowfast.datasets.charades import build_charades
 from slowfast.datasets.clip_dataset import ClipDataset, SampleKey
 from slowfast.datasets.errors import DatasetError, DecodeError, TooManyBadVideosError
+from slowfast.datasets.folder import build_folder
 from slowfast.datasets.kinetics import build_kinetics
 from slowfast.datasets.loader import ClipLoader
 from slowfast.datasets.longcook.build import build_longcook
@@ -22,6 +23,7 @@ __all__ = [
     "VideoDataset",
     "build_charades",
     "build_dataset",
+    "build_folder",
     "build_kinetics",
     "build_loader",
     "build_longcook",

@@ -48,8 +48,8 @@ def build_loader(
         if not len(order):
             raise DatasetError(
                 path=cfg.DATA.PATH_TO_DATA_DIR,
-                found=f"{len(dataset)} training videos",
-                expected=f"at least one batch of {batch_size * world_size} (TRAIN.BATCH_SIZE)",
+                found=f"{len(dataset)} training samples, fewer than one batch of {batch_size * world_size}",
+                expected=f"TRAIN.BATCH_SIZE {max(len(dataset) // world_size, 1) * world_size} or less",
             )
     else:
         order = SequentialOrder(

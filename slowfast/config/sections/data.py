@@ -4,9 +4,11 @@ from fvcore.common.config import CfgNode
 
 from slowfast.config.errors import ConfigError
 from slowfast.config.options import Option, Section
+from slowfast.config.prepared_folder import settle
 
 
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
+    settle(cfg, given)
     low, high = [*cfg.DATA.TRAIN_JITTER_SCALES, 0, 0][:2]
     if len(cfg.DATA.TRAIN_JITTER_SCALES) != 2 or not 0 < low <= high:
         raise ConfigError(

@@ -7,6 +7,11 @@ from slowfast.config.options import Option, Section
 
 
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
+    if cfg.MODEL.NUM_CLASSES < 1:
+        raise ConfigError(
+            key="MODEL.NUM_CLASSES", value=cfg.MODEL.NUM_CLASSES,
+            why=f"the data set {cfg.TRAIN.DATASET!r} does not say how many classes it has", right="at least 1",
+        )  # fmt: skip
     if len(cfg.MODEL.FINAL_POOL) != 2 or not set(cfg.MODEL.FINAL_POOL) <= {"avg", "max"}:
         raise ConfigError(
             key="MODEL.FINAL_POOL", value=cfg.MODEL.FINAL_POOL, why="not a way to pool", right="[space, time], each avg or max"
@@ -27,7 +32,7 @@ SECTION = Section(
     options={
         "MODEL_NAME": Option("SlowFast", "Name of the network's class."),
         "ARCH": Option("slowfast", "Variant: temporal kernels and pooling, as in the papers."),
-        "NUM_CLASSES": Option(400, "Classes.", minimum=1),
+        "NUM_CLASSES": Option(400, "Classes; 0: as many as the data set says (data set folder).", minimum=0),
         "LOSS_FUNC": Option("cross_entropy", "Loss.", choices=("cross_entropy", "soft_cross_entropy", "bce", "bce_logit")),
         "SINGLE_PATHWAY_ARCH": Option(["c2d", "i3d", "slow", "x3d", "regnet3d"], "Variants with one pathway.", elements=str),
         "MULTI_PATHWAY_ARCH": Option(["slowfast"], "Variants with two pathways.", elements=str),
