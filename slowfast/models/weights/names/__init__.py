@@ -13,19 +13,11 @@ from slowfast.models.weights.names.pytorchvideo import PYTORCHVIDEO
 
 NAMINGS = (CAFFE2, PYTORCHVIDEO, RESNET, TORCHVISION_REGNET, TIMM_REGNET, PYCLS_REGNET)
 
-STEM = "s1.pathway0_stem.conv.weight"
-
 
 def in_our_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights under the names of our networks. Names that no source of ours uses stay as they are."""
     naming = naming_of(state)
-    if naming is None:
-        return dict(state)
-    translation = naming.translation(state)
-    ours = {translation[name]: value for name, value in state.items()}
-    if naming.reads_bgr and STEM in ours:
-        ours[STEM] = ours[STEM].flip(1)
-    return ours
+    return dict(state) if naming is None else naming.translate(state)
 
 
 def naming_of(state: Mapping[str, Tensor]) -> Naming | None:

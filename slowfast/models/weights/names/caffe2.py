@@ -3,7 +3,6 @@
 from slowfast.models.weights.names.naming import Naming
 
 CAFFE2 = Naming(
-    source="Caffe2",
     marker=r"res2_0_branch2a_w",
     separator="_",
     kinds={"w": "weight", "b": "bias", "s": "weight", "rm": "running_mean", "riv": "running_var"},

@@ -6,8 +6,10 @@ All sources name weights by the same idea: a stage, a block of it, a layer of th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+
+from torch import Tensor
 
 FAST = ("1", "t_")
 """What sources put in a name to say that it is of the Fast pathway."""
@@ -17,15 +19,14 @@ FAST = ("1", "t_")
 class Naming:
     """The names of one source.
 
-    source: whom the names are from, for people. marker: expression for a name that only this source has.
+    marker: expression for a name that only this source has.
     block: expression for the path of a layer in a block, with groups "stage", "block", "layer" and perhaps "pathway".
     first_block: number of a stage's first block. layers: their path of a layer in a block -> ours.
     others: expressions for the paths of layers outside of blocks -> ours, with \\1 for the first group.
     separator: stands before the last part of a name; kinds: their last part -> ours, where they differ.
-    reads_bgr: whether the stem reads colours in the order blue, green, red.
+    finish: changes the weights, already under our names, where more than names differs.
     """
 
-    source: str
     marker: str
     block: str
     layers: Mapping[str, str]
@@ -33,10 +34,17 @@ class Naming:
     first_block: int = 0
     separator: str = "."
     kinds: Mapping[str, str] = field(default_factory=dict)
-    reads_bgr: bool = False
+    finish: Callable[[dict[str, Tensor]], None] = lambda state: None
 
     def recognises(self, names: Iterable[str]) -> bool:
         return any(re.fullmatch(self.marker, name) for name in names)
+
+    def translate(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The weights as our networks take them."""
+        translation = self.translation(state)
+        ours = {translation[name]: value for name, value in state.items()}
+        self.finish(ours)
+        return ours
 
     def translation(self, names: Iterable[str]) -> dict[str, str]:
         """Theirs -> ours. A name without a counterpart stays as it is, so that a report shows it."""

@@ -1,9 +1,18 @@
 """Names of networks of pictures: ResNets and RegNets of torchvision, timm and pycls."""
 
+from torch import Tensor
+
 from slowfast.models.weights.names.naming import Naming
 
+
+def _blue_green_red_to_red_green_blue(state: dict[str, Tensor]) -> None:
+    """pycls trains on pictures as OpenCV reads them."""
+    stem = "s1.pathway0_stem.conv.weight"
+    if stem in state:
+        state[stem] = state[stem].flip(1)
+
+
 RESNET = Naming(
-    source="torchvision or timm (ResNet)",
     marker=r"layer1\.0\.conv1\.weight",
     block=r"layer(?P<stage>\d)\.(?P<block>\d+)\.(?P<layer>.+)",
     layers={
@@ -20,7 +29,6 @@ RESNET = Naming(
 )
 
 TORCHVISION_REGNET = Naming(
-    source="torchvision (RegNet)",
     marker=r"trunk_output\.block1\.block1-0\.f\.a\.0\.weight",
     block=r"trunk_output\.block\d\.block(?P<stage>\d)-(?P<block>\d+)\.(?P<layer>.+)",
     layers={
@@ -46,7 +54,6 @@ _STEM_AND_HEAD = {
 _BLOCK = r"s(?P<stage>\d)\.b(?P<block>\d+)\.(?P<layer>.+)"
 
 TIMM_REGNET = Naming(
-    source="timm (RegNet)",
     marker=r"s1\.b1\.conv1\.conv\.weight",
     block=_BLOCK,
     first_block=1,
@@ -66,7 +73,6 @@ TIMM_REGNET = Naming(
 )
 
 PYCLS_REGNET = Naming(
-    source="pycls (RegNet)",
     marker=r"s1\.b1\.f\.a\.weight",
     block=_BLOCK,
     first_block=1,
@@ -83,5 +89,5 @@ PYCLS_REGNET = Naming(
         "f.c_bn": "branch2.c_bn",
     },
     others=_STEM_AND_HEAD,
-    reads_bgr=True,
+    finish=_blue_green_red_to_red_green_blue,
 )

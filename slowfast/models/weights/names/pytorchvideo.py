@@ -3,10 +3,22 @@
 A network is a list of blocks: the stem, the stages (of C2D and I3D, a pooling between the first two), the head.
 """
 
+import torch
+from torch import Tensor
+
 from slowfast.models.weights.names.naming import Naming
 
+
+def _norm_shortcuts(state: dict[str, Tensor]) -> None:
+    """Adds norms that change nothing: a shortcut of X3D that strides but keeps its width has none there, but has one here."""
+    for path in [name.removesuffix(".weight") for name in state if name.endswith(".branch1.weight")]:
+        if f"{path}_bn.weight" not in state:
+            channels = state[f"{path}.weight"].shape[0]
+            for kind, value in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)):
+                state[f"{path}_bn.{kind}"] = torch.full((channels,), value)
+
+
 PYTORCHVIDEO = Naming(
-    source="pytorchvideo",
     marker=r"blocks\.1\.(multipathway_blocks\.0\.)?res_blocks\.0\.branch2\.conv_a\.weight",
     block=r"blocks\.(?P<stage>\d)\.(?:multipathway_blocks\.(?P<pathway>\d)\.)?res_blocks\.(?P<block>\d+)\.(?P<layer>.+)",
     layers={
@@ -38,4 +50,5 @@ PYTORCHVIDEO = Naming(
         r"blocks\.\d\.pool\.post_norm": "head.lin_5_bn",
         r"blocks\.\d\.proj": "head.projection",
     },
+    finish=_norm_shortcuts,
 )
