@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slowfast.config import load_config
+from slowfast.datasets import SampleKey
 from slowfast.datasets.clip_sampling import RandomSpacedClip
 from slowfast.datasets.longcook import CAUSES, FILLERS, ORDER_NAMES, OrderScript, Recipe, plan_orders, render, write_longcook
 from slowfast.datasets.longcook.plan_orders import ORDERS, draw_order
+from slowfast.registry import DATASETS
 
 RECIPE = Recipe(format="kinetics", num_train=3, num_test=1, seed=5)
 
@@ -121,3 +124,18 @@ def test_file_shows_the_script(written: Path) -> None:
     assert len(frames) == script.num_frames
     for frame, drawn in zip(frames[::20], list(render(script))[::20], strict=True):
         assert np.abs(frame.astype(float) - drawn).mean() < 8
+
+
+@pytest.mark.parametrize(("split", "planned"), [("train", "train"), ("val", "test"), ("test", "test")])
+def test_kinetics_loader_reads_the_folder(written: Path, split: str, planned: str) -> None:
+    config = Path(__file__).parents[2] / "configs" / "LongCook" / "KINETICS_PGT.yaml"
+    recipe = {"LONGCOOK.NUM_TRAIN": 3, "LONGCOOK.NUM_TEST": 1, "LONGCOOK.SEED": 5}
+    overrides = {"DATA.PATH_TO_DATA_DIR": written, **recipe}
+    cfg = load_config(config, [item for pair in overrides.items() for item in pair])
+    dataset = DATASETS.get("longcook_kinetics")(cfg, split)
+    assert dataset.class_names == ORDER_NAMES
+    labels = [record.label for record in dataset.records]
+    assert labels == [script.label for script in plan_orders(num_train=3, num_test=1, seed=5)[planned]]
+    clip = dataset[SampleKey(0, 0)]
+    assert int(clip.label) == labels[0]
+    assert clip.frames.shape[:2] == (3, 36)

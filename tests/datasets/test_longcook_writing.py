@@ -12,12 +12,12 @@ import av
 import pytest
 
 from slowfast.config import ConfigError, load_config
+from slowfast.datasets import SampleKey
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.longcook import CLASS_NAMES, COMPOSITES, POUR, Recipe, is_complete, plan_milk, write_longcook
 from slowfast.datasets.longcook import writing as writing_module
 from slowfast.datasets.longcook.build import build_longcook
 from slowfast.datasets.longcook.film import Film
-from slowfast.datasets.video_dataset import SampleKey
 from slowfast.registry import DATASETS
 
 RECIPE = Recipe(format="charades", num_train=2, num_test=1, seed=3)

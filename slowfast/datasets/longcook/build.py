@@ -11,10 +11,11 @@ from fvcore.common.config import CfgNode
 
 from slowfast.config import ConfigError
 from slowfast.datasets.charades import build_charades
+from slowfast.datasets.clip_dataset import ClipDataset
+from slowfast.datasets.kinetics import build_kinetics
 from slowfast.datasets.longcook.manifest import Recipe
 from slowfast.datasets.longcook.script import COMPOSITES
 from slowfast.datasets.longcook.writing import write_longcook
-from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.registry import DATASETS
 
 _MOST_PROCESSES = 8  # beyond, starting them takes longer than what they draw
@@ -29,9 +30,9 @@ class LongCook:
     """
 
     format: str
-    read: Callable[[CfgNode, str], VideoDataset]
+    read: Callable[[CfgNode, str], ClipDataset]
 
-    def __call__(self, cfg: CfgNode, split: str) -> VideoDataset:
+    def __call__(self, cfg: CfgNode, split: str) -> ClipDataset:
         folder = cfg.DATA.PATH_TO_DATA_DIR
         if not folder:
             raise ConfigError(
@@ -47,3 +48,4 @@ class LongCook:
 CLASS_GROUPS = {"atomic": tuple(range(COMPOSITES.start)), "composite": tuple(COMPOSITES)}
 
 build_longcook = DATASETS.register("longcook")(LongCook("charades", partial(build_charades, class_groups=CLASS_GROUPS)))
+build_longcook_kinetics = DATASETS.register("longcook_kinetics")(LongCook("kinetics", build_kinetics))
