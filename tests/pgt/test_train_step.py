@@ -80,7 +80,7 @@ def test_full_tbptt_equals_backpropagation_through_all_steps(
     by_hand.truncate_memory(False)
     normalizer, targets = Normalizer.from_cfg(cfg), step_targets(batch, StepSchedule(4, 1, 3))
     total = sum(
-        bce(by_hand.step([normalizer(batch.frames[:, :, start:stop])]), target)
+        bce(by_hand.step([normalizer(batch.frames[:, :, start:stop])]), target.labels)
         for (start, stop), target in zip([(0, 4), (4, 7), (7, 10)], targets, strict=True)
     )
     total.backward()  # type: ignore[union-attr]
@@ -105,7 +105,7 @@ def test_truncate_grad_is_the_original_name_for_full_backpropagation(tiny_cfg: C
 
 def test_steps_share_out_the_labels_of_their_own_frames(make_batch: Callable[..., Any]) -> None:
     batch = make_batch(10)
-    targets = torch.stack(step_targets(batch, StepSchedule(4, 1, 3)))
+    targets = torch.stack([target.labels for target in step_targets(batch, StepSchedule(4, 1, 3))])
     assert torch.equal(targets.amax(0), batch.labels)
     assert torch.equal(targets[1], batch.frame_labels[:, 4:7].any(1).float())
 

@@ -22,7 +22,7 @@ class ProgressiveEvalStep:
 
     @staticmethod
     def enabled(cfg: CfgNode) -> bool:
-        return bool(cfg.PGT.ENABLE and cfg.PGT.PG_EVAL)
+        return bool(cfg.PGT.ENABLE and cfg.PGT.PG_EVAL and not cfg.DETECTION.ENABLE)
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> Self:

@@ -27,6 +27,8 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
         raise ConfigError(key="PGT.OVERLAP", value=cfg.PGT.OVERLAP, why=str(error)) from None
     _check_temporal_stride(cfg, schedule)
     _settle_num_frames(cfg, given, schedule)
+    if cfg.DETECTION.ENABLE:
+        _settle_detection(cfg, given, schedule)
     _check_gradients(cfg)
     if not cfg.PGT.PG_EVAL and len(cfg.PGT.TPOOL_SIZE) not in (1, num_pathways):
         raise ConfigError(
@@ -83,6 +85,20 @@ def _settle_num_frames(cfg: CfgNode, given: frozenset[str], schedule: StepSchedu
         )  # fmt: skip
 
 
+def _settle_detection(cfg: CfgNode, given: frozenset[str], schedule: StepSchedule) -> None:
+    """Puts the annotated second at the centre of the last step, all other steps before it."""
+    stated, right = cfg.AVA.CENTER_FRAME, schedule.num_frames - schedule.step_len[-1] // 2
+    if "AVA.CENTER_FRAME" in given and stated not in (-1, right):
+        raise ConfigError(
+            key="AVA.CENTER_FRAME", value=stated, right=f"{right} (or -1 to have it derived)",
+            why=f"the last of the {schedule.steps} steps does not have its centre there",
+        )  # fmt: skip
+    cfg.AVA.CENTER_FRAME = right
+    if not cfg.PGT.PG_EVAL:
+        why = "persons are scored at the moments of steps, which a pass over the whole clip does not have"
+        raise ConfigError(key="PGT.PG_EVAL", value=False, why=why, right="True, for detection")
+
+
 def _check_gradients(cfg: CfgNode) -> None:
     if cfg.PGT.TRUNCATE_GRAD:
         cfg.PGT.TBPTT_STEPS = cfg.PGT.STEPS
@@ -128,6 +144,11 @@ SECTION = Section(
         "HEAD": Option(True, "Whether the head's pooling over time includes its memory."),
         "PG_EVAL": Option(
             True, "Whether evaluation goes step by step too; otherwise a clip is run in one pass, without memory."
+        ),
+        "ALL_STEP_TEST": Option(
+            False,
+            "Detection: whether evaluation scores the persons at every step's own moment and averages scores of one person; "
+            "otherwise the last step alone scores those at the annotated second.",
         ),
         "ENSEMBLE_METHOD": Option("sum", "How the scores of a clip's steps become one.", choices=("sum", "max")),
         "TPOOL_SIZE": Option(

@@ -52,8 +52,16 @@ class StepCutter:
         return self.normalizer(frames.index_select(2, torch.tensor(indices, device=frames.device)))
 
 
-def step_targets(batch: ClipBatch, schedule: StepSchedule) -> list[Tensor]:
+@dataclass(frozen=True, slots=True)
+class StepTarget:
+    """What a step is to find. labels: one row for each row that the network returns. rois: its boxes, in detection."""
+
+    labels: Tensor
+    rois: tuple[Tensor, ...] = ()
+
+
+def step_targets(batch: ClipBatch, schedule: StepSchedule) -> list[StepTarget]:
     """The target of each step: what is on in the frames that it reads, where a batch knows that; else the clip's label."""
     if batch.frame_labels is None:
-        return [batch.labels] * schedule.steps
-    return [batch.frame_labels[:, start:stop].any(dim=1).float() for start, stop in schedule.clip_ranges()]
+        return [StepTarget(batch.labels)] * schedule.steps
+    return [StepTarget(batch.frame_labels[:, start:stop].any(dim=1).float()) for start, stop in schedule.clip_ranges()]

@@ -78,6 +78,11 @@ class StepSchedule:
         """[start, stop) of the clip's frames that belong to each step."""
         return self.ranges(self.num_pathways - 1)
 
+    def centres(self) -> list[int]:
+        """The clip's frame in the middle of what each step sees, memory included."""
+        length, new = self.step_len[-1], self.new_frames(self.num_pathways - 1)
+        return [length // 2 + step * new for step in range(self.steps)]
+
     def frames(self, pathway: int, step: int, *, semantics: Semantics = "corrected") -> list[int]:
         """Frames of the clip that the pathway reads in this step.
 

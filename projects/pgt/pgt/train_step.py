@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor
 
-from pgt.preprocess import StepCutter, step_targets
+from pgt.keyframes import KeyframeTargets
+from pgt.preprocess import StepCutter, StepTarget, step_targets
+from pgt.schedule import StepSchedule
 from pgt.wrapper import ProgressiveModel
 from slowfast.engine.updater import Updater
 from slowfast.models.losses import build_loss
@@ -17,6 +19,7 @@ from slowfast.registry import TRAIN_STEPS
 from slowfast.structures import ClipBatch, StepOutput
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+Targets = Callable[[ClipBatch, StepSchedule], Sequence[StepTarget]]
 
 
 @TRAIN_STEPS.register("pgt")
@@ -25,11 +28,12 @@ class ProgressiveTrainStep:
 
     Every `tbptt_steps` steps the losses since the last cut are summed and propagated back, and the memory is cut off from
     them; with 1, the paper's method, nothing of a step outlives it but the memory. Gradients of all steps add up to one update
-    (`train_together`) or each cut makes an update of its own. The reported loss is the mean over the steps.
+    (`train_together`) or each cut makes an update of its own. The reported loss is the mean over the steps. A step whose target
+    has no rows passes its memory on, but has no loss.
     """
 
-    def __init__(self, *, cutter: StepCutter, loss: Loss, train_together: bool, tbptt_steps: int) -> None:
-        self.cutter, self.loss = cutter, loss
+    def __init__(self, *, cutter: StepCutter, targets: Targets, loss: Loss, train_together: bool, tbptt_steps: int) -> None:
+        self.cutter, self.targets, self.loss = cutter, targets, loss
         self.train_together, self.tbptt_steps = train_together, tbptt_steps
 
     @staticmethod
@@ -40,38 +44,42 @@ class ProgressiveTrainStep:
     def from_cfg(cls, cfg: CfgNode) -> Self:
         return cls(
             cutter=StepCutter.from_cfg(cfg),
+            targets=KeyframeTargets.from_cfg(cfg) if cfg.DETECTION.ENABLE else step_targets,
             loss=build_loss(cfg),
             train_together=cfg.PGT.TRAIN_TOGETHER,
             tbptt_steps=cfg.PGT.TBPTT_STEPS,
         )
 
     def __call__(self, model: ProgressiveModel, batch: ClipBatch, updater: Updater) -> StepOutput:
-        schedule = self.cutter.schedule
-        targets = step_targets(batch, schedule)
         model.reset()
         model.truncate_memory(self.tbptt_steps == 1)
         losses: list[Tensor] = []
         since_cut: list[Tensor] = []
-        for step, inputs in enumerate(self.cutter.steps(batch.frames)):
+        for number, (inputs, target) in enumerate(self._steps(batch), start=1):
             with updater.autocast():
-                logits = model.step(inputs)
-            since_cut.append(self.loss(logits.float(), targets[step]))
-            losses.append(since_cut[-1].detach())
-            last = step == schedule.steps - 1
-            if last or len(since_cut) == self.tbptt_steps:
-                updater.accumulate(torch.stack(since_cut).sum())
+                logits = model.step(inputs, *target.rois)
+            if len(logits):
+                since_cut.append(self.loss(logits.float(), target.labels))
+                losses.append(since_cut[-1].detach())
+            last = number == self.cutter.schedule.steps
+            if last or number % self.tbptt_steps == 0:
+                if since_cut:
+                    updater.accumulate(torch.stack(since_cut).sum())
                 since_cut = []
                 model.detach_memory()
                 if last or not self.train_together:
                     updater.apply()
-        return StepOutput(loss=torch.stack(losses).mean())
+        return StepOutput(loss=torch.stack(losses).mean() if losses else logits.new_zeros(()))
 
     def forward_only(self, model: ProgressiveModel, batch: ClipBatch) -> None:
         """Runs the model as training does, for whoever watches its batch norms."""
         model.reset()
         model.truncate_memory(True)
-        for inputs in self.cutter.steps(batch.frames):
-            model.step(inputs)
+        for inputs, target in self._steps(batch):
+            model.step(inputs, *target.rois)
+
+    def _steps(self, batch: ClipBatch) -> Iterator[tuple[list[Tensor], StepTarget]]:
+        return zip(self.cutter.steps(batch.frames), self.targets(batch, self.cutter.schedule), strict=True)
 
     def state_dict(self) -> dict[str, Any]:
         return {}
