@@ -149,6 +149,19 @@ def evenly_spaced(start: float, span: float, length: int, num_frames: int) -> Fr
     return frames
 
 
-def keyframe_clip(centre: int, length: int, step: int, num_frames: int) -> Frames:
-    """AVA: every r-th frame around a keyframe, which is frame T // 2 of the clip (exactly so when T*r or r is even)."""
-    return strided(centre - length * step // 2, length, step, num_frames)
+@dataclass(frozen=True, slots=True)
+class KeyframeClip:
+    """AVA: every r-th frame around a keyframe, which is frame `place` of the clip.
+
+    Without a place the clip begins T*r // 2 frames before the keyframe, which then is frame T // 2 if T is even; if not, it
+    lies between two frames.
+    """
+
+    length: int
+    step: int
+    place: int | None = None
+
+    def frames(self, keyframe: int, num_frames: int) -> Frames:
+        """Frame numbers (T,), rising, within [0, num_frames - 1]."""
+        before = self.length * self.step // 2 if self.place is None else self.place * self.step
+        return strided(keyframe - before, self.length, self.step, num_frames)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import torch
 from torch.utils.data import default_collate
 
-from slowfast.structures import Clip, ClipBatch
+from slowfast.structures import Clip, ClipBatch, Keyframes
 
 
 def collate(clips: Sequence[Clip]) -> ClipBatch:
@@ -28,4 +29,15 @@ def collate(clips: Sequence[Clip]) -> ClipBatch:
         views=torch.tensor([clip.view for clip in clips]),
         names=tuple(clip.name for clip in clips),
         replaced=tuple(text for clip in clips for text in clip.replaced),
+        keyframes=_join([clip.keyframes for clip in clips if clip.keyframes is not None], len(clips)),
     )
+
+
+def _join(parts: Sequence[Keyframes], num_clips: int) -> Keyframes | None:
+    """The persons of all clips, one clip after the other."""
+    if not parts:
+        return None
+    assert len(parts) == num_clips, "only some clips have keyframes"
+    columns = {field.name: torch.cat([getattr(part, field.name) for part in parts]) for field in dataclasses.fields(Keyframes)}
+    columns["clips"] = torch.repeat_interleave(torch.tensor([len(part) for part in parts]))
+    return Keyframes(**columns)

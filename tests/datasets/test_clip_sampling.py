@@ -49,7 +49,7 @@ def test_spaced_clips_match_golden_within_the_rounding_of_the_start(row):
 @pytest.mark.parametrize("row", [row for row in golden_rows("ava_sequence") if 2 * row["half_len"] % row["sample_rate"] == 0])
 def test_keyframe_clips_match_golden(row):
     length = 2 * row["half_len"] // row["sample_rate"]
-    frames = clip_sampling.keyframe_clip(row["center_idx"], length, row["sample_rate"], row["num_frames"])
+    frames = clip_sampling.KeyframeClip(length, row["sample_rate"]).frames(row["center_idx"], row["num_frames"])
     assert frames.tolist() == row["indices"]
 
 
@@ -114,5 +114,29 @@ def test_random_spaced_starts_stay_within_the_room():
 
 
 def test_keyframe_is_the_middle_frame_of_its_clip():
-    assert clip_sampling.keyframe_clip(60, 32, 2, 27031).tolist() == list(range(28, 91, 2))
-    assert clip_sampling.keyframe_clip(60, 32, 2, 27031)[16] == 60
+    frames = clip_sampling.KeyframeClip(32, 2).frames(60, 27031)
+    assert frames.tolist() == list(range(28, 91, 2))
+    assert frames[16] == 60
+
+
+@pytest.mark.parametrize("place", range(36))
+def test_keyframe_stands_at_its_place_in_the_clip(place):
+    frames = clip_sampling.KeyframeClip(36, 8, place).frames(3000, 27031)
+    assert frames[place] == 3000
+    assert np.diff(frames).tolist() == [8] * 35
+
+
+@pytest.mark.parametrize(
+    ("step_len", "overlap", "step", "second", "centres"),
+    [
+        (16, 1, 8, 1000, [2520, 2640, 2760, 2880, 3000]),
+        (8, 1, 8, 1000, [2776, 2832, 2888, 2944, 3000]),
+        (32, 4, 2, 1000, [2776, 2832, 2888, 2944, 3000]),
+        (16, 1, 8, 902, [0, 0, 0, 0, 60]),
+        (8, 1, 8, 905, [0, 0, 38, 94, 150]),
+    ],
+)
+def test_a_keyframe_in_the_middle_of_the_last_of_5_steps_gives_pgts_centres(step_len, overlap, step, second, centres):
+    length = 5 * step_len - 4 * overlap
+    frames = clip_sampling.KeyframeClip(length, step, length - step_len // 2).frames((second - 900) * 30, 27031)
+    assert [frames[step_len // 2 + number * (step_len - overlap)] for number in range(5)] == centres

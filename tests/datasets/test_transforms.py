@@ -35,7 +35,7 @@ def reference(image, box):
     """The same view by torch, in double precision, scaling the whole picture first."""
     whole = torch.from_numpy(image).permute(2, 0, 1)[None].double()
     scaled = torch.nn.functional.interpolate(whole, size=box.scaled, mode="bilinear", align_corners=False)
-    view = scaled[0, :, box.top : box.top + box.size, box.left : box.left + box.size].permute(1, 2, 0)
+    view = scaled[0, :, box.top : box.top + box.shape[0], box.left : box.left + box.shape[1]].permute(1, 2, 0)
     return (view.flip(1) if box.flip else view).numpy()
 
 
@@ -52,7 +52,7 @@ def test_pixels_lie_within_one_level_of_exact_bilinear(height, width, short_side
     image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
     scaled = scale_short_side(height, width, short_side)
     top, left = (int(rng.integers(0, side - 32, endpoint=True)) for side in scaled)
-    box = ViewBox(scaled=scaled, top=top, left=left, size=32, flip=flip)
+    box = ViewBox(scaled=scaled, top=top, left=left, shape=(32, 32), flip=flip)
     out = np.empty((32, 32, 3), np.uint8)
     render(image, box, out)
     assert np.abs(out - reference(image, box)).max() <= 1.0
@@ -98,4 +98,4 @@ def test_inverse_draw_prefers_small_sides():
 
 def test_no_random_choice_is_left_when_the_crop_is_the_whole_picture():
     boxes = random_boxes(RandomCrop(smallest=64, largest=64, size=64, inverse=True, flip=False), 20, 64, 64)
-    assert set(boxes) == {ViewBox(scaled=(64, 64), top=0, left=0, size=64)}
+    assert set(boxes) == {ViewBox(scaled=(64, 64), top=0, left=0, shape=(64, 64))}

@@ -1,6 +1,23 @@
 """Where to look in a picture, and the pixels seen there."""
 
+from slowfast.datasets.transforms.boxes import boxes_in_view
+from slowfast.datasets.transforms.colour import ColourDraw, ColourJitter, ColourRule, Unchanged
 from slowfast.datasets.transforms.geometry import ViewBox, scale_short_side, uniform_crop
-from slowfast.datasets.transforms.rules import CropFrames, FixedCrops, RandomCrop, SpatialRule, ViewDraw
+from slowfast.datasets.transforms.rules import CropFrames, FixedCrops, RandomCrop, SpatialRule, ViewDraw, WholePicture
 
-__all__ = ["CropFrames", "FixedCrops", "RandomCrop", "SpatialRule", "ViewBox", "ViewDraw", "scale_short_side", "uniform_crop"]
+__all__ = [
+    "ColourDraw",
+    "ColourJitter",
+    "ColourRule",
+    "CropFrames",
+    "FixedCrops",
+    "RandomCrop",
+    "SpatialRule",
+    "Unchanged",
+    "ViewBox",
+    "ViewDraw",
+    "WholePicture",
+    "boxes_in_view",
+    "scale_short_side",
+    "uniform_crop",
+]

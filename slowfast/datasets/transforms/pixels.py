@@ -10,7 +10,7 @@ from slowfast.datasets.transforms.geometry import ViewBox
 
 
 def render(image: NDArray[np.uint8], box: ViewBox, out: NDArray[np.uint8]) -> None:
-    """Writes the part of `image` (H, W, 3) that `box` shows into `out` (size, size, 3).
+    """Writes the part of `image` (H, W, 3) that `box` shows into `out` (its height, its width, 3).
 
     One pass does scaling, cropping and mirroring, and touches only what is shown: bilinear without antialiasing, as the
     published models were trained, rounded to whole numbers. Beyond its border the picture repeats its outermost pixels.
@@ -18,7 +18,7 @@ def render(image: NDArray[np.uint8], box: ViewBox, out: NDArray[np.uint8]) -> No
     written = cv2.warpAffine(
         image,
         box.to_source(*image.shape[:2]),
-        (box.size, box.size),
+        box.shape[::-1],
         dst=out,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,

@@ -83,21 +83,22 @@ class RandomDraw:
         scaled = scale_short_side(height, width, self.short_side)
         top = math.floor(self.down * (scaled[0] - self.size))
         left = math.floor(self.across * (scaled[1] - self.size))
-        return ViewBox(scaled=scaled, top=top, left=left, size=self.size, flip=self.flip)
+        return ViewBox(scaled=scaled, top=top, left=left, shape=(self.size, self.size), flip=self.flip)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedCrops:
     """Evaluation: short side `short_side` (by default `size`), then the middle square of side `size` (one crop) or three
-    along the long side."""
+    along the long side. `flip`: all mirrored."""
 
     size: int
     num_crops: int = 1
     short_side: int | None = None
+    flip: bool = False
 
     def draw(self, crop: int, rng: np.random.Generator) -> FixedDraw:
         short_side = self.size if self.short_side is None else self.short_side
-        return FixedDraw(short_side=short_side, size=self.size, crop=1 if self.num_crops == 1 else crop)
+        return FixedDraw(short_side=short_side, size=self.size, crop=1 if self.num_crops == 1 else crop, flip=self.flip)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +108,28 @@ class FixedDraw:
     short_side: int
     size: int
     crop: int
+    flip: bool
 
     def box(self, height: int, width: int) -> ViewBox:
         scaled = scale_short_side(height, width, self.short_side)
         top, left = uniform_crop(*scaled, self.size, self.crop)
-        return ViewBox(scaled=scaled, top=top, left=left, size=self.size)
+        return ViewBox(scaled=scaled, top=top, left=left, shape=(self.size, self.size), flip=self.flip)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholePicture:
+    """Tests of AVA: the whole picture, scaled to short side `short_side`. It is both rule and draw: nothing is random."""
+
+    short_side: int
+    flip: bool = False
+    num_crops: int = 1
+
+    def draw(self, crop: int, rng: np.random.Generator) -> WholePicture:
+        return self
+
+    def box(self, height: int, width: int) -> ViewBox:
+        scaled = scale_short_side(height, width, self.short_side)
+        return ViewBox(scaled=scaled, top=0, left=0, shape=scaled, flip=self.flip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +139,7 @@ class CropFrames:
     draw: ViewDraw
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
-        size = self.draw.box(height, width).size
-        return size, size
+        return self.draw.box(height, width).shape
 
     def __call__(self, image: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
         render(image, self.draw.box(*image.shape[:2]), out)
