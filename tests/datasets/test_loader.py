@@ -96,7 +96,7 @@ def test_loading_draws_nothing_from_the_global_generator(make_cfg):
 
 
 def test_a_training_set_smaller_than_a_batch_is_an_error(make_cfg):
-    with pytest.raises(DatasetError, match="5 training samples, fewer than one batch of 6; expected TRAIN.BATCH_SIZE 4 or less"):
+    with pytest.raises(DatasetError, match=r"5 training samples, fewer than .* 6; expected TRAIN\.BATCH_SIZE 4 or less"):
         build_loader(make_cfg(), "train", batch_size=3, world_size=2)
 
 
