@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -53,22 +54,19 @@ class HeadSpec:
         return ClassificationHead(channels=channels, windows=windows, spec=self)
 
 
-class ClassificationHead(nn.Module):
-    """Pools each pathway, joins them, classifies every position that is left, and averages.
+class PositionHead(nn.Module, ABC):
+    """Classifies every position that its pooling leaves, and averages: logits in training, activated scores in evaluation.
 
-    channels, windows: features of each pathway, and the side of its map for the crop that the network is trained with.
-    Larger maps and more temporal positions are classified one by one; evaluation averages their activated scores.
+    On a map of the size that the network is trained with one position is left; larger maps have several.
     """
 
-    def __init__(self, *, channels: Sequence[int], windows: Sequence[int], spec: HeadSpec) -> None:
+    def __init__(self, activation: Activation) -> None:
         super().__init__()
-        self.activation = spec.activation
-        self.spatial_pools = nn.ModuleList(SpatialPool(mode=spec.spatial_pool, window=window) for window in windows)
-        self.temporal_pools = nn.ModuleList(
-            TemporalPool(mode=spec.temporal_pool, pathway=pathway) for pathway in range(len(channels))
-        )
-        self.dropout = nn.Dropout(spec.dropout)
-        self.projection = nn.Linear(sum(channels), spec.num_classes)
+        self.activation = activation
+
+    @abstractmethod
+    def position_logits(self, features: Sequence[Tensor]) -> Tensor:
+        """One (B, C, T, H, W) a pathway -> (B, t, h, w, K), the logits of each position that pooling leaves."""
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """One (B, C, T, H, W) a pathway -> (B, K): logits in training, activated scores in evaluation."""
@@ -76,15 +74,30 @@ class ClassificationHead(nn.Module):
         scores = logits if self.training else self.activate(logits)
         return scores.mean((1, 2, 3))
 
+    def activate(self, logits: Tensor) -> Tensor:
+        """Scores of the same shape; classes stand last."""
+        return logits.softmax(-1) if self.activation == "softmax" else logits.sigmoid()
+
+
+class ClassificationHead(PositionHead):
+    """Pools each pathway, joins them, and classifies what is left.
+
+    channels, windows: features of each pathway, and the side of its map for the crop that the network is trained with.
+    """
+
+    def __init__(self, *, channels: Sequence[int], windows: Sequence[int], spec: HeadSpec) -> None:
+        super().__init__(spec.activation)
+        self.spatial_pools = nn.ModuleList(SpatialPool(mode=spec.spatial_pool, window=window) for window in windows)
+        self.temporal_pools = nn.ModuleList(
+            TemporalPool(mode=spec.temporal_pool, pathway=pathway) for pathway in range(len(channels))
+        )
+        self.dropout = nn.Dropout(spec.dropout)
+        self.projection = nn.Linear(sum(channels), spec.num_classes)
+
     def position_logits(self, features: Sequence[Tensor]) -> Tensor:
-        """One (B, C, T, H, W) a pathway -> (B, t, h, w, K), the logits of each position that pooling leaves."""
         pooled = [
             temporal_pool(spatial_pool(x))
             for x, spatial_pool, temporal_pool in zip(features, self.spatial_pools, self.temporal_pools, strict=True)
         ]
         logits: Tensor = self.projection(self.dropout(torch.cat(pooled, 1).permute(0, 2, 3, 4, 1)))
         return logits
-
-    def activate(self, logits: Tensor) -> Tensor:
-        """Scores of the same shape; classes stand last."""
-        return logits.softmax(-1) if self.activation == "softmax" else logits.sigmoid()

@@ -7,13 +7,14 @@ the last two stages sees three frames.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from slowfast.config import CfgNode, ConfigError
-from slowfast.models.heads import ClassificationHead, HeadSpec
+from slowfast.models.heads import HeadSpec
 from slowfast.models.init import InitSpec, init_weights
 from slowfast.models.layers.nonlocal_block import refuse_nonlocal_blocks
 from slowfast.models.layers.norm import NormSpec
@@ -22,7 +23,11 @@ from slowfast.models.layers.squeeze_excite import SqueezeExcite
 from slowfast.models.resnet.block import BlockSpec, BlockStyle, Bottleneck, ResBlock
 from slowfast.registry import MODELS
 
+NUM_STRIDES = 5
+"""Stem and stages halve the picture once each."""
+
 STEM_CHANNELS = 32
+
 SQUEEZE_RATIO = 1 / 4
 """Channels between the two layers of squeeze and excitation, for each channel of the block's input."""
 
@@ -116,7 +121,7 @@ class RegNet3D(nn.Module):
         self.s3 = _stage(size, 1, norm=norm, inplace_relu=inplace_relu)
         self.s4 = _stage(size, 2, norm=norm, inplace_relu=inplace_relu)
         self.s5 = _stage(size, 3, norm=norm, inplace_relu=inplace_relu)
-        self.head = ClassificationHead(channels=[size.widths[-1]], windows=[-(-crop // 2**5)], spec=head)
+        self.head = head.build(channels=[size.widths[-1]], windows=[math.ceil(crop / 2**NUM_STRIDES)])
         init_weights(self, init)
 
     @staticmethod

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slowfast.models.heads import HeadSpec
+from slowfast.models.heads import HeadSpec, PositionHead
 from slowfast.models.layers.norm import NormSpec
 from slowfast.models.layers.spatial_pool import SpatialPool
 from slowfast.models.layers.squeeze_excite import SqueezeExcite
@@ -90,16 +90,15 @@ class X3DHeadSpec:
     normalises_features: bool = False
 
 
-class X3DHead(nn.Module):
-    """Widens, pools, widens again and classifies every position that is left; evaluation averages the activated scores.
+class X3DHead(PositionHead):
+    """Widens the features, pools them, widens them again and classifies what is left.
 
     channels: of the last stage. pooled_channels: at the pooling. window: side of the last map for the crop of the training.
     """
 
     def __init__(self, channels: int, pooled_channels: int, *, window: int, spec: X3DHeadSpec, norm: NormSpec) -> None:
-        super().__init__()
         head = spec.head
-        self.activation = head.activation
+        super().__init__(head.activation)
         self.conv_5 = nn.Conv3d(channels, pooled_channels, 1, bias=False)
         self.conv_5_bn = norm.build(pooled_channels)
         self.spatial_pool = SpatialPool(mode=head.spatial_pool, window=window)
@@ -109,20 +108,9 @@ class X3DHead(nn.Module):
         self.dropout = nn.Dropout(head.dropout)
         self.projection = nn.Linear(spec.features, head.num_classes)
 
-    def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """One (B, C, T, H, W) in a list -> (B, K): logits in training, activated scores in evaluation."""
-        logits = self.position_logits(features)
-        scores = logits if self.training else self.activate(logits)
-        return scores.mean((1, 2, 3))
-
     def position_logits(self, features: Sequence[Tensor]) -> Tensor:
-        """One (B, C, T, H, W) in a list -> (B, t, h, w, K), the logits of each position that pooling leaves."""
         x = F.relu(self.conv_5_bn(self.conv_5(features[0])))
         x = self.temporal_pool(self.spatial_pool(x))
         x = F.relu(self.lin_5_bn(self.lin_5(x)))
         logits: Tensor = self.projection(self.dropout(x.permute(0, 2, 3, 4, 1)))
         return logits
-
-    def activate(self, logits: Tensor) -> Tensor:
-        """Scores of the same shape; classes stand last."""
-        return logits.softmax(-1) if self.activation == "softmax" else logits.sigmoid()
