@@ -202,6 +202,7 @@ def test_numbering_of_videos_and_types_of_numbers_do_not_matter() -> None:
     found, true = boxes_of(detections), boxes_of(truths, scored=False)
     wide = replace(found, video=-1000 * found.video.astype(np.int64), label=found.label.astype(np.uint8))
     assert ava_frame_map(wide, replace(true, video=-1000 * true.video.astype(np.int64)), class_ids=[12]).ap[0, 0] == 1.0
+    assert ava_frame_map(wide, true, class_ids=[256 + 12]).num_detections.tolist() == [0]  # 12 again in eight bits
 
 
 def test_repeats_and_strangers_are_counted() -> None:

@@ -21,7 +21,7 @@ from slowfast.annotations.ava import (
     most_rows,
     read_rows,
 )
-from slowfast.annotations.ava.csv_rules import says_nothing_happens
+from slowfast.annotations.ava.csv_rules import Columns, says_nothing_happens
 from slowfast.evaluation.ava.boxes import Boxes
 
 
@@ -58,14 +58,16 @@ def read_excluded(path: Path, videos: VideoNumbers) -> NDArray[np.int64]:
 def _read_boxes(path: Path, kind: RowKind, videos: VideoNumbers) -> Boxes:
     room = most_rows(path, kind)
     video, second = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int32)
-    box, label, score = np.empty((room, 4)), np.empty(room, dtype=np.int16), np.empty(room)
+    box = np.empty((4, room)).T  # corner by corner in memory, as they come and as they are compared
+    label, score = np.empty(room, dtype=np.int16), np.empty(room)
     filled = 0
     for rows in read_rows(path, kind, videos):
         columns, here = rows.columns, slice(filled, filled + len(rows.video))
-        is_empty = says_nothing_happens(columns) if kind is TRUTHS else np.zeros(len(rows.video), dtype=bool)
-        video[here], second[here], label[here] = rows.video, columns["second"], np.where(is_empty, 0, columns["label"])
+        if kind is TRUTHS:
+            columns = _without_gaps(columns)
+        video[here], second[here], label[here] = rows.video, columns["second"], columns["label"]
         for place, name in enumerate(CORNERS):
-            box[here, place] = np.where(is_empty, 0, columns[name])
+            box[here, place] = columns[name]
         if kind is DETECTIONS:
             score[here] = columns["score"]
         filled = here.stop
@@ -76,3 +78,9 @@ def _read_boxes(path: Path, kind: RowKind, videos: VideoNumbers) -> Boxes:
         label=label[:filled],
         score=score[:filled] if kind is DETECTIONS else None,
     )
+
+
+def _without_gaps(columns: Columns) -> Columns:
+    """Rows that say there is no action get the label 0 and an empty box."""
+    is_empty = says_nothing_happens(columns)
+    return {name: values if name == "second" else np.where(is_empty, 0, values) for name, values in columns.items()}

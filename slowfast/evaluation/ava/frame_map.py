@@ -222,14 +222,19 @@ def _number_the_frames(detections: Boxes, truths: Boxes, excluded: NDArray[np.in
     )
     ends = [(second.min(), second.max()) for _, second in videos_and_seconds if len(second)]
     low, high = (int(min(low for low, _ in ends)), int(max(high for _, high in ends))) if ends else (0, 0)
-    keys = [video.astype(np.int64) * (high - low + 1) + second - low for video, second in videos_and_seconds]
+    keys = [video.astype(np.int64) for video, _ in videos_and_seconds]
+    for key, (_, second) in zip(keys, videos_and_seconds, strict=True):
+        key *= high - low + 1
+        key += second
     return keys[0], keys[1], keys[2]
 
 
 def _class_numbers(labels: NDArray[np.integer], classes: Ints) -> NDArray[np.int16]:
     """Place of each label in `classes`, -1 for others. Small integers, which NumPy sorts in linear time."""
-    place = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
-    return np.where(classes[place] == labels, place, -1).astype(np.int16)
+    place = np.searchsorted(classes, labels).astype(np.int16)
+    np.minimum(place, len(classes) - 1, out=place)
+    place[classes[place] != labels] = -1
+    return place
 
 
 def _keep_best(stays: Mask, key: Ints, score: NDArray[np.floating], limit: int) -> None:
