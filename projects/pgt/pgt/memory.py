@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 Mode = Literal["last", "max", "avg"]
+CellMode = Literal["last", "max", "avg", "sum"]
 
 
 class MemoryMismatchError(RuntimeError):
@@ -24,21 +25,23 @@ class MemoryMismatchError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """How one operator remembers. name: its path in the network. num_frames: F.
+    """How one operator remembers. name: its path in the network. num_frames: F; None: as many as its first step had.
 
     mode: "last" keeps the newest F frames: with momentum 0 nothing travels farther than the stacked kernels reach. "max" and
     "avg" pool old memory and step over time, so that every frame reaches all later steps; so does any momentum above 0.
+    "sum" keeps two frames, the sum of all frames so far and their number.
     momentum: share of the old memory that is mixed in, from the second step on.
     """
 
     name: str
-    num_frames: int
-    mode: Mode
-    momentum: float
+    num_frames: int | None
+    mode: CellMode
+    momentum: float = 0.0
 
     def update(self, old: Tensor | None, x: Tensor) -> Tensor:
         """The new memory (B, C, F, H, W), from the old one of the same shape (None at the first step) and x (B, C, T, H, W)."""
-        pooled = _POOL[self.mode](old, x, self.num_frames)
+        num_frames = self.num_frames or (x if old is None else old).shape[2]
+        pooled = _POOL[self.mode](old, x, num_frames)
         if old is None or self.momentum == 0:
             return pooled
         return (1 - self.momentum) * pooled + self.momentum * old
@@ -142,4 +145,10 @@ def _avg(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
     return functional.adaptive_avg_pool3d(joined, (num_frames, joined.shape[3], joined.shape[4]))
 
 
-_POOL = {"last": _last, "max": _max, "avg": _avg}
+def _sum(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
+    total = x.sum(dim=2, keepdim=True)
+    new = torch.cat([total, torch.full_like(total, x.shape[2])], dim=2)
+    return new if old is None else old + new
+
+
+_POOL = {"last": _last, "max": _max, "avg": _avg, "sum": _sum}

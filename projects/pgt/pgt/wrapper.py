@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from pgt.memory import Memory, Mode
+from pgt.operators.nonlocal_block import Context
 from pgt.schedule import Semantics
-from pgt.swap import MemoryOptions, make_markov
+from pgt.swap import MemoryOptions, Operator, make_markov
 
 
 class ProgressiveModel(nn.Module):
@@ -86,17 +87,29 @@ def progressive(
     head: bool = True,
     tpool_size: int | Sequence[int] = 1,
     semantics: Semantics = "corrected",
+    operator: Operator = "local",
+    nonlocal_context: Context | None = None,
 ) -> ProgressiveModel:
     """Makes a 3-D network read videos step by step (arXiv:2103.11313, section 3).
 
     Its temporal operators are replaced in place; parameters keep their names and identity, so weights of the plain network
     load as before. step_len, overlap: as in `StepSchedule`. memory, momentum: how operators remember (`pgt.memory.Cell`).
-    head: whether the pooling over time at the end remembers too. Raises UnsupportedOperatorError, naming the module's path,
-    for a network with an operator that cannot be made Markov; the network is unchanged then.
+    head: whether the pooling over time at the end remembers too. operator: "causal" operators look only back, so that any cut
+    into steps gives the same outputs; their memory is always the true past. The rest as in `MemoryOptions`.
+
+    Raises UnsupportedOperatorError, naming the module's path, for a network with an operator that cannot be made Markov; the
+    network is unchanged then.
     """
     lengths, overlaps = _as_tuple(step_len), _as_tuple(overlap)
     options = MemoryOptions(
-        mode=memory, momentum=momentum, overlap=overlaps, head=head, tpool_size=_as_tuple(tpool_size), semantics=semantics
+        mode=memory,
+        momentum=momentum,
+        overlap=overlaps,
+        head=head,
+        tpool_size=_as_tuple(tpool_size),
+        semantics=semantics,
+        operator=operator,
+        nonlocal_context=nonlocal_context,
     )
     return ProgressiveModel(module, step_len=lengths, overlap=overlaps, options=options)
 

@@ -58,10 +58,10 @@ class NonLocalBlock(nn.Module):
             return self.attend(x)
         return _join_groups(self.attend(_split_groups(x, self.groups)), self.groups)
 
-    def attend(self, x: Tensor) -> Tensor:
-        """The block within one group of frames."""
+    def attend(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """The block within one group of frames; keys and values come from other frames, `context`, if there are any."""
         query = self.conv_theta(x)
-        pooled = self.pool(x)
+        pooled = self.pool(x if context is None else context)
         key, value = self.conv_phi(pooled), self.conv_g(pooled)
         mixed = attention(_positions(query), _positions(key), _positions(value), self.instantiation)
         mixed = mixed.transpose(1, 2).reshape(query.shape)

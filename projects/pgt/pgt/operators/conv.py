@@ -1,19 +1,14 @@
-"""Markov operators: temporal operators that take their left context from the memory.
-
-Each one subclasses the operator that it replaces and takes over its parameters, so names in a state dict stay as they were.
-Outside of a step each one computes exactly what the plain operator does.
-"""
+"""Convolutions over time that remember."""
 
 from __future__ import annotations
 
 from typing import Self
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pgt.memory import Cell, Memory
-from slowfast.models.layers.temporal_pool import TemporalPool
+from pgt.operators.adoption import take_over
 
 
 class MarkovConv3d(nn.Conv3d):
@@ -28,11 +23,8 @@ class MarkovConv3d(nn.Conv3d):
 
     @classmethod
     def adopt(cls, conv: nn.Conv3d, cell: Cell, memory: Memory) -> Self:
-        """A Markov convolution with the parameters, buffers and hooks of `conv` themselves, not copies."""
-        markov = cls.__new__(cls)
-        markov.__dict__ = conv.__dict__
-        markov.cell, markov.memory = cell, memory
-        return markov
+        """A Markov convolution with the parameters and hooks of `conv` themselves, not copies."""
+        return take_over(cls, conv, cell=cell, memory=memory)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, C, T, H, W)."""
@@ -64,29 +56,3 @@ class MarkovConv3d(nn.Conv3d):
             dilation=self.dilation,
             groups=self.groups,
         )
-
-
-class MarkovTemporalPool(TemporalPool):
-    """Pooling over all of time in a head: at later steps over memory and step together.
-
-    one_pass_positions: temporal positions that the pool leaves when an evaluation runs a whole clip in one pass.
-    """
-
-    cell: Cell | None
-    memory: Memory
-    one_pass_positions: int
-
-    @classmethod
-    def adopt(cls, pool: TemporalPool, cell: Cell | None, memory: Memory, *, one_pass_positions: int = 1) -> Self:
-        """`cell` is None for a pool that looks at its own step alone."""
-        markov = cls.__new__(cls)
-        markov.__dict__ = pool.__dict__
-        markov.cell, markov.memory, markov.one_pass_positions = cell, memory, one_pass_positions
-        return markov
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x (B, C, T, H, W)."""
-        if not (self.training or self.memory.in_step):
-            return self.pool(x, self.one_pass_positions)
-        past = self.memory.exchange(self.cell, x) if self.cell is not None else None
-        return self.pool(x if past is None else torch.cat([past, x], dim=2), 1)
