@@ -55,7 +55,7 @@ SIZES = {
     "Y-400M": RegNetSize((1, 3, 6, 6), (48, 104, 208, 440), 8, squeezes=True),
     "Y-1.6G": RegNetSize((2, 6, 17, 2), (48, 120, 336, 888), 24, squeezes=True),
 }
-"""By multiply-adds of the 2-D network (tables 2 and 3 of the paper's appendix); names without a letter are RegNetX."""
+"""By multiply-adds of the 2-D network, as the paper lists its best models; names without a letter are RegNetX."""
 
 
 def size_from_cfg(cfg: CfgNode) -> RegNetSize:

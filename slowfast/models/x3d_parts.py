@@ -1,4 +1,4 @@
-"""The parts of X3D that other networks do not have: stem, residual function and head (arXiv:2004.04730, fig. 2)."""
+"""The parts of X3D that other networks do not have: stem, residual function and head (arXiv:2004.04730)."""
 
 from __future__ import annotations
 

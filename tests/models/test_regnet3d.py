@@ -70,6 +70,11 @@ def test_an_unknown_size_is_refused_with_the_sizes_there_are(tiny):
         tiny("regnetx", REGNET__DEPTH="50")
 
 
+def test_nonlocal_blocks_are_refused(tiny):
+    with pytest.raises(ConfigError, match=r"NONLOCAL\.LOCATION.*RegNet3D has no non-local blocks"):
+        tiny("regnetx", NONLOCAL__LOCATION=[[[]], [[1]], [[]], [[]]])
+
+
 @pytest.mark.parametrize("variant", ["regnetx", "regnety"])
 def test_norm_of_the_config_is_used_everywhere(tiny, variant):
     assert not any(isinstance(module, nn.BatchNorm3d) for module in tiny(variant, BN__NORM_TYPE="frozen_batchnorm").modules())
