@@ -115,6 +115,14 @@ def test_no_function_of_others_can_be_named(tmp_path, call):
         read_weights(tmp_path / "weights.pkl")
 
 
+def test_a_file_cannot_change_how_the_next_one_is_read(tmp_path):
+    overwrites = b"\x80\x02cnumpy\nndarray\nN}X\x08\x00\x00\x00to_numpyK\x01s\x86b."
+    (tmp_path / "first.pkl").write_bytes(overwrites)
+    with pytest.raises(WeightsError, match="without a dict"):
+        read_weights(tmp_path / "first.pkl")
+    assert read_weights(write(tmp_path / "second.pkl", {"blobs": {"pred_b": np.ones(2)}}))["pred_b"].sum() == 2
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [

@@ -72,7 +72,9 @@ class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _STAND_INS:
             raise ForbiddenPickleError(FORBIDDEN_CALL.format(f"{module}.{name}"))
-        return _STAND_INS[module, name]
+        stand_in = _STAND_INS[module, name]
+        # A function of its own for each use: a pickle can also write attributes onto what it has named.
+        return lambda *arguments: stand_in(*arguments)
 
 
 def _empty_array(*_: object) -> StoredArray:
