@@ -116,6 +116,15 @@ def test_lists_name_every_video_with_its_class_and_the_test_list_copies_val(writ
     assert sorted(listed) == sorted(path.relative_to(written).as_posix() for path in written.rglob("*.mp4"))
 
 
+def test_empty_folder_is_filled_as_a_new_one_is(written: Path, tmp_path: Path) -> None:
+    write_longcook(tmp_path, RECIPE, num_processes=1)
+    first, second = (
+        {path.relative_to(folder): path.is_file() and path.read_bytes() for path in folder.rglob("*")}
+        for folder in (written, tmp_path)
+    )
+    assert first == second
+
+
 def test_file_shows_the_script(written: Path) -> None:
     script = plan_orders(num_train=3, num_test=1, seed=5)["test"][0]
     (path,) = written.rglob(f"{script.video_id}*.mp4")

@@ -17,6 +17,7 @@ from slowfast.datasets.longcook.script import (
     POUR,
     Event,
     Splits,
+    cause_in,
     chain,
     chain_generator,
     composite_of,
@@ -25,6 +26,7 @@ from slowfast.datasets.longcook.script import (
     frame_at,
     picture_seed,
     plan_splits,
+    with_cause,
 )
 
 DUET_FPS = 30
@@ -35,7 +37,7 @@ EVENT_SEC = (1.2, 2.0)
 
 GAP_SEC = (3.0, 4.4)
 """From the end of a cook's cause to his pouring. 8 frames at stride 8 span 1.9 s, so no such clip sees both; 36 frames span
-9.4 s, so such a clip, with the pouring in its last step of 8, sees most of the cause."""
+9.3 s, so such a clip, with the pouring in its last step of 8, sees most of the cause."""
 
 MIN_APART_SEC = 1.0
 """Between the starts of the two pourings."""
@@ -55,7 +57,7 @@ class Part:
 
     @property
     def cause(self) -> Event:
-        return next(event for event in self.events if event.label in CAUSES)
+        return cause_in(self.events)
 
     @property
     def pouring(self) -> Event:
@@ -68,7 +70,7 @@ class Part:
 
     def with_cause(self, cause: int) -> Part:
         """The same with another cause; nothing else changes."""
-        return Part(tuple(dataclasses.replace(e, label=cause) if e.label in CAUSES else e for e in self.events))
+        return Part(with_cause(self.events, cause))
 
 
 @dataclass(frozen=True, slots=True)

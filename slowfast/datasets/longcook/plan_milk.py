@@ -17,6 +17,7 @@ from slowfast.datasets.longcook.script import (
     Event,
     Script,
     Splits,
+    cause_in,
     chain,
     chain_generator,
     composite_of,
@@ -24,6 +25,7 @@ from slowfast.datasets.longcook.script import (
     draw_fillers,
     picture_seed,
     plan_splits,
+    with_cause,
 )
 
 EVENT_SEC = (0.9, 1.5)
@@ -39,7 +41,7 @@ class MilkScript(Script):
 
     @property
     def cause(self) -> Event:
-        return next(event for event in self.events if event.label in CAUSES)
+        return cause_in(self.events)
 
     @property
     def pouring(self) -> Event:
@@ -52,8 +54,7 @@ class MilkScript(Script):
 
     def with_cause(self, cause: int) -> MilkScript:
         """The same video with another cause, and so another composite; nothing else changes."""
-        events = tuple(dataclasses.replace(event, label=cause) if event.label in CAUSES else event for event in self.events)
-        return dataclasses.replace(self, events=events)
+        return dataclasses.replace(self, events=with_cause(self.events, cause))
 
 
 def plan_milk(*, num_train: int, num_test: int, seed: int) -> Splits[MilkScript]:

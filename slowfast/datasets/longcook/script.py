@@ -7,6 +7,7 @@ own.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import string
 from collections.abc import Callable
@@ -78,6 +79,16 @@ class Script:
 def frame_at(centisec: int, fps: int) -> int:
     """The first frame at or after a time."""
     return math.ceil(centisec * fps / 100)
+
+
+def cause_in(events: tuple[Event, ...]) -> Event:
+    """The one cause among the events."""
+    return next(event for event in events if event.label in CAUSES)
+
+
+def with_cause(events: tuple[Event, ...], cause: int) -> tuple[Event, ...]:
+    """The same events with another cause in the cause's place."""
+    return tuple(dataclasses.replace(event, label=cause) if event.label in CAUSES else event for event in events)
 
 
 def composite_of(cause: int) -> int:
