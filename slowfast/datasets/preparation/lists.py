@@ -11,11 +11,15 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from slowfast.config.prepared_folder import FolderManifest
 from slowfast.datasets.charades_csv import CLASS_FILE
+from slowfast.datasets.csv_reading import read_rows
 from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.kinetics_lists import read_list
 from slowfast.datasets.preparation.probing import Probe
 from slowfast.datasets.preparation.videos import LabelledVideo
 
@@ -60,15 +64,45 @@ def multi_label_texts(splits: Mapping[str, Sequence[ListedVideo]], numbers: Mapp
         )
     texts = {CLASS_FILE: "".join(f"c{number:03d} {name}\n" for name, number in numbers.items())}
     for split, listed in splits.items():
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("id", "path", "actions", "length"))
-        for entry in listed:
-            path = _one_line(entry.video)
-            actions = ";".join(_actions(entry, numbers))
-            writer.writerow((path.removesuffix(".mp4"), path, actions, f"{_length(entry):.3f}"))
-        texts[INTERVAL_LISTS[split]] = text.getvalue()
+        rows = ((entry, _one_line(entry.video)) for entry in listed)
+        texts[INTERVAL_LISTS[split]] = _csv_text(
+            (path, (";".join(_actions(entry, numbers)), f"{_length(entry):.3f}")) for entry, path in rows
+        )
     return texts
+
+
+def listed_paths(folder: Path, manifest: FolderManifest) -> list[str]:
+    """Every video of a prepared folder once, as its lists name it. Raises DatasetError for lists that are missing or wrong."""
+    lists = INTERVAL_LISTS if manifest.multi_label else LISTS
+    return list(dict.fromkeys(path for name in lists.values() for path, _ in _rows(folder / name, manifest)))
+
+
+def renamed_texts(folder: Path, manifest: FolderManifest, new_paths: Mapping[str, str]) -> dict[str, str]:
+    """The files of a prepared folder with other paths, by name; videos without a new path are left out."""
+    class_list, lists = (CLASS_FILE, INTERVAL_LISTS) if manifest.multi_label else (CLASS_LIST, LISTS)
+    texts = {class_list: (folder / class_list).read_text(encoding="utf-8")}
+    for name in lists.values():
+        rows = [(new_paths[path], rest) for path, rest in _rows(folder / name, manifest) if path in new_paths]
+        texts[name] = _csv_text(rows) if manifest.multi_label else "".join(f"{path} {label}\n" for path, (label,) in rows)
+    return texts
+
+
+def _rows(path: Path, manifest: FolderManifest) -> list[tuple[str, tuple[str, ...]]]:
+    """(path, class number) or (path, actions and length) of each row."""
+    if manifest.multi_label:
+        columns = ("path", "actions", "length")
+        return [(values["path"], (values["actions"], values["length"])) for _, values in read_rows(path, columns)]
+    videos = read_list(path, separator=" ", num_classes=len(manifest.classes), prefix="")
+    return [(video.video_id, (str(video.label),)) for video in videos]
+
+
+def _csv_text(rows: Iterable[tuple[str, tuple[str, ...]]]) -> str:
+    """rows: (path, actions and length)."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("id", "path", "actions", "length"))
+    writer.writerows((path.removesuffix(".mp4"), path, *rest) for path, rest in rows)
+    return text.getvalue()
 
 
 def _actions(entry: ListedVideo, numbers: Mapping[str, int]) -> list[str]:
@@ -85,8 +119,14 @@ def _length(entry: ListedVideo) -> float:
 
 
 def _one_line(video: LabelledVideo) -> str:
-    if video.path.splitlines() != [video.path] or video.path != video.path.strip():
+    """The path. Raises DatasetError for one that a list cannot hold."""
+    if video.path.splitlines() != [video.path] or video.path != video.path.strip() or not _is_text(video.path):
         raise DatasetError(
-            path=video.source, found=f"the path {video.path!r}", expected="a path on one line, without outer blanks"
+            path=video.source, found=f"the path {video.path!r}", expected="a path on one line, in UTF-8, without outer blanks"
         )
     return video.path
+
+
+def _is_text(path: str) -> bool:
+    """Whether it can be written: a file system may hold names that are no text."""
+    return path.encode(errors="ignore").decode() == path

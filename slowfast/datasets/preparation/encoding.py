@@ -1,0 +1,143 @@
+"""One copy of a video that loads fast: small pictures, short groups of pictures, no pictures out of order, no sound."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from slowfast.datasets.decoding import VideoIndex, read_index
+from slowfast.datasets.decoding.opening import open_video
+from slowfast.datasets.errors import DecodeError
+from slowfast.datasets.transforms import scale_short_side
+
+GOP = 8
+"""Pictures from one key picture to the next: at most seven are decoded in vain to reach a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """short_side: pixels, of videos that are larger; others keep their size. crf: quality of x264, 0 (no loss) to 51."""
+
+    short_side: int
+    crf: int
+
+
+def encode_copy(source: str, target: Path, encoding: Encoding) -> None:
+    """Writes an H.264 copy in MP4: upright, with the frames and time stamps of the source, the first at 0.
+
+    The copy has its name only once it is whole, and has been decoded to count its frames. Raises DecodeError when the source
+    cannot be read to its end.
+    """
+    index = read_index(source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}")
+    try:
+        written = _write(source, index, beside, encoding)
+        if written != index.num_frames:
+            raise DecodeError(source, f"{written} of {index.num_frames} frames could be decoded")
+        _verify(beside, index)
+        _to_disk(beside)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _write(source: str, index: VideoIndex, target: Path, encoding: Encoding) -> int:
+    """Number of frames written."""
+    unit = Fraction(1, index.time_base.denominator)
+    stamps = (index.pts - index.pts[0]) * index.time_base.numerator
+    lasts = np.diff(np.append(stamps, (index.end - index.pts[0]) * index.time_base.numerator))
+    duration_of = dict(zip(stamps.tolist(), lasts.tolist(), strict=True))
+    with (
+        open_video(source) as (container, stream),
+        av.open(str(target), "w", format="mp4", options={"video_track_timescale": str(unit.denominator)}) as copy,
+    ):
+        out: VideoStream | None = None
+        to_yuv = VideoReformatter()
+        count = 0
+        for number, picture in _pictures(container.decode(stream), index):
+            picture = _scale(picture, encoding.short_side)
+            out = out or _add_stream(copy, picture, Fraction(index.fps).limit_denominator(1001), unit, encoding)
+            frame = to_yuv.reformat(VideoFrame.from_ndarray(picture, format="rgb24"), format="yuv420p", threads=1)
+            frame.pts, frame.time_base = int(stamps[number]), unit
+            _mux(copy, out, frame, duration_of)
+            count += 1
+        if out is not None:
+            _mux(copy, out, None, duration_of)
+    return count
+
+
+def _pictures(frames: Iterator[VideoFrame], index: VideoIndex) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """(number, upright RGB picture) of each frame that the index knows."""
+    number_of = {int(pts): number for number, pts in enumerate(index.pts)}
+    to_rgb = VideoReformatter()
+    for count, frame in enumerate(frames):
+        number = count if not index.has_stamps else number_of.get(-1 if frame.pts is None else frame.pts)
+        if number is not None:
+            picture: NDArray[Any] = to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()
+            yield number, np.rot90(picture, round(frame.rotation / 90)) if frame.rotation else picture
+
+
+def _scale(picture: NDArray[np.uint8], short_side: int) -> NDArray[np.uint8]:
+    """Sides are even, as the pixel format wants them."""
+    height, width = picture.shape[:2]
+    if min(height, width) > short_side:
+        height, width = scale_short_side(height, width, short_side)
+    height, width = (max(2, side + side % 2) for side in (height, width))
+    if picture.shape[:2] == (height, width):
+        return np.ascontiguousarray(picture)
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _add_stream(
+    copy: av.container.OutputContainer, picture: NDArray[np.uint8], rate: Fraction, unit: Fraction, encoding: Encoding
+) -> VideoStream:
+    parameters = f"keyint={GOP}:min-keyint={GOP}:scenecut=0:bframes=0:log-level=error"
+    options = {"preset": "fast", "crf": str(encoding.crf), "x264-params": parameters}
+    stream = copy.add_stream("libx264", rate=rate, options=options)
+    stream.height, stream.width = picture.shape[:2]
+    stream.pix_fmt = "yuv420p"
+    stream.codec_context.thread_count = 1
+    stream.codec_context.time_base = unit
+    return stream
+
+
+def _mux(
+    copy: av.container.OutputContainer, stream: VideoStream, frame: VideoFrame | None, duration_of: dict[int, int]
+) -> None:
+    for packet in stream.encode(frame):
+        assert packet.pts is not None
+        packet.duration = duration_of[packet.pts]
+        copy.mux(packet)
+
+
+def _verify(path: Path, source: VideoIndex) -> None:
+    """Raises DecodeError unless the copy decodes to as many frames as the source has, with its time stamps."""
+    copy = read_index(str(path))
+    with open_video(str(path)) as (container, stream):
+        decoded = sum(1 for _ in container.decode(stream))
+    if decoded != source.num_frames:
+        raise DecodeError(str(path), f"the copy has {decoded} frames, the source {source.num_frames}")
+    everything = np.arange(source.num_frames)
+    if not np.allclose(copy.seconds(everything), source.seconds(everything), atol=1e-6):
+        raise DecodeError(str(path), "the copy shows its frames at other times than the source")
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,107 @@
+"""Gets videos ready for training.
+
+python tools/prepare_data.py folder DIR --out DATA      lists, split into train, val and test, of videos in class folders
+python tools/prepare_data.py reencode DATA --out DIR    copies that load faster
+python tools/prepare_data.py check DATA                 whether everything that the lists name can be read
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+BROKEN_CODE = 1
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="files to work on at once (default: %(default)s)"
+    )
+    shared.add_argument("--debug", action="store_true", help="show where in the code an error came up")
+    _add_folder(commands.add_parser("folder", parents=[shared], help="list videos for training"))
+    _add_reencode(commands.add_parser("reencode", parents=[shared], help="make copies that load faster"))
+    check = commands.add_parser("check", parents=[shared], help="read everything that lists name, once")
+    check.add_argument("data", type=Path, metavar="DATA", help="folder with lists, of any of our formats")
+    check.add_argument("--prefix", default="", metavar="DIR", help="what DATA.PATH_PREFIX is in training")
+    return parser.parse_args(arguments)
+
+
+def _add_folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("videos", type=Path, metavar="DIR", help="folder with videos: DIR/CLASS/NAME.mp4")
+    parser.add_argument("--out", type=Path, required=True, metavar="DATA", help="folder for the lists")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="csv instead of class folders: path,label or path,labels (a;b) or path,label,start,end (seconds); "
+        "paths are below DIR, or absolute",
+    )
+    parser.add_argument(
+        "--split",
+        type=float,
+        nargs="+",
+        default=[0.8, 0.1, 0.1],
+        metavar="SHARE",
+        help="shares of train, val and test (default: 0.8 0.1 0.1); with two, test is a copy of val",
+    )
+    parser.add_argument(
+        "--group-by",
+        default="",
+        metavar="REGEX",
+        help="keep videos together whose paths agree in what REGEX finds (its first bracket), or in their folder: parent",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives another split (default: 0)")
+
+
+def _add_reencode(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("videos", type=Path, metavar="DATA", help="folder that `folder` wrote, or any folder of videos")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the copies")
+    parser.add_argument(
+        "--short-side", type=int, default=256, metavar="PIXELS", help="of larger videos, after (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--crf", type=int, default=20, metavar="N", help="0 (no loss) to 51 (small files); default: %(default)s"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    from slowfast.engine import preparation
+
+    if options.command == "folder":
+        preparation.prepare_folder(
+            preparation.Preparation(
+                videos=options.videos,
+                data=options.out,
+                labels=options.labels,
+                shares=options.split,
+                group_by=options.group_by,
+                seed=options.seed,
+                jobs=options.jobs,
+            )
+        )
+    elif options.command == "reencode":
+        preparation.reencode_videos(
+            preparation.Reencoding(
+                videos=options.videos, out=options.out, short_side=options.short_side, crf=options.crf, jobs=options.jobs
+            )
+        )
+    elif not preparation.check_data(options.data, prefix=options.prefix, jobs=options.jobs):
+        sys.exit(BROKEN_CODE)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    # Imported once the arguments are right: it takes seconds.
+    from slowfast.engine.command_line import exit_code_of
+
+    return exit_code_of(lambda: run(options), debug=options.debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
