@@ -1,5 +1,6 @@
 """PGT: training on long videos, step by step (Pang et al., CVPR 2021, arXiv:2103.11313)."""
 
+from pgt.explain import explain
 from pgt.schedule import StepSchedule
 from pgt.stream import StepPrediction, stream
 from pgt.swap import UnsupportedOperatorError
@@ -10,6 +11,7 @@ __all__ = [
     "StepPrediction",
     "StepSchedule",
     "UnsupportedOperatorError",
+    "explain",
     "progressive",
     "register",
     "stream",

@@ -7,9 +7,10 @@ from typing import Self
 import torch
 from fvcore.common.config import CfgNode
 
-from pgt.keyframes import KeyframeTargets, keyframes_of
+from pgt.keyframes import KeyframeTargets
 from pgt.preprocess import StepCutter
 from pgt.wrapper import ProgressiveModel
+from slowfast.engine.detection_steps import all_persons
 from slowfast.registry import EVAL_STEPS
 from slowfast.structures import ClipBatch, DetectionOutput
 
@@ -30,7 +31,7 @@ class ProgressiveDetectionEvalStep:
         return cls(cutter=StepCutter.from_cfg(cfg), targets=KeyframeTargets.from_cfg(cfg), all_steps=cfg.PGT.ALL_STEP_TEST)
 
     def __call__(self, model: ProgressiveModel, batch: ClipBatch) -> DetectionOutput:
-        persons = keyframes_of(batch)
+        persons = all_persons(batch)
         rows = self.targets.rows(batch, self.cutter.schedule)
         if not self.all_steps:
             rows = [*(own[:0] for own in rows[:-1]), rows[-1]]

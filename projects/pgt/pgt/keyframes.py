@@ -16,6 +16,7 @@ from torch import Tensor
 from pgt.preprocess import StepTarget
 from pgt.schedule import StepSchedule
 from slowfast.annotations.ava.seconds import START_SECOND
+from slowfast.engine.detection_steps import all_persons
 from slowfast.structures import ClipBatch, Keyframes
 
 
@@ -35,12 +36,12 @@ class KeyframeTargets:
 
     def __call__(self, batch: ClipBatch, schedule: StepSchedule) -> list[StepTarget]:
         """The persons of each step, with their labels."""
-        chosen = [keyframes_of(batch)[rows] for rows in self.rows(batch, schedule)]
+        chosen = [all_persons(batch)[rows] for rows in self.rows(batch, schedule)]
         return [StepTarget(persons.labels, (persons.rois(),)) for persons in chosen]
 
     def rows(self, batch: ClipBatch, schedule: StepSchedule) -> list[Tensor]:
         """Rows of the batch's keyframes, int64, for each step. The last step has those of the clips' own seconds."""
-        keyframes = keyframes_of(batch)
+        keyframes = all_persons(batch)
         *earlier, _ = step_seconds(batch.times, schedule).unbind(1)
         return [self._at(keyframes, seconds) for seconds in earlier] + [keyframes.main.nonzero()[:, 0]]
 
@@ -57,8 +58,3 @@ class KeyframeTargets:
 def step_seconds(times: Tensor, schedule: StepSchedule) -> Tensor:
     """times (B, T) -> int64 (B, S): the annotation's second nearest to each step's centre, of two the even one."""
     return times[:, schedule.centres()].round().long() + START_SECOND
-
-
-def keyframes_of(batch: ClipBatch) -> Keyframes:
-    assert batch.keyframes is not None, "detection reads data sets that deliver keyframes"
-    return batch.keyframes

@@ -57,6 +57,8 @@ class Memory:
     def __init__(self) -> None:
         self.truncate = True
         """Whether new memory is cut off from the graph at once; otherwise it stays in it until `detach`."""
+        self.time_is_pooled = False
+        """Whether a pooling over all of time has run in the step at hand: a single frame behind it is its result."""
         self._frames: dict[str, Tensor] = {}
         self._seen: set[str] | None = None
 
@@ -73,7 +75,7 @@ class Memory:
         """Within it, operators read what the step before left and leave their own."""
         if self.in_step:
             raise RuntimeError("a step was begun inside another one")
-        self._seen = set()
+        self._seen, self.time_is_pooled = set(), False
         try:
             yield
         finally:

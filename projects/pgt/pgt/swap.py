@@ -122,7 +122,7 @@ class _Swapper:
         """The number of the operator's pathway; a single number holds for all."""
         if len(values) == 1:
             return values[0]
-        found = pathway if pathway is not None else _pathway(name)
+        found = pathway if pathway is not None else pathway_of(name)
         return values[found] if found < len(values) else values[-1]
 
 
@@ -161,12 +161,12 @@ def _swap_adaptive_pool(swapper: _Swapper, pool: Any, name: str) -> nn.Module | 
 
 
 def _swap_window_pool(swapper: _Swapper, pool: Any, name: str) -> nn.Module | None:
-    kernel, stride, padding = (_along_time(value) for value in (pool.kernel_size, pool.stride, pool.padding))
+    kernel, stride, padding = (along_time(value) for value in (pool.kernel_size, pool.stride, pool.padding))
     if kernel == 1 or (kernel == stride and padding == 0):
         return None  # no window crosses a border
     if stride == 1 and padding == 0:
         return _head_pool(swapper, pool, name)
-    odd = _along_time(getattr(pool, "dilation", 1)) != 1 or pool.ceil_mode or not getattr(pool, "count_include_pad", True)
+    odd = along_time(getattr(pool, "dilation", 1)) != 1 or pool.ceil_mode or not getattr(pool, "count_include_pad", True)
     keeps_rhythm = kernel - stride <= 2 * padding < kernel  # n frames become n / stride
     if odd or not keeps_rhythm or getattr(pool, "return_indices", False):
         raise UnsupportedOperatorError(
@@ -241,11 +241,12 @@ def _laterals(network: nn.Module) -> set[str]:
     return {f"{name}.conv_f2s" for name, module in network.named_modules() if isinstance(module, FuseFastToSlow)}
 
 
-def _pathway(name: str) -> int:
+def pathway_of(name: str) -> int:
     """The pathway that a path speaks of, in our names (pathway1_res0) or pytorchvideo's (multipathway_blocks.1, pool.1)."""
     found = re.search(r"pathway(\d+)|multipathway_\w+\.(\d+)|pool\.(\d+)$", name)
     return int(next(group for group in found.groups() if group is not None)) if found else 0
 
 
-def _along_time(value: Any) -> int:
+def along_time(value: Any) -> int:
+    """The first number of a kernel, stride or padding, which may be one number for all axes."""
     return int(value if isinstance(value, int) else value[0])

@@ -21,6 +21,7 @@ def pool_memory_and_step(x: Tensor, mode: PoolMode, cell: Cell | None, memory: M
     A cell of mode "sum" makes that the mean over every frame since the video began.
     """
     past = memory.exchange(cell, x) if cell is not None else None
+    memory.time_is_pooled = True
     if past is None:
         return x.mean(2, keepdim=True) if mode == "avg" else x.amax(2, keepdim=True)
     if cell is not None and cell.mode == "sum":
@@ -71,7 +72,8 @@ class MarkovHeadPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, C, T, H, W)."""
-        if not self.memory.in_step:
+        # Some heads pool once more behind the classifier; what the first pooling left is not to be pooled with its own past.
+        if not self.memory.in_step or (x.shape[2] == 1 and self.memory.time_is_pooled):
             plain: Tensor = self.__dict__["plain"](x)
             return plain
         return pool_memory_and_step(self._pool_space(x), self.mode, self.cell, self.memory)
