@@ -1,7 +1,7 @@
 """Frame mAP on AVA (Gu et al., arXiv:1705.08421, sec. 5), in the four ways in which it is computed in public.
 
-A detection is right when it overlaps a truth of its class at its second by at least a threshold. Read `frame_map` from top to
-bottom: rows are dropped as the protocol says; then each class is matched and ranked by itself.
+A detection is right when it overlaps a truth of its class at its second by at least a threshold. Read `ava_frame_map` from
+top to bottom: rows are dropped as the protocol says; then each class is matched and ranked by itself.
 
 D detections of one class, M truths of it, P pairs of the two at the same second, K classes, I thresholds.
 """
@@ -21,6 +21,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+DROPPED = -1
 NO_SECONDS: Ints = np.zeros((0, 2), dtype=np.int64)
 
 
@@ -89,71 +90,58 @@ def ava_frame_map(
     rules = check_rules(protocol, iou_thresholds)
     classes = _check_arguments(detections, truths, class_ids)
     assert detections.score is not None
-    detection_key, truth_key, excluded_key = _number_the_frames(detections, truths, excluded)
-
-    truth_class = _class_numbers(truths.label, classes)
-    truth_stays = truth_class >= 0
-    detection_class = _class_numbers(detections.label, classes)
-    detection_stays = detection_class >= 0
-    if rules.use_exclusions:
-        truth_stays &= ~np.isin(truth_key, excluded_key)
-        detection_stays &= ~np.isin(detection_key, excluded_key)
-    if rules.drop_unannotated:
-        detection_stays &= np.isin(detection_key, truth_key)
-    if rules.rows_per_second is not None:
-        _keep_best(detection_stays, detection_key, detections.score, rules.rows_per_second)
-    # After the limit, not before: rows without area take up room there.
-    detection_stays &= (detections.box[:, 0] < detections.box[:, 2]) & (detections.box[:, 1] < detections.box[:, 3])
+    keys = _number_the_frames(detections, truths, excluded)
+    detection_class, truth_class = _class_numbers(detections, truths, keys=keys, classes=classes, rules=rules)
 
     shape = (len(iou_thresholds), len(classes))
     ap, num_hits = np.full(shape, np.nan), np.zeros(shape, dtype=np.int64)
-    rows_of_class = _split(detection_stays, detection_class, len(classes))
-    truths_of_class = _split(truth_stays, truth_class, len(classes))
-    for column, (rows, truth_rows) in enumerate(zip(rows_of_class, truths_of_class, strict=True)):
+    num_detections, num_truths = np.zeros((2, len(classes)), dtype=np.int64)
+    for column in range(len(classes)):
+        rows, truth_rows = np.flatnonzero(detection_class == column), np.flatnonzero(truth_class == column)
+        num_detections[column], num_truths[column] = len(rows), len(truth_rows)
         if len(truth_rows) == 0:
             continue
-        score = detections.score[rows]
-        overlap, truth = best_truths(detection_key[rows], detections.box, rows, truth_key[truth_rows], truths.box[truth_rows])
+        score, key, truth_key = detections.score[rows], keys.detections[rows], keys.truths[truth_rows]
+        ranking = np.argsort(score, kind="stable")[::-1]
+        # Most detections are at seconds where nobody does this; the others are matched.
+        met = np.flatnonzero(np.isin(key, truth_key))
+        overlap, truth = best_truths(key[met], detections.box[rows[met]], truth_key, truths.box[truth_rows])
+        claim_order = np.argsort(-score[met], kind="stable") if rules.best_score_first else np.arange(len(met))
         for line, threshold in enumerate(iou_thresholds):
-            is_hit = first_claims(overlap >= threshold, truth, score if rules.best_score_first else None)
-            ap[line, column] = average_precision(is_hit, score, len(truth_rows))
+            is_hit = np.zeros(len(rows), dtype=bool)
+            is_hit[met[first_claims(overlap >= threshold, truth, claim_order)]] = True
+            ap[line, column] = average_precision(is_hit[ranking], len(truth_rows))
             num_hits[line, column] = is_hit.sum()
     return AvaResult(
         protocol=protocol,
         class_ids=classes,
         iou_thresholds=tuple(float(threshold) for threshold in iou_thresholds),
         ap=ap,
-        num_truths=np.array([len(rows) for rows in truths_of_class], dtype=np.int64),
-        num_detections=np.array([len(rows) for rows in rows_of_class], dtype=np.int64),
+        num_truths=num_truths,
+        num_detections=num_detections,
         num_hits=num_hits,
     )
 
 
-def best_truths(key: Ints, boxes: Floats, rows: Ints, truth_key: Ints, truth_boxes: Floats) -> tuple[Floats, Ints]:
-    """The truth that each detection overlaps most: its overlap (D,), and its number (D,).
+def best_truths(key: Ints, boxes: Floats, truth_key: Ints, truth_boxes: Floats) -> tuple[Floats, Ints]:
+    """The truth that each detection overlaps most: the overlap (D,), and the truth's number (D,). Of equal ones the first.
 
-    Of equal overlaps the first counts; a detection at a second without truths has the overlap -1. Detection d has the frame
-    key[d] and the box boxes[rows[d]]; truth m has truth_key[m] and truth_boxes[m].
+    key (D,), truth_key (M,): numbers of the frames; at each detection's frame there is a truth. boxes (D, 4),
+    truth_boxes (M, 4).
     """
     by_key = np.argsort(truth_key, kind="stable")
     first = np.searchsorted(truth_key[by_key], key, side="left")
     count = np.searchsorted(truth_key[by_key], key, side="right") - first
-    # Most detections are at seconds where nobody does this: from here on only those that have something to overlap.
-    paired = np.flatnonzero(count)
-    first, count = first[paired], count[paired]
-    start = np.cumsum(count) - count  # of each detection's pairs
-    pair_truth = by_key[np.arange(count.sum()) + np.repeat(first - start, count)]
-    pair_iou = overlaps(boxes[np.repeat(rows[paired], count)], truth_boxes[pair_truth])
+    # All pairs of a detection and a truth of its frame, detection after detection.
+    owner = np.repeat(np.arange(len(key)), count)
+    start = np.cumsum(count) - count
+    pair_truth = by_key[first[owner] + np.arange(len(owner)) - start[owner]]
+    pair_overlap = overlaps(boxes[owner], truth_boxes[pair_truth])
 
-    overlap, truth = np.full(len(key), -1.0), np.zeros(len(key), dtype=np.int64)
-    if len(paired):
-        best = np.maximum.reduceat(pair_iou, start)
-        owner = np.repeat(np.arange(len(paired)), count)
-        at_best = np.flatnonzero(pair_iou == best[owner])
-        _, first_at_best = np.unique(owner[at_best], return_index=True)
-        overlap[paired] = best
-        truth[paired] = pair_truth[at_best[first_at_best]]
-    return overlap, truth
+    best = np.maximum.reduceat(pair_overlap, start) if len(key) else np.zeros(0)
+    at_best = np.flatnonzero(pair_overlap == best[owner])
+    _, first_at_best = np.unique(owner[at_best], return_index=True)
+    return best, pair_truth[at_best[first_at_best]]
 
 
 def overlaps(boxes: Floats, truths: Floats) -> Floats:
@@ -164,24 +152,19 @@ def overlaps(boxes: Floats, truths: Floats) -> Floats:
     return np.asarray(intersection / union)
 
 
-def first_claims(is_candidate: Mask, truth: Ints, score: NDArray[np.floating] | None) -> Mask:
-    """Which detections are hits, (D,): of the candidates for a truth the first one, by score or else by row.
+def first_claims(is_candidate: Mask, truth: Ints, claim_order: Ints) -> Ints:
+    """Which detections are hits: of the candidates for a truth the one that comes first in `claim_order`.
 
-    A detection that comes too late is a false alarm: another truth, which it overlaps less, is not tried. That makes the
-    matching a question of who comes first, and no loop is needed.
+    One that comes too late is a false alarm: another truth, which it overlaps less, is not tried. That makes the matching a
+    question of who comes first, and no loop is needed.
     """
-    candidates = np.flatnonzero(is_candidate)
-    if score is not None:
-        candidates = candidates[np.argsort(-score[candidates], kind="stable")]
+    candidates = claim_order[is_candidate[claim_order]]
     _, first = np.unique(truth[candidates], return_index=True)
-    is_hit = np.zeros(len(is_candidate), dtype=bool)
-    is_hit[candidates[first]] = True
-    return is_hit
+    return candidates[first]
 
 
-def average_precision(is_hit: Mask, score: NDArray[np.floating], num_truths: int) -> float:
+def average_precision(ranked_hit: Mask, num_truths: int) -> float:
     """Area under precision over recall, where the precision at a rank is the largest at that or any later rank."""
-    ranked_hit = is_hit[np.argsort(score, kind="stable")[::-1]]
     ranks = np.flatnonzero(ranked_hit) + 1
     precision = np.arange(1, len(ranks) + 1) / ranks
     # Precision falls between hits, so the largest one at a later rank is that of a hit.
@@ -213,42 +196,60 @@ def _check_arguments(detections: Boxes, truths: Boxes, class_ids: Sequence[int])
     return classes
 
 
-def _number_the_frames(detections: Boxes, truths: Boxes, excluded: NDArray[np.integer]) -> tuple[Ints, Ints, Ints]:
-    """One number for each (video, second): of detections, truths and excluded seconds."""
-    videos_and_seconds = (
-        (detections.video, detections.second),
-        (truths.video, truths.second),
-        (excluded[:, 0], excluded[:, 1]),
-    )
-    ends = [(second.min(), second.max()) for _, second in videos_and_seconds if len(second)]
-    low, high = (int(min(low for low, _ in ends)), int(max(high for _, high in ends))) if ends else (0, 0)
-    keys = [video.astype(np.int64) for video, _ in videos_and_seconds]
-    for key, (_, second) in zip(keys, videos_and_seconds, strict=True):
-        key *= high - low + 1
-        key += second
-    return keys[0], keys[1], keys[2]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Keys:
+    """One number for each (video, second)."""
+
+    detections: Ints
+    truths: Ints
+    excluded: Ints
 
 
-def _class_numbers(labels: NDArray[np.integer], classes: Ints) -> NDArray[np.int16]:
-    """Place of each label in `classes`, -1 for others. Small integers, which NumPy sorts in linear time."""
+def _number_the_frames(detections: Boxes, truths: Boxes, excluded: NDArray[np.integer]) -> _Keys:
+    videos_and_seconds = {
+        "detections": (detections.video, detections.second),
+        "truths": (truths.video, truths.second),
+        "excluded": (excluded[:, 0], excluded[:, 1]),
+    }
+    ends = [(int(second.min()), int(second.max())) for _, second in videos_and_seconds.values() if len(second)]
+    span = 1 + max(high for _, high in ends) - min(low for low, _ in ends) if ends else 1
+    keys = {name: video.astype(np.int64) for name, (video, _) in videos_and_seconds.items()}
+    for name, (_, second) in videos_and_seconds.items():
+        keys[name] *= span
+        keys[name] += second
+    return _Keys(**keys)
+
+
+def _class_numbers(
+    detections: Boxes, truths: Boxes, *, keys: _Keys, classes: Ints, rules: Protocol
+) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """Place in `classes` of the label of each detection and of each truth, DROPPED for rows that do not count."""
+    assert detections.score is not None
+    found, true = _places(detections.label, classes), _places(truths.label, classes)
+    if rules.use_exclusions:
+        found[np.isin(keys.detections, keys.excluded)] = DROPPED
+        true[np.isin(keys.truths, keys.excluded)] = DROPPED
+    if rules.drop_unannotated:
+        found[~np.isin(keys.detections, keys.truths)] = DROPPED
+    if rules.rows_per_second is not None:
+        rows = np.flatnonzero(found != DROPPED)
+        found[rows[_beyond(rules.rows_per_second, keys.detections[rows], detections.score[rows])]] = DROPPED
+    # After the limit, not before: rows without area take up room there.
+    box = detections.box
+    found[(box[:, 0] >= box[:, 2]) | (box[:, 1] >= box[:, 3])] = DROPPED
+    return found, true
+
+
+def _places(labels: NDArray[np.integer], classes: Ints) -> NDArray[np.int16]:
     place = np.searchsorted(classes, labels).astype(np.int16)
     np.minimum(place, len(classes) - 1, out=place)
-    place[classes[place] != labels] = -1
+    place[classes[place] != labels] = DROPPED
     return place
 
 
-def _keep_best(stays: Mask, key: Ints, score: NDArray[np.floating], limit: int) -> None:
-    """Clears `stays` in all rows but the `limit` best of each frame; of equal scores the earlier stays."""
-    rows = np.flatnonzero(stays)
-    rows = rows[np.lexsort((-score[rows], key[rows]))]
-    start = np.flatnonzero(np.diff(key[rows], prepend=key[rows[:1]] - 1))
-    rank = np.arange(len(rows)) - np.repeat(start, np.diff(start, append=len(rows)))
-    stays[rows[rank >= limit]] = False
-
-
-def _split(stays: Mask, class_numbers: NDArray[np.int16], num_classes: int) -> list[Ints]:
-    """Rows that stay, in their order, class by class."""
-    rows = np.flatnonzero(stays)
-    by_class = np.argsort(class_numbers[rows], kind="stable")
-    borders = np.searchsorted(class_numbers[rows[by_class]], np.arange(1, num_classes))
-    return [np.asarray(part) for part in np.split(rows[by_class], borders)]
+def _beyond(limit: int, key: Ints, score: NDArray[np.floating]) -> Ints:
+    """Rows that are not among the `limit` best of their frame; of equal scores the earlier is better."""
+    order = np.lexsort((-score, key))
+    ranked = key[order]
+    # A row comes too late when the row `limit` places before it is of the same frame.
+    return np.asarray(order[limit:][ranked[limit:] == ranked[:-limit]])
