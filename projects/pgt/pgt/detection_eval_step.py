@@ -41,3 +41,7 @@ class ProgressiveDetectionEvalStep:
         ]
         model.reset()
         return DetectionOutput(scores=torch.cat(scores), keyframes=persons[torch.cat(rows)])
+
+    def segments(self, num_frames: int) -> tuple[tuple[int, int], ...]:
+        """[start, stop) of the clip's frames that belong to each step."""
+        return tuple(self.cutter.schedule.clip_ranges())

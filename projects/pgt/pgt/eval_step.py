@@ -34,9 +34,13 @@ class ProgressiveEvalStep:
         model.reset()
         return EvalOutput(
             scores=scores.sum(dim=1) if self.ensemble == "sum" else scores.amax(dim=1),
-            segments=tuple(self.cutter.schedule.clip_ranges()),
+            segments=self.segments(batch.num_frames),
             segment_scores=scores,
         )
+
+    def segments(self, num_frames: int) -> tuple[tuple[int, int], ...]:
+        """[start, stop) of the clip's frames that belong to each step."""
+        return tuple(self.cutter.schedule.clip_ranges())
 
 
 @EVAL_STEPS.register("pgt_one_pass")

@@ -81,6 +81,10 @@ class ProgressiveTrainStep:
     def _steps(self, batch: ClipBatch) -> Iterator[tuple[list[Tensor], StepTarget]]:
         return zip(self.cutter.steps(batch.frames), self.targets(batch, self.cutter.schedule), strict=True)
 
+    def segments(self, num_frames: int) -> tuple[tuple[int, int], ...]:
+        """[start, stop) of the clip's frames that belong to each step."""
+        return tuple(self.cutter.schedule.clip_ranges())
+
     def state_dict(self) -> dict[str, Any]:
         return {}
 
