@@ -3,6 +3,7 @@
 Importing this package files the data sets in `slowfast.registry.DATASETS`.
 """
 
+from slowfast.datasets.ava import AvaDataset, build_ava
 from slowfast.datasets.build import build_dataset, build_loader
 from slowfast.datasets.charades import build_charades
 from slowfast.datasets.clip_dataset import ClipDataset, SampleKey
@@ -14,6 +15,7 @@ from slowfast.datasets.longcook.build import build_longcook
 from slowfast.datasets.video_dataset import VideoDataset
 
 __all__ = [
+    "AvaDataset",
     "ClipDataset",
     "ClipLoader",
     "DatasetError",
@@ -21,6 +23,7 @@ __all__ = [
     "SampleKey",
     "TooManyBadVideosError",
     "VideoDataset",
+    "build_ava",
     "build_charades",
     "build_dataset",
     "build_folder",

@@ -4,7 +4,7 @@ from slowfast.annotations.ava.csv_rows import Rows, VideoNumbers, most_rows, rea
 from slowfast.annotations.ava.csv_rules import CORNERS, DETECTIONS, EXCLUDED, PROPOSALS, TRAINED_TRUTHS, TRUTHS, RowKind
 from slowfast.annotations.ava.errors import AvaFileError
 from slowfast.annotations.ava.label_map import NUM_ACTIONS, ActionClass, read_label_map
-from slowfast.annotations.ava.seconds import FIRST_SECOND, LAST_SECOND
+from slowfast.annotations.ava.seconds import FIRST_SECOND, LAST_SECOND, START_SECOND
 
 __all__ = [
     "CORNERS",
@@ -14,6 +14,7 @@ __all__ = [
     "LAST_SECOND",
     "NUM_ACTIONS",
     "PROPOSALS",
+    "START_SECOND",
     "TRAINED_TRUTHS",
     "TRUTHS",
     "ActionClass",

@@ -27,12 +27,16 @@ SECTION = Section(
     meaning="Persons at annotated seconds: AVA (Gu et al., arXiv:1705.08421) and data sets in its format.",
     finish=_finish,
     options={
-        "FRAME_DIR": Option("", "Folder that the pictures in the frame lists are relative to."),
+        "FRAME_DIR": Option(
+            "", "Folder that the pictures in the frame lists are relative to; empty: frames in DATA.PATH_TO_DATA_DIR."
+        ),
         "VIDEO_DIR": Option(
             "", "Folder of videos, cut to begin at second 900, to read instead of FRAME_DIR; no frame lists then."
         ),
-        "FRAME_LIST_DIR": Option("", "Folder with the frame lists."),
-        "ANNOTATION_DIR": Option("", "Folder with the lists of boxes, the label map and the excluded seconds."),
+        "FRAME_LIST_DIR": Option("", "Folder with the frame lists; empty: frame_lists in DATA.PATH_TO_DATA_DIR."),
+        "ANNOTATION_DIR": Option(
+            "", "Folder with the lists of boxes, the label map and the excluded seconds; empty: annotations, likewise."
+        ),
         "TRAIN_LISTS": Option(["train.csv"], "Frame lists of the training videos.", elements=str),
         "TEST_LISTS": Option(["val.csv"], "Frame lists of the videos for validation and tests.", elements=str),
         "TRAIN_GT_BOX_LISTS": Option(["ava_train_v2.2.csv"], "Lists of annotated boxes to train on.", elements=str),
@@ -54,7 +58,10 @@ SECTION = Section(
         ),
         "TEST_FORCE_FLIP": Option(False, "Whether clips are mirrored in validation and tests."),
         "FULL_TEST_ON_VAL": Option(False, "Whether to validate on all seconds, not only on those divisible by 4."),
-        "LABEL_MAP_FILE": Option("ava_action_list_v2.2_for_activitynet_2019.pbtxt", "Label map: the classes that are scored."),
+        "LABEL_MAP_FILE": Option(
+            "ava_action_list_v2.2_for_activitynet_2019.pbtxt",
+            "Label map: names of the classes that are scored; empty: all are, and have no names.",
+        ),
         "EXCLUSION_FILE": Option("ava_val_excluded_timestamps_v2.2.csv", "Seconds that are not scored; empty: all are."),
         "GROUNDTRUTH_FILE": Option("ava_val_v2.2.csv", "Annotated boxes that validation and tests are scored against."),
         "PROTOCOL": Option(

@@ -1,0 +1,153 @@
+"""From the rows of AVA's lists of boxes to persons with labels.
+
+A row is a box and one action; rows with the same video, second and corners are one person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from slowfast.annotations.ava import (
+    CORNERS,
+    FIRST_SECOND,
+    LAST_SECOND,
+    PROPOSALS,
+    TRAINED_TRUTHS,
+    AvaFileError,
+    RowKind,
+    Rows,
+    read_rows,
+)
+from slowfast.datasets.ava.persons import Persons
+from slowfast.datasets.errors import DatasetError
+
+NO_ACTION = -1
+PLACE = ("video", "second", *CORNERS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxLists:
+    """Files of annotated and of detected boxes, and what counts in them.
+
+    threshold: smallest score of a detected box. every: only seconds divisible by it count. drop_flat: whether boxes of which
+    the picture shows nothing are left out.
+    """
+
+    truths: tuple[Path, ...]
+    detections: tuple[Path, ...]
+    threshold: float
+    num_classes: int
+    every: int = 1
+    drop_flat: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """Rows that do not count: they are outside of the annotated seconds, or in videos that are not there, or flat."""
+
+    outside_time: int
+    unknown_videos: int
+    flat: int
+
+
+def read_persons(lists: BoxLists, videos: Mapping[str, int]) -> tuple[Persons, Ignored]:
+    """The persons of the lists in the videos, which are given by their numbers. Raises DatasetError."""
+    table, best_score = _read_table(lists, videos)
+    if best_score is not None and best_score < lists.threshold:
+        raise DatasetError(
+            path=_names(lists.detections),
+            found=f"the highest score is {best_score:g}",
+            expected=f"boxes with a score of at least {lists.threshold:g} (AVA.DETECTION_SCORE_THRESH)",
+        )
+    outside = ~table["second"].between(FIRST_SECOND, LAST_SECOND).to_numpy()
+    unknown = (table["video"] >= len(videos)).to_numpy()
+    flat = _is_flat(table) if lists.drop_flat else np.zeros(len(table), bool)
+    stays = ~(outside | unknown | flat) & (table["second"] % lists.every == 0).to_numpy()
+    if not stays.any():
+        raise DatasetError(
+            path=_names((*lists.truths, *lists.detections)),
+            found=f"none of {len(table)} boxes counts: {outside.sum()} are outside of seconds {FIRST_SECOND} to {LAST_SECOND}, "
+            f"{unknown.sum()} in videos that are not there, {flat.sum()} without area",
+            expected=f"boxes in the {len(videos)} videos",
+        )
+    ignored = Ignored(outside_time=int(outside.sum()), unknown_videos=int(unknown.sum()), flat=int(flat.sum()))
+    return _persons(table[stays], lists.num_classes), ignored
+
+
+def _read_table(lists: BoxLists, videos: Mapping[str, int]) -> tuple[pd.DataFrame, float | None]:
+    """All rows that reach the threshold, truths first, and the best score there is."""
+    numbers = dict(videos)
+    scores: list[float] = []
+    parts = []
+    for path, kind in [
+        *((path, TRAINED_TRUTHS) for path in lists.truths),
+        *((path, PROPOSALS) for path in lists.detections),
+    ]:
+        for rows in _read(path, kind, numbers):
+            stays = ~np.isnan(rows.columns["x1"])  # else a row that says that nobody does anything
+            if kind is PROPOSALS:
+                scores.append(float(rows.columns["score"].max()))
+                stays &= rows.columns["score"] >= lists.threshold
+            label = np.nan_to_num(rows.columns["label"], nan=NO_ACTION).astype(np.int64)
+            _check_classes(path, rows, label, lists.num_classes)
+            columns = {name: rows.columns[name] for name in CORNERS}
+            second = rows.columns["second"].astype(np.int64)
+            parts.append(pd.DataFrame({"video": rows.video, "second": second, **columns, "label": label})[stays])
+    if not parts:
+        raise DatasetError(path=_names((*lists.truths, *lists.detections)), found="no boxes", expected="a row for each box")
+    return pd.concat(parts, ignore_index=True), max(scores, default=None)
+
+
+def _read(path: Path, kind: RowKind, numbers: dict[str, int]) -> Iterator[Rows]:
+    try:
+        yield from read_rows(path, kind, numbers)
+    except AvaFileError as error:
+        raise DatasetError(path=str(path), row=error.row, found=error.found, expected=error.right) from error
+
+
+def _check_classes(path: Path, rows: Rows, label: np.ndarray, num_classes: int) -> None:
+    wrong = np.flatnonzero(label > num_classes)
+    if len(wrong):
+        raise DatasetError(
+            path=str(path),
+            row=int(rows.line[wrong[0]]),
+            found=f"action {label[wrong[0]]}",
+            expected=f"one of 1 .. {num_classes} (MODEL.NUM_CLASSES)",
+        )
+
+
+def _is_flat(table: pd.DataFrame) -> np.ndarray:
+    """Boxes that have no area inside of the picture."""
+    x1, y1, x2, y2 = (table[name].clip(0, 1).to_numpy() for name in CORNERS)
+    return np.asarray((x1 >= x2) | (y1 >= y2))
+
+
+def _persons(table: pd.DataFrame, num_classes: int) -> Persons:
+    """Persons of a second stand in the order of their first rows."""
+    person = table.groupby(list(PLACE), sort=False).ngroup().to_numpy()
+    firsts = table[~table.duplicated(list(PLACE)).to_numpy()]
+    labels = np.zeros((len(firsts), num_classes), bool)
+    label = table["label"].to_numpy()
+    labels[person[label > 0], label[label > 0] - 1] = True
+
+    video, second = (firsts[name].to_numpy(np.int64) for name in ("video", "second"))
+    order = np.lexsort((second, video))
+    video, second = video[order], second[order]
+    is_new = (np.diff(video, prepend=-1) != 0) | (np.diff(second, prepend=-1) != 0)
+    starts = np.flatnonzero(is_new)
+    return Persons(
+        videos=video[starts],
+        seconds=second[starts],
+        starts=np.append(starts, len(video)).astype(np.int64),
+        boxes=firsts[list(CORNERS)].to_numpy(np.float64)[order],
+        labels=labels[order],
+    )
+
+
+def _names(paths: tuple[Path, ...]) -> str:
+    return ", ".join(map(str, paths))

@@ -1,0 +1,120 @@
+"""The data set of annotated seconds: one clip around each, with the persons to classify."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from slowfast.annotations.ava import START_SECOND
+from slowfast.datasets.ava.persons import Persons
+from slowfast.datasets.ava.videos import FPS
+from slowfast.datasets.clip_dataset import ClipDataset
+from slowfast.datasets.clip_sampling import Frames, KeyframeClip
+from slowfast.datasets.errors import DecodeError
+from slowfast.datasets.sources import FrameSource
+from slowfast.datasets.transforms import ColourDraw, ColourRule, SpatialRule, ViewDraw, boxes_in_view
+from slowfast.datasets.transforms.pixels import render
+from slowfast.structures import Clip, Keyframes, VideoRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AvaRules:
+    """How clips are cut out and shown."""
+
+    clips: KeyframeClip
+    view: SpatialRule
+    colours: ColourRule
+
+
+class AvaDataset(ClipDataset):
+    """Sample number = number of the annotated second. A clip brings the persons of all annotated seconds that it shows.
+
+    Clip.label holds what anyone does at the clip's own second; there are no labels a frame.
+    """
+
+    def __init__(
+        self,
+        *,
+        records: Sequence[VideoRecord],
+        persons: Persons,
+        class_names: tuple[str, ...],
+        source: FrameSource,
+        rules: AvaRules,
+        seed: int,
+        replaces: bool,
+        one_video_a_batch: bool,
+        class_groups: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> None:
+        """one_video_a_batch: clips of different videos may differ in size. seed, replaces, class_groups: see ClipDataset."""
+        super().__init__(records=records, class_names=class_names, class_groups=class_groups, seed=seed, replaces=replaces)
+        self.persons = persons
+        if one_video_a_batch:
+            self.breaks = tuple((np.flatnonzero(np.diff(persons.videos)) + 1).tolist())
+        self._source, self._rules = source, rules
+
+    def __len__(self) -> int:
+        return len(self.persons)
+
+    def _read(self, sample: int, rng: np.random.Generator, replaced: tuple[str, ...]) -> Clip:
+        video, second = int(self.persons.videos[sample]), int(self.persons.seconds[sample])
+        record = self.records[video]
+        opened = self._source.open(record.path)
+        frames = self._rules.clips.frames((second - START_SECOND) * FPS, opened.num_frames)
+        transform = _ShowFrames(record.path, self._rules.view.draw(0, rng), self._rules.colours.draw(rng))
+        pictures = opened.read(frames, transform)
+        keyframes = self._keyframes(sample, frames, transform)
+        return Clip(
+            frames=torch.from_numpy(pictures).permute(3, 0, 1, 2),
+            times=torch.from_numpy((frames / FPS).astype(np.float32)),
+            label=keyframes[keyframes.main].labels.amax(dim=0),
+            frame_labels=None,
+            video=video,
+            view=0,
+            name=record.video_id,
+            replaced=replaced,
+            keyframes=keyframes,
+        )
+
+    def _keyframes(self, sample: int, frames: Frames, shown: _ShowFrames) -> Keyframes:
+        """The persons of all annotated seconds from the clip's first frame to its last, and those of its own second."""
+        persons = self.persons
+        first, last = math.ceil(frames[0] / FPS), math.floor(frames[-1] / FPS)
+        numbers = persons.between(sample, START_SECOND + first, START_SECOND + last)
+        rows = persons.rows(numbers)
+        of = np.repeat(numbers, persons.starts[numbers + 1] - persons.starts[numbers])
+        return Keyframes(
+            clips=torch.zeros(len(rows), dtype=torch.int64),
+            seconds=torch.from_numpy(persons.seconds[of]),
+            main=torch.from_numpy(of == sample),
+            boxes=torch.from_numpy(shown.boxes(persons.boxes[rows])),
+            original=torch.from_numpy(persons.boxes[rows]),
+            labels=torch.from_numpy(persons.labels[rows].astype(np.float32)),
+            videos=torch.from_numpy(persons.videos[of]),
+            numbers=torch.from_numpy(rows - persons.starts[of]),
+        )
+
+
+class _ShowFrames:
+    """Shows every frame of a clip through the same draws, and remembers the size of the pictures, which boxes refer to."""
+
+    def __init__(self, path: str, view: ViewDraw, colours: ColourDraw) -> None:
+        self._path, self._view, self._colours = path, view, colours
+        self._size = (0, 0)
+
+    def output_size(self, height: int, width: int) -> tuple[int, int]:
+        self._size = height, width
+        return self._view.box(height, width).shape
+
+    def __call__(self, image: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+        if image.shape[:2] != self._size:
+            raise DecodeError(self._path, f"pictures change size, from {self._size} to {image.shape[:2]} (height, width)")
+        render(image, self._view.box(*self._size), out)
+        self._colours(out)
+
+    def boxes(self, fractions: NDArray[np.float64]) -> NDArray[np.float32]:
+        return boxes_in_view(fractions, self._view.box(*self._size), *self._size)
