@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -27,6 +28,14 @@ _HAIR: tuple[Colour, ...] = ((38, 28, 24), (92, 58, 34), (176, 122, 60), (214, 1
 _INK: Colour = (44, 32, 30)
 
 
+class Headgear(Enum):
+    """What a cook has on the head."""
+
+    HAT = 0
+    LONG_HAIR = 1
+    SHORT_HAIR = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Cook:
     """How a cook looks and sways; nothing of it depends on what he does."""
@@ -34,7 +43,7 @@ class Cook:
     arm: Arm
     hair: Colour
     apron: Colour
-    style: int
+    headgear: Headgear
     phase: float
 
     @classmethod
@@ -51,13 +60,13 @@ class Cook:
             arm=Arm(sleeve=sleeve, skin=skin, shoulder=(_X + 14, 7.0)),
             hair=_HAIR[rng.integers(len(_HAIR))],
             apron=mix(PORCELAIN, tone(sleeve, 0.4), rng.random() * 0.8),
-            style=int(rng.integers(3)),
+            headgear=Headgear(int(rng.integers(len(Headgear)))),
             phase=rng.random(),
         )
 
     def box(self, time: float) -> Box:
         """What of the cook is to be seen at a time in seconds: from the head to the hands, as far as these reach."""
-        top = self._head(time)[1] - (21 if self.style == 0 else 12)
+        top = self._head(time)[1] - (21 if self.headgear is Headgear.HAT else 12)
         return _X + _REACH[0], top, _X + _REACH[1], _RESTING_HAND[1] + 4.5
 
     def paint_body(self, canvas: Canvas) -> None:
@@ -86,13 +95,17 @@ class Cook:
     def paint_head(self, canvas: Canvas, time: float) -> None:
         """The head, which sways a little."""
         x, y = self._head(time)
-        skin, hair = self.arm.skin, self.hair
-        if self.style == 1:  # long hair beside the face
-            for side in (-1, 1):
-                canvas.line([(x + 8.4 * side, y - 3), (x + 9.2 * side, y + 9)], 4.6, tone(hair, 0.82))
         for side in (-1, 1):
-            if self.style != 1:
-                canvas.disc((x + 8.4 * side, y + 1), 2.0, tone(skin, 0.9))
+            if self.headgear is Headgear.LONG_HAIR:
+                canvas.line([(x + 8.4 * side, y - 3), (x + 9.2 * side, y + 9)], 4.6, tone(self.hair, 0.82))
+            else:
+                canvas.disc((x + 8.4 * side, y + 1), 2.0, tone(self.arm.skin, 0.9))
+        self._face(canvas, (x, y))
+        if self.headgear is Headgear.HAT:
+            _hat(canvas, (x, y - 6))
+
+    def _face(self, canvas: Canvas, centre: Point) -> None:
+        (x, y), skin, hair = centre, self.arm.skin, self.hair
         canvas.oval((x, y), (8.6, 10), skin)
         canvas.oval((x, y - 1.5), (9.2, 9.4), hair, arc=(188, 352))
         canvas.oval((x, y - 1.6), (8.0, 3.6), hair)
@@ -103,8 +116,6 @@ class Cook:
             canvas.line([(x + 2 * side, y - 1.9), (x + 4.6 * side, y - 1.6)], 0.7, tone(hair, 0.7))
         canvas.line([(x, y + 1.5), (x - 0.7, y + 3.6), (x + 0.6, y + 3.8)], 0.6, tone(skin, 0.75))
         canvas.ring((x, y + 4.6), (2.8, 1.8), 0.8, tone(skin, 0.55), arc=(20, 160))
-        if self.style == 0:
-            _hat(canvas, (x, y - 6))
 
     def _head(self, time: float) -> Point:
         turn = 2 * math.pi * (0.4 * time + self.phase)
