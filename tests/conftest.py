@@ -1,6 +1,7 @@
 """What every test gets: one thread, fixed seeds, and a skip for tests that need hardware this machine lacks."""
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
@@ -26,6 +27,14 @@ def _seeds() -> None:
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept for later between runs (indexes of videos) is not kept in the cache of the person who tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

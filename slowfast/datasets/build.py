@@ -28,6 +28,7 @@ def build_dataset(cfg: CfgNode, split: str) -> ClipDataset:
     except UnknownNameError as error:
         raise ConfigError(key=f"{section}.DATASET", value=cfg[section].DATASET, why=str(error)) from None
     dataset: ClipDataset = build(cfg, split)
+    dataset.time_limit_sec = cfg.DATA_LOADER.VIDEO_TIMEOUT_SEC
     return dataset
 
 

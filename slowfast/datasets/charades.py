@@ -18,9 +18,11 @@ from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.frame_folder import FrameFolderSource
 from slowfast.datasets.frame_lists import HEADER, has_frame_list_header, read_frame_list
 from slowfast.datasets.labels import IntervalLabels
+from slowfast.datasets.remote_files import is_remote
 from slowfast.datasets.sources import FrameSource, GridSource
 from slowfast.datasets.transforms import FixedCrops, RandomCrop, SpatialRule
 from slowfast.datasets.video_dataset import VideoDataset
+from slowfast.datasets.video_files import VideoFiles
 from slowfast.registry import DATASETS
 from slowfast.structures import VideoRecord
 
@@ -83,7 +85,7 @@ def _read_videos(cfg: CfgNode, folder: Path, split: str) -> tuple[Sequence[Video
     annotation = folder / ANNOTATION_FILES[split]
     rows = read_annotation(annotation, cfg.MODEL.NUM_CLASSES)
     video_folder = find_video_folder(Path(cfg.DATA.PATH_PREFIX or folder), [row.video_id for row in rows])
-    return tuple(_video_records(rows, annotation, video_folder)), GridSource(FPS)
+    return tuple(_video_records(rows, annotation, video_folder)), GridSource(FPS, VideoFiles.from_cfg(cfg))
 
 
 def _read_frames(cfg: CfgNode, folder: Path, split: str) -> tuple[Sequence[VideoRecord], FrameSource]:
@@ -95,8 +97,8 @@ def _read_frames(cfg: CfgNode, folder: Path, split: str) -> tuple[Sequence[Video
         for name, video in videos.items()
     )
     frames = {record.path: videos[record.video_id].paths for record in records}
-    source = FrameFolderSource(frames=frames, prefix=prefix, fps=FPS)
-    if "://" not in prefix and not any(Path(next(source.files(record.path))).is_file() for record in records):
+    source = FrameFolderSource(frames=frames, prefix=prefix, fps=FPS, remote=VideoFiles.from_cfg(cfg).remote)
+    if not is_remote(prefix) and not any(Path(next(source.files(record.path))).is_file() for record in records):
         raise DatasetError(
             path=prefix,
             found=f"the first picture of none of the {len(records)} listed videos",

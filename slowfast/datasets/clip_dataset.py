@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from slowfast.datasets.errors import DecodeError, TooManyBadVideosError
+from slowfast.datasets.time_limit import within
 from slowfast.structures import Clip, VideoRecord
 
 MAX_REPLACEMENTS = 10
@@ -33,10 +35,12 @@ class ClipDataset(Dataset[Clip], ABC):
     A sample is a function of (seed, epoch, sample number) alone, so workers may share them out in any way. `replaces`: where
     a video is unreadable, another sample, drawn at random, takes its place, and the clip says so (training); else DecodeError
     is raised. num_views: samples that are taken from one video and whose scores belong together. breaks: the samples before
-    which a batch ends in evaluation, as clips differ in size there; rising.
+    which a batch ends in evaluation, as clips differ in size there; rising. time_limit_sec: how long reading one sample may
+    take before its video counts as unreadable; 0 is no limit.
     """
 
     num_views: int = 1
+    time_limit_sec: float = 0.0
     breaks: tuple[int, ...] = ()
 
     def __init__(
@@ -49,7 +53,7 @@ class ClipDataset(Dataset[Clip], ABC):
         replaces: bool,
     ) -> None:
         """class_groups: classes whose mean result is worth a line of its own, by the group's name."""
-        self.records = tuple(records)
+        self.records = records
         self.class_names = class_names
         self.class_groups = dict(class_groups or {})
         self._seed = seed
@@ -73,7 +77,8 @@ class ClipDataset(Dataset[Clip], ABC):
         replaced: list[str] = []
         for _ in range(1 + MAX_REPLACEMENTS):
             try:
-                return self._read(sample, rng, tuple(replaced))
+                read = functools.partial(self._read, sample, rng, tuple(replaced))
+                return within(self.time_limit_sec, f"sample {sample}", read)
             except DecodeError as error:
                 if not self._replaces:
                     raise

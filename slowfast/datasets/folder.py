@@ -22,6 +22,7 @@ from slowfast.datasets.labels import IntervalLabels
 from slowfast.datasets.preparation.lists import INTERVAL_LISTS
 from slowfast.datasets.sources import GridSource
 from slowfast.datasets.video_dataset import VideoDataset
+from slowfast.datasets.video_files import VideoFiles
 from slowfast.registry import DATASETS
 from slowfast.structures import VideoRecord
 
@@ -47,7 +48,7 @@ def _build_intervals(cfg: CfgNode, split: str, manifest: FolderManifest) -> Vide
     return VideoDataset(
         records=tuple(_records(cfg, Path(cfg.DATA.PATH_TO_DATA_DIR) / INTERVAL_LISTS[split])),
         class_names=manifest.classes,
-        source=GridSource(FPS),
+        source=GridSource(FPS, VideoFiles.from_cfg(cfg)),
         clips=clips,
         crops=crops,
         labels=IntervalLabels(num_classes=len(manifest.classes), fps=FPS, whole_video=split != "train"),

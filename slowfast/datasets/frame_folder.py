@@ -16,6 +16,8 @@ from slowfast.datasets.clip_sampling import Frames
 from slowfast.datasets.decoding import FrameTransform
 from slowfast.datasets.errors import DecodeError
 from slowfast.datasets.frame_lists import FramePaths
+from slowfast.datasets.remote_files import RemoteFiles
+from slowfast.datasets.time_limit import check_time
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +34,15 @@ class FrameFolderSource:
     """Videos whose pictures are listed, `fps` of them a second.
 
     frames: the pictures of a video by the path of its record; relative ones lie below `prefix`. one_size: whether pictures of
-    differing sizes are an error; else they are scaled to the size of the clip's first, with a warning.
+    differing sizes are an error; else they are scaled to the size of the clip's first, with a warning. remote: where copies
+    of pictures go if the prefix is remote.
     """
 
     frames: Mapping[str, FramePaths]
     prefix: str
     fps: int
     one_size: bool = False
+    remote: RemoteFiles | None = None
 
     def open(self, path: str) -> FrameFolder:
         return FrameFolder(self, path)
@@ -72,7 +76,7 @@ class FrameFolder:
         clip = np.zeros(0, np.uint8)
         for number in np.unique(frames).tolist():
             path = os.path.join(self.source.prefix, paths[number])  # noqa: PTH118 - a prefix may be a URL
-            image = read_picture(path)
+            image = read_picture(path if self.source.remote is None else self.source.remote.local_path(path))
             if not clip.size:
                 size = image.shape[:2]
                 clip = np.empty((len(frames), *transform.output_size(*size), 3), np.uint8)
@@ -95,6 +99,7 @@ def read_picture(path: str) -> NDArray[np.uint8]:
     """A picture file as uint8 (H, W, 3), RGB, whatever its colours. Raises DecodeError when it is missing or damaged."""
     reason = ""
     for attempt in range(ATTEMPTS):
+        check_time(path)
         time.sleep(PAUSE_SEC if attempt else 0)
         try:
             content = np.fromfile(path, np.uint8)

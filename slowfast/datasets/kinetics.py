@@ -19,6 +19,7 @@ from slowfast.datasets.labels import ClassLabel
 from slowfast.datasets.sources import FileSource
 from slowfast.datasets.transforms import FixedCrops, RandomCrop, SpatialRule
 from slowfast.datasets.video_dataset import VideoDataset
+from slowfast.datasets.video_files import VideoFiles
 from slowfast.registry import DATASETS
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def build_kinetics(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple
     return VideoDataset(
         records=records,
         class_names=read_names(folder / CLASS_FILE, cfg.MODEL.NUM_CLASSES),
-        source=FileSource(),
+        source=FileSource(VideoFiles.from_cfg(cfg)),
         clips=clips,
         crops=crops,
         labels=ClassLabel(),

@@ -11,6 +11,7 @@ from typing import overload
 import numpy as np
 
 from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.remote_files import is_remote
 from slowfast.structures import VideoRecord
 
 CLASS_FILE = "classes.txt"
@@ -54,7 +55,7 @@ class ListedVideos(Sequence[VideoRecord]):
         name = self._text[self._ends[number] : self._ends[number + 1]].decode()
         return VideoRecord(
             video_id=name,
-            path=name if "://" in name else os.path.join(self._prefix, name),  # noqa: PTH118 - the prefix may be a URL
+            path=name if is_remote(name) else os.path.join(self._prefix, name),  # noqa: PTH118 - the prefix may be a URL
             source=f"{self._path}, row {self._rows[number]}",
             label=int(self._labels[number]),
         )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.datasets.clip_sampling import Frames
-from slowfast.datasets.decoding import FrameTransform, VideoIndex, decode_frames, read_index
+from slowfast.datasets.decoding import FrameTransform, VideoIndex
+from slowfast.datasets.video_files import VideoFiles
 
 
 class OpenVideo(Protocol):
@@ -37,14 +38,18 @@ class FrameSource(Protocol):
 class FileSource:
     """Video files as they are, at their own frame rate."""
 
+    files: VideoFiles
+
     def open(self, path: str) -> FileVideo:
-        return FileVideo(path, read_index(path))
+        return FileVideo(self.files, path, self.files.index(path))
 
 
 @dataclass(frozen=True, slots=True)
 class FileVideo:
-    """Frame i is the file's."""
+    """Frame i is the file's. Where frames come at uneven times, it is the picture shown at second i / fps, fps being the mean
+    rate: the sampling rules mean moments, and say them in frames."""
 
+    files: VideoFiles
     path: str
     index: VideoIndex
 
@@ -57,10 +62,13 @@ class FileVideo:
         return self.index.fps
 
     def seconds(self, frames: Frames) -> NDArray[np.float64]:
-        return self.index.seconds(frames)
+        return self.index.seconds(self._numbers(frames))
 
     def read(self, frames: Frames, transform: FrameTransform) -> NDArray[np.uint8]:
-        return decode_frames(self.path, self.index, frames, transform)
+        return self.files.decode(self.path, self.index, self._numbers(frames), transform)
+
+    def _numbers(self, frames: Frames) -> Frames:
+        return frames if self.index.is_steady else self.index.on_grid(frames, self.index.rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +76,17 @@ class GridSource:
     """Video files of any frame rate, seen as if their frames had been taken out at `fps`."""
 
     fps: int
+    files: VideoFiles = field(default_factory=VideoFiles)
 
     def open(self, path: str) -> GridVideo:
-        return GridVideo(path, read_index(path), self.fps)
+        return GridVideo(self.files, path, self.files.index(path), self.fps)
 
 
 @dataclass(frozen=True, slots=True)
 class GridVideo:
     """Frame i is the picture that the file shows at second i / fps."""
 
+    files: VideoFiles
     path: str
     index: VideoIndex
     fps: int
@@ -89,4 +99,4 @@ class GridVideo:
         return frames / self.fps
 
     def read(self, frames: Frames, transform: FrameTransform) -> NDArray[np.uint8]:
-        return decode_frames(self.path, self.index, self.index.on_grid(frames, self.fps), transform)
+        return self.files.decode(self.path, self.index, self.index.on_grid(frames, self.fps), transform)

@@ -60,6 +60,15 @@ SECTION = Section(
         ),
         "FULL_TIME_EVAL": Option(True, "Charades: validate on clips that cover the video, as in tests, not on random ones."),
         "DECODING_BACKEND": Option("pyav", "Library that decodes videos.", choices=("pyav",)),
+        "INDEX_CACHE_DIR": Option(
+            "auto", "Folder where indexes of video files are kept; auto: one in the user's cache; empty: nowhere."
+        ),
+        "REMOTE_CACHE_DIR": Option(
+            "auto", "Folder for copies of remote videos (paths with ://); auto: one in the user's cache."
+        ),
+        "REMOTE_CACHE_GB": Option(
+            20.0, "Size of that folder, in 10^9 bytes; what was not used for longest goes first.", minimum=0
+        ),
         "REVERSE_INPUT_CHANNEL": Option(
             False, "Swap red and blue.", no_effect="frames are RGB already, which is what the published settings feed."
         ),

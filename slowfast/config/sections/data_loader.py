@@ -8,6 +8,9 @@ SECTION = Section(
     options={
         "NUM_WORKERS": Option(-1, "Loading processes for each training process; -1: as many as the cores allow.", minimum=-1),
         "PIN_MEMORY": Option(True, "Whether batches wait in page-locked memory (GPUs only)."),
+        "VIDEO_TIMEOUT_SEC": Option(
+            60.0, "Seconds that reading one sample may take before its video counts as unreadable; 0: no limit.", minimum=0
+        ),
         "ENABLE_MULTI_THREAD_DECODE": Option(
             False, "Decode one video with several threads.", no_effect="one thread a worker is faster once several workers run."
         ),

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from slowfast.datasets.decoding.opening import open_video
 from slowfast.datasets.errors import DecodeError
+from slowfast.datasets.time_limit import check_time
 
 Ints = NDArray[np.int64]
 
@@ -33,6 +34,7 @@ class VideoIndex:
     packets: (n,), the packet that holds each frame.
     key_pts, key_dts, key_packets: (k,), by rising pts; key packets, among them some that hold no frame to be shown.
     has_stamps: whether frames can be told apart by pts. If not, pts are made up and decoding must begin at the start.
+    stated_rate: frames a second as the file states them, if the pts bear it out.
     """
 
     time_base: Fraction
@@ -43,6 +45,7 @@ class VideoIndex:
     key_dts: Ints
     key_packets: Ints
     has_stamps: bool = True
+    stated_rate: Fraction | None = None
 
     @property
     def num_frames(self) -> int:
@@ -53,9 +56,18 @@ class VideoIndex:
         return float((self.end - int(self.pts[0])) * self.time_base)
 
     @property
+    def rate(self) -> Fraction:
+        """Frames a second: as stated, or their mean."""
+        return self.stated_rate or self.num_frames / ((self.end - int(self.pts[0])) * self.time_base)
+
+    @property
     def fps(self) -> float:
-        """Mean frame rate."""
-        return self.num_frames / self.duration_sec
+        return float(self.rate)
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether every frame is shown where the rate would have it, give or take half a frame."""
+        return self.stated_rate is not None or bool(np.abs(_deviations(self.pts, self.rate * self.time_base)).max() <= 0.5)
 
     def seconds(self, frames: Ints) -> NDArray[np.float64]:
         """When these frames are shown, counted from the first frame."""
@@ -70,12 +82,12 @@ class VideoIndex:
         ticks = self.end - int(self.pts[0]) + 1
         return max(ticks * self.time_base.numerator * fps // self.time_base.denominator, 1)
 
-    def on_grid(self, positions: Ints, fps: int) -> Ints:
+    def on_grid(self, positions: Ints, fps: int | Fraction) -> Ints:
         """The last frame shown no later than each grid position; position i stands for second i / fps.
 
         Stamps are rounded to the time base: half a unit too late is not late.
         """
-        unit, base = self.time_base.numerator * fps, self.time_base.denominator
+        unit, base = (self.time_base * fps).as_integer_ratio()
         latest = (2 * positions * base + unit) // (2 * unit)
         return np.searchsorted(self.pts - self.pts[0], latest, side="right") - 1
 
@@ -84,12 +96,12 @@ def read_index(path: str) -> VideoIndex:
     """Indexes a file. Raises DecodeError when it is missing, is no video, or holds no frame."""
     with open_video(path) as (container, stream):
         time_base, rate = stream.time_base, stream.average_rate
-        rows = [
-            (packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe, packet.is_discard)
-            for packet in container.demux(stream)
+        rows = []
+        for packet in container.demux(stream):
+            check_time(path)
             # The last packet is an empty one that tells decoders to finish; a corrupt one was cut off by the end of the file.
-            if packet.size > 0 and not packet.is_corrupt
-        ]
+            if packet.size > 0 and not packet.is_corrupt:
+                rows.append((packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe, packet.is_discard))
     shown = [number for number, (_, _, _, _, discard) in enumerate(rows) if not discard]
     if not shown:
         raise DecodeError(path, "the file holds no frame")
@@ -105,6 +117,7 @@ def read_index(path: str) -> VideoIndex:
     ]
     key_pts, key_dts, key_packets = np.array(sorted(keys), np.int64).reshape(-1, 3).T
     pts = pts[order]
+    bears_out = rate and np.abs(_deviations(pts, rate * time_base)).max() <= rate * time_base
     packets = np.array(shown, np.int64)[order]
     return VideoIndex(
         time_base=time_base,
@@ -114,7 +127,14 @@ def read_index(path: str) -> VideoIndex:
         key_pts=key_pts,
         key_dts=key_dts,
         key_packets=key_packets,
+        stated_rate=rate if bears_out else None,
     )
+
+
+def _deviations(pts: Ints, unit: Fraction) -> NDArray[np.float64]:
+    """How much later each frame is shown than at a constant rate, in frames; `unit` is that of the pts, in frames."""
+    deviations: NDArray[np.float64] = (pts - pts[0]) * float(unit) - np.arange(len(pts))
+    return deviations
 
 
 def _last_duration(pts: Ints, stated: int, time_base: Fraction, rate: Fraction | None) -> int:
@@ -139,4 +159,5 @@ def _index_by_count(num_frames: int, rate: Fraction) -> VideoIndex:
         key_dts=none,
         key_packets=none,
         has_stamps=False,
+        stated_rate=rate,
     )

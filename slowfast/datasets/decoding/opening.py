@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +12,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from slowfast.datasets.errors import DecodeError
+from slowfast.datasets.time_limit import check_time
 
 
 @contextmanager
@@ -19,7 +22,11 @@ def open_video(path: str) -> Iterator[tuple[InputContainer, VideoStream]]:
     Whatever goes wrong while the file is open is raised as DecodeError. Nothing that reads from the container may leave the
     `with` block: a decoding generator that outlives its container crashes the process.
     """
+    check_time(path)
     try:
+        # A pipe would keep whoever opens it waiting for a writer.
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - twice as fast as Path
+            raise DecodeError(path, "this cannot be read as a video, it is no file")
         # Texts in the header may be in any encoding, and none of them is read.
         with av.open(path, metadata_errors="ignore") as container:
             stream = container.streams.best("video")

@@ -27,6 +27,7 @@ from slowfast.datasets.decoding.opening import describe, open_video
 from slowfast.datasets.decoding.plan import Stretch, plan_stretches
 from slowfast.datasets.decoding.seeking import packets_from
 from slowfast.datasets.errors import DecodeError
+from slowfast.datasets.time_limit import check_time
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def decode_frames(
     A frame that the decoder silently leaves out is replaced by the one before it, with a warning. Raises DecodeError when
     the file cannot be read, or is damaged where wanted frames lie.
     """
-    clip = _Clip(np.asarray(wanted, np.int64).tolist(), transform or WholeFrame())
+    clip = _Clip(path, np.asarray(wanted, np.int64).tolist(), transform or WholeFrame())
     stretches = plan_stretches(index, np.array(sorted(clip.missing), np.int64)) if index.has_stamps else []
     if stretches:
         with open_video(path) as (container, stream):
@@ -78,13 +79,14 @@ def decode_frames(
             damage = _decode_everything(container, stream, index, clip)
         if clip.missing and damage:
             raise DecodeError(path, f"frame {min(clip.missing)} of {index.num_frames} is damaged ({damage})")
-    return clip.finish(path)
+    return clip.finish()
 
 
 class _Clip:
     """The result in the making: takes wanted frames in any order and writes each to all its places."""
 
-    def __init__(self, wanted: list[int], transform: FrameTransform) -> None:
+    def __init__(self, path: str, wanted: list[int], transform: FrameTransform) -> None:
+        self.path = path
         self._places: dict[int, list[int]] = {}
         for place, number in enumerate(wanted):
             self._places.setdefault(number, []).append(place)
@@ -106,12 +108,12 @@ class _Clip:
         self._out[others] = self._out[first]
         self.missing.discard(number)
 
-    def finish(self, path: str) -> Picture:
+    def finish(self) -> Picture:
         """The pictures; what is still missing shows the nearest earlier frame, or the first there is."""
         if self._out is None:
-            raise DecodeError(path, "the decoder returned none of the wanted frames")
+            raise DecodeError(self.path, "the decoder returned none of the wanted frames")
         if self.missing:
-            logger.warning("%s: %d frames did not come out of the decoder; others stand in", path, len(self.missing))
+            logger.warning("%s: %d frames did not come out of the decoder; others stand in", self.path, len(self.missing))
         present = sorted(self._places.keys() - self.missing)
         for number in self.missing:
             stand_in = present[max(bisect.bisect(present, number) - 1, 0)]
@@ -131,6 +133,7 @@ def _decode_stretches(
     stretch = next(todo)
     try:
         for number, packet in packets_from(container, stream, index, stretch.key):
+            check_time(clip.path)
             if number < stretch.first:
                 continue
             if may_skip:
@@ -154,6 +157,7 @@ def _decode_everything(container: InputContainer, stream: VideoStream, index: Vi
     keep = _keep_by_stamp(index, clip) if index.has_stamps else _keep_by_count(clip)
     damage = ""
     for packet in container.demux(stream):
+        check_time(clip.path)
         try:
             keep(packet.decode())
         except av.FFmpegError as error:

@@ -1,0 +1,62 @@
+"""Video files wherever they lie, with what is known of them kept on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from fvcore.common.config import CfgNode
+from numpy.typing import NDArray
+
+from slowfast.datasets.clip_sampling import Frames
+from slowfast.datasets.decoding import FrameTransform, IndexCache, VideoIndex, decode_frames
+from slowfast.datasets.errors import DecodeError
+from slowfast.datasets.remote_files import RemoteFiles
+
+AUTO = "auto"
+"""As a folder: one in the user's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFiles:
+    """Paths may be remote if there is a place for copies; errors name them as they were given."""
+
+    remote: RemoteFiles | None = None
+    indexes: IndexCache = field(default_factory=IndexCache)
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> VideoFiles:
+        return cls(
+            remote=RemoteFiles(_folder(cfg.DATA.REMOTE_CACHE_DIR, "remote"), round(cfg.DATA.REMOTE_CACHE_GB * 1e9)),
+            indexes=IndexCache(_folder(cfg.DATA.INDEX_CACHE_DIR, "index")),
+        )
+
+    def index(self, path: str) -> VideoIndex:
+        with _named(path):
+            return self.indexes.read(self._local_path(path))
+
+    def decode(self, path: str, index: VideoIndex, frames: Frames, transform: FrameTransform) -> NDArray[np.uint8]:
+        """Frames of the file, as `decode_frames` returns them. Raises DecodeError."""
+        with _named(path):
+            return decode_frames(self._local_path(path), index, frames, transform)
+
+    def _local_path(self, path: str) -> str:
+        return path if self.remote is None else self.remote.local_path(path)
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    try:
+        yield
+    except DecodeError as error:
+        raise DecodeError(path, error.reason) from error.__cause__
+
+
+def _folder(option: str, name: str) -> str:
+    if option != AUTO:
+        return option
+    return str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "slowfast" / name)
