@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from slowfast.annotations.ava import EXCLUDED, PROPOSALS, TRUTHS, RowKind, read_label_map, read_rows
+from slowfast.config import load_config
+from slowfast.datasets import SampleKey
 from slowfast.datasets.longcook import CAUSES, CLASS_NAMES, Duet, Recipe, plan_duets, render_duet, setting_of, write_longcook
 from slowfast.datasets.longcook.formats.ava import predicted_boxes
 from slowfast.datasets.longcook.formats.detections import detect, overlap
 from slowfast.datasets.longcook.plan_duet import CAUSE_PAIRS
+from slowfast.registry import DATASETS
 
 RECIPE = Recipe(format="ava", num_train=2, num_test=1, seed=2)
 NAMES = {"train": "train", "val": "test"}
@@ -151,3 +154,22 @@ def test_excluded_seconds_are_those_at_the_border_of_two_actions(written: Path, 
         borders = [event.start_centisec for part in duet.parts for event in part.events]
         for second in duet.keyframe_seconds:
             assert ((video, 900 + second) in excluded) == any(abs(100 * second - border) < 5 for border in borders)
+
+
+@pytest.mark.parametrize("place", ["frames", "videos"])
+def test_ava_loader_reads_the_folder(written: Path, place: str) -> None:
+    options = {"DATA.PATH_TO_DATA_DIR": written, "MODEL.NUM_CLASSES": 12, "DATA.NUM_FRAMES": 8, "DATA.SAMPLING_RATE": 8}
+    sizes = {"DATA.TEST_CROP_SIZE": 96, "DATA.TRAIN_CROP_SIZE": 96, "DATA.TRAIN_JITTER_SCALES": [96, 96]}
+    recipe = {"LONGCOOK.NUM_TRAIN": 2, "LONGCOOK.NUM_TEST": 1, "LONGCOOK.SEED": 2}
+    folders = {"AVA.VIDEO_DIR": written / "videos"} if place == "videos" else {}
+    overrides = {**options, **sizes, **recipe, **folders}
+    cfg = load_config(overrides=[item for pair in overrides.items() for item in pair])
+    dataset = DATASETS.get("longcook_ava")(cfg, "train")
+    assert dataset.class_names == CLASS_NAMES
+    duets = {duet.video_id: duet for duet in planned("train")}
+    assert {record.video_id for record in dataset.records} == set(duets)
+    assert len(dataset) == sum(len(duet.keyframe_seconds) for duet in duets.values())
+    clip = dataset[SampleKey(0, 0)]
+    assert clip.frames.shape == (3, 8, 96, 96)
+    labels = [part.labels_at(2) for part in duets[clip.name].parts]
+    assert sorted(map(tuple, (row.nonzero()[:, 0].tolist() for row in clip.keyframes.labels[:2]))) == sorted(labels)

@@ -6,7 +6,7 @@ formats, those of Charades (one cook, labels in time), Kinetics (one label a vid
 cooks, each with a box and labels of his own).
 """
 
-from slowfast.datasets.longcook.build import build_longcook, build_longcook_kinetics
+from slowfast.datasets.longcook.build import build_longcook, build_longcook_ava, build_longcook_kinetics
 from slowfast.datasets.longcook.duet_rendering import film_of_duet, render_duet, setting_of
 from slowfast.datasets.longcook.formats import FORMATS
 from slowfast.datasets.longcook.manifest import Recipe, is_complete
@@ -33,6 +33,7 @@ __all__ = [
     "Recipe",
     "Script",
     "build_longcook",
+    "build_longcook_ava",
     "build_longcook_kinetics",
     "film_of",
     "film_of_duet",

@@ -10,6 +10,7 @@ from functools import partial
 from fvcore.common.config import CfgNode
 
 from slowfast.config import ConfigError
+from slowfast.datasets.ava import build_ava
 from slowfast.datasets.charades import build_charades
 from slowfast.datasets.clip_dataset import ClipDataset
 from slowfast.datasets.kinetics import build_kinetics
@@ -49,3 +50,4 @@ CLASS_GROUPS = {"atomic": tuple(range(COMPOSITES.start)), "composite": tuple(COM
 
 build_longcook = DATASETS.register("longcook")(LongCook("charades", partial(build_charades, class_groups=CLASS_GROUPS)))
 build_longcook_kinetics = DATASETS.register("longcook_kinetics")(LongCook("kinetics", build_kinetics))
+build_longcook_ava = DATASETS.register("longcook_ava")(LongCook("ava", partial(build_ava, class_groups=CLASS_GROUPS)))

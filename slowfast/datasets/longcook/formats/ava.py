@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from slowfast.annotations.ava import START_SECOND
 from slowfast.datasets.longcook.duet_rendering import Setting, film_of_duet, setting_of
 from slowfast.datasets.longcook.film import Contents
 from slowfast.datasets.longcook.formats.detections import detect
@@ -16,8 +17,6 @@ from slowfast.datasets.longcook.manifest import Recipe
 from slowfast.datasets.longcook.people import Box
 from slowfast.datasets.longcook.plan_duet import Duet, plan_duets
 from slowfast.datasets.longcook.script import CLASS_NAMES
-
-SECOND_OF_FIRST_FRAME = 900
 
 _BORDER_CENTISEC = 5
 """A keyframe this near to the border of two actions is left out of the evaluation: nobody could say what it shows."""
@@ -104,7 +103,7 @@ def _where(duet: Duet, second: int, box: Box) -> list[str]:
 
 
 def _second(second: int) -> str:
-    return f"{SECOND_OF_FIRST_FRAME + second:04d}"
+    return f"{START_SECOND + second:04d}"
 
 
 def _csv(rows: Iterable[Sequence[str]]) -> str:
