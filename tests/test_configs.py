@@ -7,7 +7,7 @@ import torch
 
 from slowfast.config import CfgNode, load_config
 from slowfast.engine.optimizer import build_optimizer
-from slowfast.engine.steps import build_train_step
+from slowfast.engine.tasks import build_train_step
 from slowfast.engine.updater import Updater
 from slowfast.models import build_model
 from slowfast.structures import ClipBatch

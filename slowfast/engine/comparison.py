@@ -20,7 +20,7 @@ from slowfast.engine.launch import launch
 from slowfast.engine.logging import LOG_FILE
 from slowfast.engine.optimizer import build_optimizer
 from slowfast.engine.report import of_last_training
-from slowfast.engine.steps import build_train_step
+from slowfast.engine.tasks import build_train_step
 from slowfast.engine.testing import RESULTS
 from slowfast.engine.updater import Updater
 from slowfast.models import build_model

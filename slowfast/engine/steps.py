@@ -6,17 +6,15 @@ only the two protocols below.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
-from slowfast.config import ConfigError
 from slowfast.engine.updater import Updater
 from slowfast.models.losses import build_loss
 from slowfast.models.normalize import Normalizer
 from slowfast.models.pathways import PathwayPicker
-from slowfast.registry import EVAL_STEPS, TRAIN_STEPS, Registry
 from slowfast.structures import ClipBatch, EvalOutput, StepOutput
 
 
@@ -35,38 +33,54 @@ class TrainStep(Protocol):
 
 
 class EvalStep(Protocol):
-    """Scores a batch, already on the device. The model is in evaluation mode and gradients are off."""
+    """Scores a batch, already on the device. The model is in evaluation mode and gradients are off.
 
-    def __call__(self, model: nn.Module, batch: ClipBatch) -> EvalOutput: ...
+    Returns an EvalOutput, or a DetectionOutput where persons are classified.
+    """
+
+    def __call__(self, model: nn.Module, batch: ClipBatch) -> Any: ...
 
 
-class PlainTrainStep:
+class WholeClipStep:
+    """What steps share that run the network over whole clips, in one pass."""
+
+    def __init__(self, *, picker: Any, normalizer: Any) -> None:
+        """picker: frames to pathways; normalizer: bytes to numbers."""
+        self._picker = picker
+        self._normalizer = normalizer
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> Self:
+        return cls(picker=PathwayPicker.from_cfg(cfg), normalizer=Normalizer.from_cfg(cfg))
+
+    def inputs(self, batch: ClipBatch) -> list[Tensor]:
+        """What the network reads: float, one tensor a pathway."""
+        return [self._normalizer(frames) for frames in self._picker.pick(batch.frames)]
+
+
+class PlainTrainStep(WholeClipStep):
     """One forward pass over the whole clip, one loss, one update."""
 
     def __init__(self, *, picker: Any, normalizer: Any, loss: Any) -> None:
-        """picker: frames to pathways; normalizer: bytes to numbers; loss: (logits, labels) to a scalar."""
-        self._picker = picker
-        self._normalizer = normalizer
-        self._loss = loss
+        """loss: (logits, labels) to a scalar."""
+        super().__init__(picker=picker, normalizer=normalizer)
+        self.loss = loss
 
     @classmethod
-    def from_cfg(cls, cfg: CfgNode) -> PlainTrainStep:
+    def from_cfg(cls, cfg: CfgNode) -> Self:
         return cls(picker=PathwayPicker.from_cfg(cfg), normalizer=Normalizer.from_cfg(cfg), loss=build_loss(cfg))
 
     def __call__(self, model: nn.Module, batch: ClipBatch, updater: Updater) -> StepOutput:
         with updater.autocast():
-            logits = model(self._inputs(batch))
+            logits = model(self.inputs(batch))
         # The loss is computed in single precision: it costs nothing, and half precision overflows in its exponentials.
-        loss = self._loss(logits.float(), batch.labels)
+        loss = self.loss(logits.float(), batch.labels)
         updater.accumulate(loss)
         updater.apply()
         return StepOutput(loss=loss.detach())
 
     def forward_only(self, model: nn.Module, batch: ClipBatch) -> None:
-        model(self._inputs(batch))
-
-    def _inputs(self, batch: ClipBatch) -> list[Tensor]:
-        return [self._normalizer(frames) for frames in self._picker.pick(batch.frames)]
+        model(self.inputs(batch))
 
     def state_dict(self) -> dict[str, Any]:
         return {}
@@ -75,39 +89,9 @@ class PlainTrainStep:
         """There is nothing to load: the step carries nothing."""
 
 
-class PlainEvalStep:
+class PlainEvalStep(WholeClipStep):
     """One forward pass over the whole clip."""
 
-    def __init__(self, *, picker: Any, normalizer: Any) -> None:
-        self._picker = picker
-        self._normalizer = normalizer
-
-    @classmethod
-    def from_cfg(cls, cfg: CfgNode) -> PlainEvalStep:
-        return cls(picker=PathwayPicker.from_cfg(cfg), normalizer=Normalizer.from_cfg(cfg))
-
     def __call__(self, model: nn.Module, batch: ClipBatch) -> EvalOutput:
-        scores = model([self._normalizer(frames) for frames in self._picker.pick(batch.frames)])
+        scores = model(self.inputs(batch))
         return EvalOutput(scores=scores, segments=((0, batch.num_frames),), segment_scores=scores.unsqueeze(1))
-
-
-def select(registry: Registry[Any], cfg: CfgNode, default: Any) -> Any:
-    """The one registered class that the config enables, else `default`. Raises ConfigError when two want the same place."""
-    enabled = [(name, entry) for name, entry in registry.items() if entry.enabled(cfg)]
-    if len(enabled) > 1:
-        names = [name for name, _ in enabled]
-        raise ConfigError(
-            key=f"{names[0].upper()}.ENABLE", value=True, why=f"each of {', '.join(names)} brings a {registry.kind} of its own",
-            right="only one of them enabled",
-        )  # fmt: skip
-    return enabled[0][1] if enabled else default
-
-
-def build_train_step(cfg: CfgNode) -> TrainStep:
-    step: TrainStep = select(TRAIN_STEPS, cfg, PlainTrainStep).from_cfg(cfg)
-    return step
-
-
-def build_eval_step(cfg: CfgNode) -> EvalStep:
-    step: EvalStep = select(EVAL_STEPS, cfg, PlainEvalStep).from_cfg(cfg)
-    return step

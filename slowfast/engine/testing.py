@@ -12,15 +12,14 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.config import default_config
-from slowfast.datasets import ClipDataset, build_loader
+from slowfast.datasets import build_loader
 from slowfast.engine import checkpoint, distributed, report
-from slowfast.engine.atomic import whole_file, write_json
+from slowfast.engine.atomic import write_json
 from slowfast.engine.device import Place
 from slowfast.engine.errors import CheckpointError
-from slowfast.engine.inference import Metrics, measure, score_videos
+from slowfast.engine.inference import Metrics, evaluate
 from slowfast.engine.logging import log_stats
-from slowfast.engine.steps import build_eval_step
-from slowfast.evaluation import VideoScores
+from slowfast.engine.tasks import build_eval_step, build_evaluation
 from slowfast.models import build_model
 from slowfast.visualization import format_table
 
@@ -43,13 +42,14 @@ def test(cfg: CfgNode, place: Place) -> None:
         num_workers=place.loader_workers,
         batch_size=max(1, cfg.TEST.BATCH_SIZE // distributed.world_size()),
     ) as loader:
+        evaluation = build_evaluation(cfg, dataset=loader.dataset, split="test")
         started_at = time.monotonic()
-        scores = score_videos(model=model, step=step, loader=loader, device=place.device, method=cfg.DATA.ENSEMBLE_METHOD)
+        metrics = evaluate(model=model, step=step, loader=loader, device=place.device, evaluation=evaluation)
         seconds = time.monotonic() - started_at
-    if scores is not None:
-        metrics = measure(scores, multi_label=cfg.DATA.MULTI_LABEL, class_groups=loader.dataset.class_groups)
+    if metrics is not None:
         log_stats({"_type": "test_final", **metrics.values, "seconds": seconds})
-        _write_results(cfg, dataset=loader.dataset, scores=scores, metrics=metrics, checkpoint_path=path, seconds=seconds)
+        _write_results(cfg, metrics=metrics, checkpoint_path=path, seconds=seconds)
+        evaluation.save(Path(cfg.OUTPUT_DIR))
         if cfg.REPORT.ENABLE:
             report.write_report(cfg, model=model, step=step, dataset=loader.dataset, device=place.device)
     distributed.barrier()
@@ -80,44 +80,30 @@ def _checkpoint_path(cfg: CfgNode) -> str:
     return str(path)
 
 
-def _write_results(
-    cfg: CfgNode, *, dataset: ClipDataset, scores: VideoScores, metrics: Metrics, checkpoint_path: str, seconds: float
-) -> None:
+def _write_results(cfg: CfgNode, *, metrics: Metrics, checkpoint_path: str, seconds: float) -> None:
     results = {
         "dataset": cfg.TEST.DATASET,
         "checkpoint": checkpoint_path,
         "metrics": {name: _number(value) for name, value in metrics.values.items()},
-        "num_videos": int((scores.view_counts > 0).sum()),
-        "num_views": int(scores.view_counts.sum()),
+        **metrics.counts,
         "seconds": round(seconds, 2),
         "config": changed_options(cfg),
     }
     if metrics.per_class_ap is not None:
-        named = zip(dataset.class_names, metrics.per_class_ap.tolist(), strict=True)
-        results["per_class_ap"] = [{"class": name, "ap": _number(ap)} for name, ap in named]
+        results["per_class_ap"] = [{"class": name, "ap": _number(ap)} for name, ap in metrics.per_class_ap]
     path = Path(cfg.OUTPUT_DIR) / RESULTS
     write_json(path, results)
-    logger.info(
-        "results of %d videos, %d views:\n%s", results["num_videos"], results["num_views"], results_table(metrics, dataset)
-    )
+    counts = ", ".join(f"{count} {name.removeprefix('num_')}" for name, count in metrics.counts.items())
+    logger.info("results of %s:\n%s", counts, results_table(metrics))
     logger.info("wrote %s", path)
-    if cfg.TEST.SAVE_RESULTS_PATH:
-        _save_scores(Path(cfg.OUTPUT_DIR) / cfg.TEST.SAVE_RESULTS_PATH, dataset, scores)
 
 
-def results_table(metrics: Metrics, dataset: ClipDataset) -> str:
+def results_table(metrics: Metrics) -> str:
     """The figures, in percent, and those of each class where they are few enough to be read."""
     rows: list[tuple[str, float]] = list(metrics.values.items())
-    if metrics.per_class_ap is not None and dataset.num_classes <= MOST_CLASSES_SHOWN:
-        rows += [(f"AP {name}", 100 * ap) for name, ap in zip(dataset.class_names, metrics.per_class_ap.tolist(), strict=True)]
+    if metrics.per_class_ap is not None and len(metrics.per_class_ap) <= MOST_CLASSES_SHOWN:
+        rows += [(f"AP {name}", 100 * ap) for name, ap in metrics.per_class_ap]
     return format_table(("measure", "%"), rows)
-
-
-def _save_scores(path: Path, dataset: ClipDataset, scores: VideoScores) -> None:
-    """An .npz archive, whatever the name: video_ids (V,), scores (V, K), labels (V,) or (V, K), view_counts (V,)."""
-    names = np.array([record.video_id for record in dataset.records])
-    with whole_file(path) as beside, beside.open("wb") as file:
-        np.savez(file, video_ids=names, scores=scores.scores, labels=scores.labels, view_counts=scores.view_counts)
 
 
 def changed_options(cfg: CfgNode) -> dict[str, Any]:

@@ -25,21 +25,21 @@ from slowfast.engine.hooks import (
     ProgressBarHook,
     TensorBoardHook,
 )
-from slowfast.engine.inference import measure, score_videos
+from slowfast.engine.inference import evaluate
 from slowfast.engine.interruption import StopRequest
 from slowfast.engine.logging import log_stats
 from slowfast.engine.lr_schedule import build_schedule
 from slowfast.engine.optimizer import build_optimizer
 from slowfast.engine.random_state import seed_model
 from slowfast.engine.resume import resume
-from slowfast.engine.steps import build_eval_step, build_train_step
+from slowfast.engine.tasks import build_eval_step, build_evaluation, build_train_step
 from slowfast.engine.trainer import Trainer
 from slowfast.engine.updater import Updater
 from slowfast.models import build_model
 
 logger = logging.getLogger(__name__)
 
-Evaluation = Callable[[], dict[str, float] | None]
+Validation = Callable[[], dict[str, float] | None]
 
 
 def train(cfg: CfgNode, place: Place) -> None:
@@ -76,7 +76,7 @@ def build_trainer(
         device=place.device,
         num_epochs=cfg.SOLVER.MAX_EPOCH,
         seed=cfg.RNG_SEED,
-        hooks=_build_hooks(cfg, request, _evaluation(cfg, place, model, val_loader)),
+        hooks=_build_hooks(cfg, request, _validation(cfg, place, model, val_loader)),
     )
 
 
@@ -94,7 +94,7 @@ def _build_model(cfg: CfgNode, place: Place) -> nn.Module:
     return model
 
 
-def _build_hooks(cfg: CfgNode, request: StopRequest, evaluate: Evaluation | None) -> list[Hook]:
+def _build_hooks(cfg: CfgNode, request: StopRequest, validate: Validation | None) -> list[Hook]:
     """The order matters where a hook's text says so; what stands behind the checkpoint is lost when a run dies in it."""
     saving = CheckpointHook(
         output_dir=cfg.OUTPUT_DIR,
@@ -107,27 +107,26 @@ def _build_hooks(cfg: CfgNode, request: StopRequest, evaluate: Evaluation | None
         periods = (cfg.TRAIN.EVAL_PERIOD, cfg.TRAIN.CHECKPOINT_PERIOD)
         hooks.append(PreciseBNHook(num_batches=cfg.BN.NUM_BATCHES_PRECISE, periods=periods))
     hooks.append(saving)
-    if evaluate is not None:
-        hooks.append(EvaluateHook(evaluate=evaluate, period=cfg.TRAIN.EVAL_PERIOD))
+    if validate is not None:
+        hooks.append(EvaluateHook(evaluate=validate, period=cfg.TRAIN.EVAL_PERIOD))
     if cfg.TENSORBOARD.ENABLE:
         hooks.append(TensorBoardHook(log_dir=Path(cfg.OUTPUT_DIR) / cfg.TENSORBOARD.LOG_DIR, period=cfg.LOG_PERIOD))
     hooks.append(InterruptionHook(request=request, checkpoints=saving))
     return hooks
 
 
-def _evaluation(cfg: CfgNode, place: Place, model: nn.Module, loader: ClipLoader | None) -> Evaluation | None:
+def _validation(cfg: CfgNode, place: Place, model: nn.Module, loader: ClipLoader | None) -> Validation | None:
     """A function that validates the model as it is when called."""
     if loader is None:
         return None
     step = build_eval_step(cfg)
+    evaluation = build_evaluation(cfg, dataset=loader.dataset, split="val")
 
-    def evaluate() -> dict[str, float] | None:
-        scores = score_videos(model=model, step=step, loader=loader, device=place.device, method=cfg.DATA.ENSEMBLE_METHOD)
-        if scores is None:
-            return None
-        return measure(scores, multi_label=cfg.DATA.MULTI_LABEL, class_groups=loader.dataset.class_groups).values
+    def validate() -> dict[str, float] | None:
+        metrics = evaluate(model=model, step=step, loader=loader, device=place.device, evaluation=evaluation)
+        return None if metrics is None else metrics.values
 
-    return evaluate
+    return validate
 
 
 def _loader(cfg: CfgNode, place: Place, split: str) -> ClipLoader:

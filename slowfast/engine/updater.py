@@ -75,8 +75,10 @@ class Updater:
         """
         own_loss, self._loss_sum = self._loss_sum, torch.zeros_like(self._loss_sum)
         loss = average_gradients(self._parameters, own_loss)
-        self._scaler.unscale_(self._optimizer)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
+        if not gradients:  # no process had anything to learn from
+            return
+        self._scaler.unscale_(self._optimizer)
         norm = torch.nn.utils.get_total_norm(gradients)
         self._check_finite(own_loss, loss, norm)
         if self._clip_norm:

@@ -17,13 +17,14 @@ from slowfast.engine import checkpoint, distributed
 from slowfast.engine.command_line import exit_code_of
 from slowfast.engine.device import Place
 from slowfast.engine.hooks import BadVideosHook, CheckpointHook, Hook, InterruptionHook, LogHook
-from slowfast.engine.inference import score_videos
+from slowfast.engine.inference import evaluate
 from slowfast.engine.interruption import StopRequest
 from slowfast.engine.launch import launch
 from slowfast.engine.resume import resume
 from slowfast.engine.steps import PlainEvalStep, PlainTrainStep
 from slowfast.engine.trainer import Trainer
 from slowfast.engine.updater import Updater
+from slowfast.engine.video_evaluation import VideoEvaluation
 from slowfast.models.normalize import Normalizer
 from slowfast.models.pathways import PathwayPicker
 from slowfast.structures import ClipBatch
@@ -67,7 +68,7 @@ class ToyLoader:
             return len(self.videos) // (self.batch_size * distributed.world_size())
         return -(-len(self.videos) * self.dataset.num_views // self.batch_size)
 
-    def batches(self, epoch: int, start: int = 0) -> Iterator[ClipBatch]:
+    def batches(self, epoch: int, start: int = 0, *, clip_frames: int | None = None) -> Iterator[ClipBatch]:
         samples = [(video, view) for video in self.videos for view in range(self.dataset.num_views)]
         if self.shuffle:
             order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(epoch)).tolist()
@@ -163,8 +164,10 @@ def shared_job(cfg: CfgNode, place: Place) -> None:
     rank, world = distributed.rank(), distributed.world_size()
     videos = range(VIDEOS) if world == 1 else (range(5), range(5, VIDEOS))[rank]
     loader = ToyLoader(batch_size=4, videos=videos, shuffle=False, num_views=2)
-    scores = score_videos(model=model, step=eval_step(), loader=loader, device=place.device, method="sum")
-    if scores is not None:
+    evaluation = VideoEvaluation(loader.dataset, method="sum", multi_label=False)
+    metrics = evaluate(model=model, step=eval_step(), loader=loader, device=place.device, evaluation=evaluation)
+    if metrics is not None:
+        scores = evaluation.scores()
         result = {"scores": torch.from_numpy(scores.scores), "view_counts": torch.from_numpy(scores.view_counts)}
         checkpoint.save(Path(cfg.OUTPUT_DIR) / f"world{world}.pyth", {"model_state": model.state_dict(), **result})
 

@@ -71,7 +71,7 @@ def test_precise_statistics_are_those_of_all_batches_together() -> None:
     model.norm.running_mean.fill_(100.0)
     measure_statistics(model, train_step(), batches)
     with torch.no_grad():
-        outputs = [model.conv(train_step()._inputs(batch)[0]).transpose(0, 1).flatten(1) for batch in batches]
+        outputs = [model.conv(train_step().inputs(batch)[0]).transpose(0, 1).flatten(1) for batch in batches]
     assert torch.allclose(model.norm.running_mean, torch.stack([out.mean(1) for out in outputs]).mean(0), atol=1e-5)
     assert torch.allclose(model.norm.running_var, torch.stack([out.var(1) for out in outputs]).mean(0), atol=1e-5)
     assert model.norm.momentum == 0.1

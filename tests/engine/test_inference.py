@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast.engine.inference import measure, score_videos
+from slowfast.engine.inference import evaluate
+from slowfast.engine.video_evaluation import VideoEvaluation, measure_several_labels, measure_single_labels
 from slowfast.evaluation import VideoScores
 from tests.engine.engine_toys import VIDEOS, ToyLoader, ToyNet, eval_step, toy_batch
 
 
 def scores_of(loader: ToyLoader, model: ToyNet) -> VideoScores:
-    scores = score_videos(model=model, step=eval_step(), loader=loader, device=torch.device("cpu"), method="sum")
-    assert scores is not None
-    return scores
+    evaluation = VideoEvaluation(loader.dataset, method="sum", multi_label=False)
+    evaluate(model=model, step=eval_step(), loader=loader, device=torch.device("cpu"), evaluation=evaluation)
+    return evaluation.scores()
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 7, 100])
@@ -36,7 +37,7 @@ def test_evaluation_changes_no_weight_and_no_statistic() -> None:
 def test_single_labels_are_measured_by_accuracy() -> None:
     scores = np.eye(6, dtype=np.float32)[[0, 1, 2, 3]]
     labels = np.array([0, 1, 5, 0])
-    result = measure(VideoScores(scores=scores, labels=labels, view_counts=np.ones(4, int)), multi_label=False)
+    result = measure_single_labels(VideoScores(scores=scores, labels=labels, view_counts=np.ones(4, int)))
     assert result.values == {"top1_acc": 50.0, "top5_acc": 75.0}
     assert result.per_class_ap is None
 
@@ -44,14 +45,19 @@ def test_single_labels_are_measured_by_accuracy() -> None:
 def test_several_labels_are_measured_by_mean_average_precision() -> None:
     scores = np.array([[0.9, 0.1, 0.3], [0.8, 0.7, 0.2]], dtype=np.float32)
     labels = np.array([[0, 0, 0], [1, 1, 0]])
-    result = measure(VideoScores(scores=scores, labels=labels, view_counts=np.ones(2, int)), multi_label=True)
-    assert result.values == {"mAP": 75.0}
-    assert result.per_class_ap[:2].tolist() == [0.5, 1.0]
-    assert np.isnan(result.per_class_ap[2])
+    result = measure_several_labels(
+        VideoScores(scores=scores, labels=labels, view_counts=np.ones(2, int)),
+        class_names=["a", "b", "c"],
+        class_groups={"first": (0,), "last": (2,)},
+    )
+    assert result.values == pytest.approx({"mAP": 75.0, "mAP_first": 50.0, "mAP_last": np.nan}, nan_ok=True)
+    assert result.per_class_ap[:2] == (("a", 0.5), ("b", 1.0))
+    assert np.isnan(result.per_class_ap[2][1])
+    assert result.counts == {"num_videos": 2, "num_views": 2}
 
 
 def test_videos_without_scores_do_not_count_and_this_is_said(caplog: pytest.LogCaptureFixture) -> None:
     scores = np.array([[0.9, 0.1], [np.nan, np.nan]], dtype=np.float32)
-    result = measure(VideoScores(scores=scores, labels=np.array([0, 0]), view_counts=np.array([1, 0])), multi_label=False)
+    result = measure_single_labels(VideoScores(scores=scores, labels=np.array([0, 0]), view_counts=np.array([1, 0])))
     assert result.values["top1_acc"] == 100.0
     assert "1 of 2 videos have no scores" in caplog.text

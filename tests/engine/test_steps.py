@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from slowfast.config import ConfigError, load_config
-from slowfast.engine.steps import PlainTrainStep, build_eval_step, build_train_step, select
+from slowfast.engine.steps import PlainTrainStep
+from slowfast.engine.tasks import build_eval_step, build_train_step, select
 from slowfast.engine.updater import Updater
 from slowfast.registry import Registry
 from tests.engine.engine_toys import NORMALIZER, PICKER, ToyNet, eval_step, toy_batch, train_step

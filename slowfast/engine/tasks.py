@@ -1,0 +1,59 @@
+"""What depends on what is classified: whole clips, or persons in them. The one place that asks the config about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from slowfast.config import CfgNode, ConfigError
+from slowfast.engine.ava_evaluation import AvaEvaluation
+from slowfast.engine.detection_steps import DetectionEvalStep, DetectionTrainStep
+from slowfast.engine.inference import Evaluation
+from slowfast.engine.steps import EvalStep, PlainEvalStep, PlainTrainStep, TrainStep
+from slowfast.engine.video_evaluation import VideoEvaluation
+from slowfast.registry import EVAL_STEPS, TRAIN_STEPS, Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Classes with `from_cfg`: a TrainStep and an EvalStep, unless a project brings others, and an Evaluation."""
+
+    train_step: Any
+    eval_step: Any
+    evaluation: Any
+
+
+CLASSIFICATION = Task(train_step=PlainTrainStep, eval_step=PlainEvalStep, evaluation=VideoEvaluation)
+DETECTION = Task(train_step=DetectionTrainStep, eval_step=DetectionEvalStep, evaluation=AvaEvaluation)
+
+
+def task_of(cfg: CfgNode) -> Task:
+    return DETECTION if cfg.DETECTION.ENABLE else CLASSIFICATION
+
+
+def build_train_step(cfg: CfgNode) -> TrainStep:
+    step: TrainStep = select(TRAIN_STEPS, cfg, task_of(cfg).train_step).from_cfg(cfg)
+    return step
+
+
+def build_eval_step(cfg: CfgNode) -> EvalStep:
+    step: EvalStep = select(EVAL_STEPS, cfg, task_of(cfg).eval_step).from_cfg(cfg)
+    return step
+
+
+def build_evaluation(cfg: CfgNode, *, dataset: Any, split: str) -> Evaluation:
+    """Reads what it needs besides the data set, and raises the errors of that, at once. split: val or test."""
+    evaluation: Evaluation = task_of(cfg).evaluation.from_cfg(cfg, dataset=dataset, split=split)
+    return evaluation
+
+
+def select(registry: Registry[Any], cfg: CfgNode, default: Any) -> Any:
+    """The one registered class that the config enables, else `default`. Raises ConfigError when two want the same place."""
+    enabled = [(name, entry) for name, entry in registry.items() if entry.enabled(cfg)]
+    if len(enabled) > 1:
+        names = [name for name, _ in enabled]
+        raise ConfigError(
+            key=f"{names[0].upper()}.ENABLE", value=True, why=f"each of {', '.join(names)} brings a {registry.kind} of its own",
+            right="only one of them enabled",
+        )  # fmt: skip
+    return enabled[0][1] if enabled else default

@@ -1,0 +1,115 @@
+"""Evaluation of whole videos: the scores of a video's clips become one row, and rows become figures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from fvcore.common.config import CfgNode
+from numpy.typing import NDArray
+
+from slowfast.engine.atomic import whole_file
+from slowfast.engine.inference import Metrics
+from slowfast.evaluation import VideoScores, ViewEnsemble, multilabel_map, topk_correct
+from slowfast.structures import ClipBatch, EvalOutput
+
+logger = logging.getLogger(__name__)
+
+
+class VideoEvaluation:
+    """An `Evaluation` of videos with one label (accuracy) or several (mean average precision)."""
+
+    def __init__(self, dataset: Any, *, method: str, multi_label: bool, scores_file: str = "") -> None:
+        """method: "sum" or "max", joins the views of a video. scores_file: what `save` writes; empty: nothing."""
+        self._dataset = dataset
+        self._method = method
+        self._multi_label = multi_label
+        self._scores_file = scores_file
+        self.reset()
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode, *, dataset: Any, split: str) -> Self:
+        return cls(
+            dataset,
+            method=cfg.DATA.ENSEMBLE_METHOD,
+            multi_label=cfg.DATA.MULTI_LABEL,
+            scores_file=cfg.TEST.SAVE_RESULTS_PATH,
+        )
+
+    def reset(self) -> None:
+        self._ensemble = ViewEnsemble(
+            num_videos=len(self._dataset.records),
+            num_views=self._dataset.num_views,
+            num_classes=self._dataset.num_classes,
+            method=self._method,
+        )
+
+    def add(self, batch: ClipBatch, output: EvalOutput) -> None:
+        scores = output.scores.float().cpu().numpy()
+        self._ensemble.add(batch.videos.numpy(), batch.views.numpy(), scores, batch.labels.numpy())
+
+    def collected(self) -> ViewEnsemble:
+        return self._ensemble
+
+    def merge(self, collected: ViewEnsemble) -> None:
+        self._ensemble.merge(collected)
+
+    def scores(self) -> VideoScores:
+        return self._ensemble.result()
+
+    def result(self) -> Metrics:
+        dataset = self._dataset
+        if self._multi_label:
+            return measure_several_labels(self.scores(), class_names=dataset.class_names, class_groups=dataset.class_groups)
+        return measure_single_labels(self.scores())
+
+    def save(self, folder: Path) -> None:
+        """An .npz archive, whatever the name: video_ids (V,), scores (V, K), labels (V,) or (V, K), view_counts (V,)."""
+        if not self._scores_file:
+            return
+        result = self.scores()
+        names = np.array([record.video_id for record in self._dataset.records])
+        with whole_file(folder / self._scores_file) as beside, beside.open("wb") as file:
+            np.savez(file, video_ids=names, scores=result.scores, labels=result.labels, view_counts=result.view_counts)
+
+
+def measure_single_labels(scores: VideoScores) -> Metrics:
+    """Top-1 and top-5 accuracy of the videos that have scores."""
+    scored = _scored(scores)
+    top1, top5 = topk_correct(scores.scores[scored], scores.labels[scored], (1, 5))
+    share = 100 / int(scored.sum())
+    return Metrics(values={"top1_acc": share * top1, "top5_acc": share * top5}, counts=_counts(scores))
+
+
+def measure_several_labels(
+    scores: VideoScores, *, class_names: Sequence[str], class_groups: Mapping[str, tuple[int, ...]]
+) -> Metrics:
+    """Mean average precision of all classes, and of each group, over the videos that have scores."""
+    scored = _scored(scores)
+    mean_ap, per_class_ap = multilabel_map(scores.scores[scored], scores.labels[scored])
+    groups = {f"mAP_{name}": _mean(per_class_ap[list(classes)]) for name, classes in class_groups.items()}
+    return Metrics(
+        values={name: 100 * value for name, value in {"mAP": mean_ap, **groups}.items()},
+        counts=_counts(scores),
+        per_class_ap=tuple(zip(class_names, per_class_ap.tolist(), strict=True)),
+    )
+
+
+def _scored(scores: VideoScores) -> NDArray[np.bool_]:
+    scored = scores.view_counts > 0
+    if not scored.all():
+        logger.warning("%d of %d videos have no scores and do not count", (~scored).sum(), len(scored))
+    return scored
+
+
+def _counts(scores: VideoScores) -> dict[str, int]:
+    return {"num_videos": int((scores.view_counts > 0).sum()), "num_views": int(scores.view_counts.sum())}
+
+
+def _mean(per_class_ap: NDArray[np.float64]) -> float:
+    """The mean over classes that have one; NaN when none has."""
+    defined = per_class_ap[~np.isnan(per_class_ap)]
+    return float(defined.mean()) if len(defined) else float("nan")
