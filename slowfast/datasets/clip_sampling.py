@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,13 @@ Frames = NDArray[np.int64]
 
 
 class ClipRule(Protocol):
-    """Chooses the frames of a clip."""
+    """Chooses the frames of a clip. Rules are data classes: `dataclasses.replace` makes one for clips of another length."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def length(self) -> int:
+        """Frames of a clip."""
 
     @property
     def num_views(self) -> int:
@@ -165,3 +171,8 @@ class KeyframeClip:
         """Frame numbers (T,), rising, within [0, num_frames - 1]."""
         before = self.length * self.step // 2 if self.place is None else self.place * self.step
         return strided(keyframe - before, self.length, self.step, num_frames)
+
+    def resized(self, length: int) -> KeyframeClip:
+        """A clip of another length, with the keyframe as far from its end as here, or in the middle if it is here."""
+        place = None if self.place is None else max(self.place + length - self.length, 0)
+        return KeyframeClip(length, self.step, place)

@@ -140,3 +140,13 @@ def test_a_keyframe_in_the_middle_of_the_last_of_5_steps_gives_pgts_centres(step
     length = 5 * step_len - 4 * overlap
     frames = clip_sampling.KeyframeClip(length, step, length - step_len // 2).frames((second - 900) * 30, 27031)
     assert [frames[step_len // 2 + number * (step_len - overlap)] for number in range(5)] == centres
+
+
+@pytest.mark.parametrize("length", [36, 27, 8, 2])
+def test_a_keyframe_clip_of_another_length_keeps_what_lies_behind_the_keyframe(length):
+    clip = clip_sampling.KeyframeClip(36, 8, 32).resized(length)
+    frames = clip.frames(3000, 27031)
+    assert len(frames) == length
+    if length > 4:
+        assert frames[-4] == 3000
+    assert clip_sampling.KeyframeClip(36, 8).resized(length).frames(3000, 27031)[length // 2] == 3000 - length % 2 * 4

@@ -64,11 +64,12 @@ def build_ava(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int,
     """
     folders = Folders.from_cfg(cfg)
     class_names, categories = read_classes(folders.annotations, cfg.AVA.LABEL_MAP_FILE, cfg.MODEL.NUM_CLASSES)
+    files = VideoFiles.from_cfg(cfg)
     if cfg.AVA.VIDEO_DIR:
-        videos = filed_videos(Path(cfg.AVA.VIDEO_DIR), VideoFiles.from_cfg(cfg))
+        videos = filed_videos(Path(cfg.AVA.VIDEO_DIR), files)
     else:
         names = cfg.AVA.TRAIN_LISTS if split == "train" else cfg.AVA.TEST_LISTS
-        videos = listed_videos([folders.lists / name for name in names], folders.frames)
+        videos = listed_videos([folders.lists / name for name in names], folders.frames, files)
     persons, ignored = read_persons(_box_lists(cfg, split, folders.annotations), videos.numbers)
     used = np.unique(persons.videos)
     if cfg.AVA.VIDEO_DIR:  # the folder may hold the videos of all splits

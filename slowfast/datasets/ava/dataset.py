@@ -60,11 +60,12 @@ class AvaDataset(ClipDataset):
     def __len__(self) -> int:
         return len(self.persons)
 
-    def _read(self, sample: int, rng: np.random.Generator, replaced: tuple[str, ...]) -> Clip:
+    def _read(self, sample: int, rng: np.random.Generator, replaced: tuple[str, ...], clip_frames: int | None) -> Clip:
         video, second = int(self.persons.videos[sample]), int(self.persons.seconds[sample])
         record = self.records[video]
         opened = self._source.open(record.path)
-        frames = self._rules.clips.frames((second - START_SECOND) * FPS, opened.num_frames)
+        clips = self._rules.clips if clip_frames is None else self._rules.clips.resized(clip_frames)
+        frames = clips.frames((second - START_SECOND) * FPS, opened.num_frames)
         transform = _ShowFrames(record.path, self._rules.view.draw(0, rng), self._rules.colours.draw(rng))
         pictures = opened.read(frames, transform)
         keyframes = self._keyframes(sample, frames, transform)

@@ -9,6 +9,7 @@ from pathlib import Path
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.frame_folder import FrameFolderSource
 from slowfast.datasets.frame_lists import ListedFrames, read_frame_list
+from slowfast.datasets.remote_files import is_remote
 from slowfast.datasets.sources import FrameSource, GridSource
 from slowfast.datasets.video_files import VideoFiles
 from slowfast.structures import VideoRecord
@@ -39,7 +40,7 @@ class AvaVideos:
         return AvaVideos(records=records, source=self.source, lengths=lengths)
 
 
-def listed_videos(lists: Sequence[Path], frame_dir: str) -> AvaVideos:
+def listed_videos(lists: Sequence[Path], frame_dir: str, files: VideoFiles) -> AvaVideos:
     """Videos in the order of the frame lists, whose paths are relative to `frame_dir`. Raises DatasetError."""
     frames: dict[str, ListedFrames] = {}
     records = []
@@ -55,8 +56,8 @@ def listed_videos(lists: Sequence[Path], frame_dir: str) -> AvaVideos:
             frames[video_id] = listed
             records.append(VideoRecord(video_id=video_id, path=f"{frame_dir}/{video_id}", source=f"{path}, row {listed.row}"))
     paths = {record.path: frames[record.video_id].paths for record in records}
-    source = FrameFolderSource(frames=paths, prefix=frame_dir, fps=FPS, one_size=True)
-    if "://" not in frame_dir and not any(Path(next(source.files(record.path))).is_file() for record in records):
+    source = FrameFolderSource(frames=paths, prefix=frame_dir, fps=FPS, one_size=True, remote=files.remote)
+    if not is_remote(frame_dir) and not any(Path(next(source.files(record.path))).is_file() for record in records):
         raise DatasetError(
             path=frame_dir,
             found=f"the first picture of none of the {len(records)} listed videos",
