@@ -1,0 +1,42 @@
+"""Draws what a network will see: python tools/inspect_data.py --cfg FILE.yaml [--split train] [--num 6] [KEY VALUE ...]"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Draws clips, augmented and cut into steps as in training, on a sheet.")
+    parser.add_argument("--cfg", metavar="FILE", required=True, help="config file (YAML)")
+    parser.add_argument("--split", default="train", help="train (default), val or test")
+    parser.add_argument("--num", type=int, default=6, metavar="N", help="clips to draw (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("sheet.png"), metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
+    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="options that replace those of the file")
+    options = parser.parse_intermixed_args(arguments)
+    if options.num < 1:
+        parser.error("--num must be at least 1")
+    return options
+
+
+def run(options: argparse.Namespace) -> None:
+    from slowfast.config import load_config
+    from slowfast.engine.inspection import draw_sheet
+
+    draw_sheet(load_config(options.cfg, options.overrides), split=options.split, num_clips=options.num, path=options.out)
+    print(f"drew {options.out}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    # Imported once the arguments are right: it takes seconds.
+    from slowfast.engine.command_line import exit_code_of
+
+    return exit_code_of(lambda: run(options), debug=options.debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
