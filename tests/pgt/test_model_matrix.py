@@ -1,0 +1,162 @@
+"""Every network of the library is trained and evaluated step by step; projects/pgt/README.md lists exactly these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pgt.wrapper import ProgressiveModel
+from slowfast.config import CfgNode
+from slowfast.config.loading import default_config
+from slowfast.engine.activation_meter import ActivationMeter
+from slowfast.engine.tasks import build_eval_step, build_train_step
+from slowfast.models import build_model
+from slowfast.registry import MODELS
+from tests.models.tiny_networks import RESNETS, VARIANTS, tiny_config
+
+README = Path(__file__).parents[2] / "projects" / "pgt" / "README.md"
+
+NETWORKS = {
+    "c2d": "C2D",
+    "i3d": "I3D",
+    "slow": "Slow",
+    "slowfast": "SlowFast",
+    "regnetx": "RegNet3D (X)",
+    "regnety": "RegNet3D (Y)",
+    "x3d": "X3D",
+}
+"""By variant, as the table calls them."""
+
+ATTENTION: dict[str, dict[str, Any]] = {"without": {}, "plain": {}, "progressive": {"NONLOCAL__PROGRESS": True}}
+"""Non-local blocks: none, within a step, and from a step to its memory."""
+
+CASES = [(variant, blocks) for variant in NETWORKS for blocks in ATTENTION if blocks == "without" or variant in RESNETS]
+
+Make = Callable[..., Any]
+
+
+def progressive_config(variant: str, blocks: str = "without", **changes: Any) -> CfgNode:
+    """Steps of 4 frames (fast: 16), of which the memory stands for 2."""
+    pathways = 2 if variant == "slowfast" else 1
+    options: dict[str, Any] = {
+        "PGT__ENABLE": True,
+        "PGT__STEPS": 3,
+        "PGT__STEP_LEN": [4, 16][:pathways],
+        "PGT__OVERLAP": [2, 8][:pathways],
+        "PGT__TRAIN_TOGETHER": True,
+        "PGT__CACHE": "max",
+        "DATA__TRAIN_JITTER_SCALES": [32, 40],
+        "MODEL__LOSS_FUNC": "bce_logit",
+        "MODEL__HEAD_ACT": "sigmoid",
+        "DATA__MULTI_LABEL": True,
+    }
+    if blocks != "without":
+        options |= {"NONLOCAL__LOCATION": [[[]], [[0, 1]], [[1]], [[]]], "NONLOCAL__INSTANTIATION": "softmax"}
+        if pathways == 2:
+            options["NONLOCAL__LOCATION"] = [[[], []], [[0, 1], []], [[1], []], [[], []]]
+    return tiny_config(variant, **(options | ATTENTION[blocks] | changes))
+
+
+@pytest.fixture(params=CASES, ids="-".join)
+def case(request: pytest.FixtureRequest) -> Callable[..., CfgNode]:
+    """Makes the config of one row and column of the table."""
+    variant, blocks = request.param
+    return lambda **changes: progressive_config(variant, blocks, **changes)
+
+
+def train_a_step(cfg: CfgNode, batch: Any, updater: Any) -> tuple[Any, float, int]:
+    """The model after it, the loss, and the most bytes that were kept for going back."""
+    model = build_model(cfg).train()
+    with ActivationMeter(exclude=model) as meter:
+        output = build_train_step(cfg)(model, batch, updater)
+    return model, float(output.loss), meter.peak_bytes
+
+
+def test_training_gives_every_parameter_a_gradient(case: Make, make_batch: Make, updater: Any) -> None:
+    cfg = case()
+    model, loss, _ = train_a_step(cfg, make_batch(cfg.DATA.NUM_FRAMES), updater)
+    assert torch.isfinite(torch.tensor(loss))
+    without = [name for name, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.any()]
+    assert without == []
+
+
+def test_memory_of_training_does_not_grow_with_the_steps(case: Make, make_batch: Make, updater: Any) -> None:
+    peaks = []
+    for steps in (2, 6):
+        cfg = case(PGT__STEPS=steps)
+        peaks.append(train_a_step(cfg, make_batch(cfg.DATA.NUM_FRAMES), updater)[2])
+    assert peaks[1] <= 1.01 * peaks[0]
+
+
+@pytest.mark.parametrize("progressively", [True, False], ids=["steps", "one_pass"])
+def test_evaluation_scores_every_clip(case: Make, make_batch: Make, progressively: bool) -> None:
+    cfg = case(PGT__PG_EVAL=progressively, PGT__ENSEMBLE_METHOD="max")
+    with torch.no_grad():
+        output = build_eval_step(cfg)(build_model(cfg).eval(), make_batch(cfg.DATA.NUM_FRAMES))
+    assert output.scores.shape == (2, 5)
+    assert ((output.scores >= 0) & (output.scores <= 1)).all()
+    assert output.segment_scores.shape == (2, 3 if progressively else 1, 5)
+
+
+def test_later_steps_depend_on_earlier_ones(case: Make) -> None:
+    cfg = case()
+    model = build_model(cfg).eval()
+    assert isinstance(model, ProgressiveModel)
+    later = [torch.rand(1, 3, length // 2, 32, 32) for length in cfg.PGT.STEP_LEN]
+    scores = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        model.reset()
+        with torch.no_grad():
+            model.step([torch.rand(1, 3, length, 32, 32) for length in cfg.PGT.STEP_LEN])
+            scores.append(model.step(later))
+    assert not torch.equal(*scores)
+
+
+def test_non_local_blocks_remember_where_the_config_says_so(case: Make) -> None:
+    cfg = case()
+    attending = [path for path in build_model(cfg).operators if "nonlocal" in path]
+    assert len(attending) == (3 if cfg.NONLOCAL.PROGRESS else 0)
+
+
+def test_weights_of_the_plain_network_fit_and_the_other_way_round(case: Make) -> None:
+    progressive, plain = build_model(case()), build_model(case(PGT__ENABLE=False))
+    assert list(progressive.state_dict()) == list(plain.state_dict())
+    assert [name for name, _ in progressive.named_parameters()] == [name for name, _ in plain.named_parameters()]
+    first = {name: tensor.clone() for name, tensor in plain.state_dict().items()}
+    progressive.load_state_dict(first)
+    plain.load_state_dict(build_model(case()).state_dict())
+    plain.load_state_dict(progressive.state_dict())
+    assert all(torch.equal(tensor, first[name]) for name, tensor in plain.state_dict().items())
+
+
+def table() -> str:
+    """What the section "Networks" of the README says."""
+    rows = ["| network | `MODEL.MODEL_NAME` | `MODEL.ARCH` | frames of a step | non-local blocks | progressive ones |"]
+    rows.append("|---|---|---|---|---|---|")
+    for variant, name in NETWORKS.items():
+        cfg = default_config()
+        cfg.MODEL.ARCH = VARIANTS[variant]["MODEL.ARCH"]
+        stride = MODELS.get(VARIANTS[variant]["MODEL.MODEL_NAME"]).temporal_stride(cfg)
+        attends = ["yes" if (variant, blocks) in CASES else "none" for blocks in ("plain", "progressive")]
+        frames = "any" if stride == 1 else f"multiples of {stride}"
+        rows.append(" | ".join([f"| {name}", f"`{cfg_name(variant)}`", f"`{cfg.MODEL.ARCH}`", frames, *attends]) + " |")
+    return "\n".join(rows)
+
+
+def cfg_name(variant: str) -> str:
+    return str(VARIANTS[variant]["MODEL.MODEL_NAME"])
+
+
+def test_every_registered_network_is_in_the_matrix() -> None:
+    assert {cfg_name(variant) for variant in NETWORKS} == set(MODELS)
+    assert set(NETWORKS) == set(VARIANTS)
+
+
+def test_readme_lists_what_is_tested_here() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert table() in text, f"the section Networks of {README} wants this table:\n\n{table()}"
