@@ -142,6 +142,14 @@ class ClipBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EpochPlan:
+    """What a train step asks of an epoch. clip_frames: frames of a clip; None: as configured. lr_scale: factor of the rate."""
+
+    clip_frames: int | None = None
+    lr_scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepOutput:
     """What one training step reports. loss: the mean loss as a detached scalar. scalars: further numbers worth a log line."""
 

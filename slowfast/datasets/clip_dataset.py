@@ -23,10 +23,14 @@ SAMPLE_STREAM = 1
 
 @dataclass(frozen=True, slots=True)
 class SampleKey:
-    """Which sample, and in which epoch: the two numbers that its random choices depend on, besides the seed."""
+    """Which sample, and in which epoch: the two numbers that its random choices depend on, besides the seed.
+
+    clip_frames: frames of the clip, where a training changes them from epoch to epoch; None: as configured.
+    """
 
     epoch: int
     index: int
+    clip_frames: int | None = None
 
 
 class ClipDataset(Dataset[Clip], ABC):
@@ -68,8 +72,8 @@ class ClipDataset(Dataset[Clip], ABC):
         """Samples."""
 
     @abstractmethod
-    def _read(self, sample: int, rng: np.random.Generator, replaced: tuple[str, ...]) -> Clip:
-        """The clip of a sample, with random choices from `rng`. Raises DecodeError."""
+    def _read(self, sample: int, rng: np.random.Generator, replaced: tuple[str, ...], clip_frames: int | None) -> Clip:
+        """The clip of a sample, with random choices from `rng`. clip_frames: see SampleKey. Raises DecodeError."""
 
     def __getitem__(self, key: SampleKey) -> Clip:
         sample = key.index
@@ -77,7 +81,7 @@ class ClipDataset(Dataset[Clip], ABC):
         replaced: list[str] = []
         for _ in range(1 + MAX_REPLACEMENTS):
             try:
-                read = functools.partial(self._read, sample, rng, tuple(replaced))
+                read = functools.partial(self._read, sample, rng, tuple(replaced), key.clip_frames)
                 return within(self.time_limit_sec, f"sample {sample}", read)
             except DecodeError as error:
                 if not self._replaces:

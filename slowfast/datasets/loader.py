@@ -66,13 +66,15 @@ class ClipLoader:
         """Batches an epoch, in this process."""
         return len(self._order)
 
-    def batches(self, epoch: int, start: int = 0) -> Iterator[ClipBatch]:
+    def batches(self, epoch: int, start: int = 0, *, clip_frames: int | None = None) -> Iterator[ClipBatch]:
         """Batches of an epoch, without the first `start`. A new pass ends the one before.
+
+        clip_frames: frames of the clips in this pass, if not those that the config says.
 
         Raises DecodeError when a video cannot be read in evaluation, TooManyBadVideosError in training.
         """
         assert self._loader is not None, "the loader was closed"
-        self._pass.keys = self._order.batches(epoch, start)
+        self._pass.keys = self._order.batches(epoch, start, clip_frames=clip_frames)
         for batch in self._loader:
             if isinstance(batch, Failure):
                 raise batch

@@ -22,8 +22,8 @@ class SampleOrder(Protocol):
     def __len__(self) -> int:
         """Batches an epoch, in this process."""
 
-    def batches(self, epoch: int, start: int = 0) -> Iterator[list[SampleKey]]:
-        """Batches start, start + 1, ... of an epoch."""
+    def batches(self, epoch: int, start: int = 0, *, clip_frames: int | None = None) -> Iterator[list[SampleKey]]:
+        """Batches start, start + 1, ... of an epoch. clip_frames: see SampleKey."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +43,11 @@ class ShuffledOrder:
     def __len__(self) -> int:
         return self.num_samples // (self.batch_size * self.world_size)
 
-    def batches(self, epoch: int, start: int = 0) -> Iterator[list[SampleKey]]:
+    def batches(self, epoch: int, start: int = 0, *, clip_frames: int | None = None) -> Iterator[list[SampleKey]]:
         order = np.random.default_rng((ORDER_STREAM, self.seed, epoch)).permutation(self.num_samples).tolist()
         for number in range(start, len(self)):
             first = (number * self.world_size + self.rank) * self.batch_size
-            yield [SampleKey(epoch, index) for index in order[first : first + self.batch_size]]
+            yield [SampleKey(epoch, index, clip_frames) for index in order[first : first + self.batch_size]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +66,9 @@ class SequentialOrder:
     def __len__(self) -> int:
         return sum(1 for _ in self._ranges())
 
-    def batches(self, epoch: int, start: int = 0) -> Iterator[list[SampleKey]]:
+    def batches(self, epoch: int, start: int = 0, *, clip_frames: int | None = None) -> Iterator[list[SampleKey]]:
         for samples in itertools.islice(self._ranges(), start, None):
-            yield [SampleKey(epoch, index) for index in samples]
+            yield [SampleKey(epoch, index, clip_frames) for index in samples]
 
     def _ranges(self) -> Iterator[range]:
         """The samples of each batch."""

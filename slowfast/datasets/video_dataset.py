@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -39,12 +40,13 @@ class VideoDataset(ClipDataset):
     def __len__(self) -> int:
         return len(self.records) * self.num_views
 
-    def _read(self, sample: int, rng: np.random.Generator, replaced: tuple[str, ...]) -> Clip:
+    def _read(self, sample: int, rng: np.random.Generator, replaced: tuple[str, ...], clip_frames: int | None) -> Clip:
         video, view = divmod(sample, self.num_views)
         record = self.records[video]
         temporal_view, crop = divmod(view, self._crops.num_crops)
         opened = self._source.open(record.path)
-        frames = self._clips.frames(opened.num_frames, opened.fps, temporal_view, rng)
+        clips = self._clips if clip_frames is None else dataclasses.replace(self._clips, length=clip_frames)
+        frames = clips.frames(opened.num_frames, opened.fps, temporal_view, rng)
         pictures = opened.read(frames, CropFrames(self._crops.draw(crop, rng)))
         labels = self._labels.labels(record, frames, opened.num_frames)
         return Clip(

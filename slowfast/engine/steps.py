@@ -15,7 +15,7 @@ from slowfast.engine.updater import Updater
 from slowfast.models.losses import build_loss
 from slowfast.models.normalize import Normalizer
 from slowfast.models.pathways import PathwayPicker
-from slowfast.structures import ClipBatch, EvalOutput, StepOutput
+from slowfast.structures import ClipBatch, EpochPlan, EvalOutput, StepOutput
 
 
 class TrainStep(Protocol):
@@ -23,8 +23,12 @@ class TrainStep(Protocol):
 
     def __call__(self, model: nn.Module, batch: ClipBatch, updater: Updater) -> StepOutput: ...
 
+    def plan(self, epoch: int, num_epochs: int) -> EpochPlan:
+        """Called before an epoch (from 0) of `num_epochs`, or when it is resumed: what the step wants of it."""
+
     def forward_only(self, model: nn.Module, batch: ClipBatch) -> None:
-        """Runs the model on the batch just as training does, without a loss; norms gather their statistics this way."""
+        """Runs the model on a batch of configured length just as training does, without a loss; norms gather their statistics
+        this way."""
 
     def state_dict(self) -> dict[str, Any]:
         """What the step carries from one iteration to the next, as tensors and plain containers."""
@@ -78,6 +82,9 @@ class PlainTrainStep(WholeClipStep):
         updater.accumulate(loss)
         updater.apply()
         return StepOutput(loss=loss.detach())
+
+    def plan(self, epoch: int, num_epochs: int) -> EpochPlan:
+        return EpochPlan()
 
     def forward_only(self, model: nn.Module, batch: ClipBatch) -> None:
         model(self.inputs(batch))

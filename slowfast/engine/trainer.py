@@ -16,7 +16,7 @@ from slowfast.engine.optimizer import set_learning_rate
 from slowfast.engine.random_state import seed_iteration
 from slowfast.engine.steps import TrainStep
 from slowfast.engine.updater import Updater
-from slowfast.structures import ClipBatch, StepOutput
+from slowfast.structures import ClipBatch, EpochPlan, StepOutput
 
 
 class Loader(Protocol):
@@ -25,8 +25,8 @@ class Loader(Protocol):
     def __len__(self) -> int:
         """Batches of an epoch, the same number on every process."""
 
-    def batches(self, epoch: int, start: int = 0) -> Iterator[ClipBatch]:
-        """The batches of an epoch but for the first `start`."""
+    def batches(self, epoch: int, start: int = 0, *, clip_frames: int | None = None) -> Iterator[ClipBatch]:
+        """The batches of an epoch but for the first `start`. clip_frames: frames of a clip; None: as configured."""
 
 
 class Trainer:
@@ -40,6 +40,7 @@ class Trainer:
 
     batch: ClipBatch
     output: StepOutput
+    _plan: EpochPlan
 
     def __init__(
         self,
@@ -85,9 +86,10 @@ class Trainer:
 
     def _train_epoch(self) -> None:
         self.metrics = {}
+        self._plan = self.step.plan(self.epoch, self.num_epochs)
         self._call("before_epoch")
         self.model.train()
-        for batch in self.loader.batches(self.epoch, self.iteration):
+        for batch in self.loader.batches(self.epoch, self.iteration, clip_frames=self._plan.clip_frames):
             self._run_iteration(batch)
             self.iteration += 1
             self._call("after_iteration")
@@ -96,7 +98,7 @@ class Trainer:
 
     def _run_iteration(self, batch: ClipBatch) -> None:
         self.batch = batch.to(self.device)
-        self.learning_rate = self._schedule(self.epoch + self.iteration / len(self.loader))
+        self.learning_rate = self._plan.lr_scale * self._schedule(self.epoch + self.iteration / len(self.loader))
         set_learning_rate(self.optimizer, self.learning_rate)
         seed_iteration(self.seed, self.iterations_done)
         try:

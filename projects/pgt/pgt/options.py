@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fvcore.common.config import CfgNode
 
+from pgt.multigrid import Multigrid
 from pgt.schedule import ScheduleError, StepSchedule
 from slowfast.config import ConfigError, Option, Section
 from slowfast.registry import MODELS
@@ -25,7 +26,10 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
         schedule = schedule_of(cfg)
     except ScheduleError as error:
         raise ConfigError(key="PGT.OVERLAP", value=cfg.PGT.OVERLAP, why=str(error)) from None
-    _check_temporal_stride(cfg, schedule)
+    for every in Multigrid.from_cfg(cfg).schedules:
+        _check_temporal_stride(cfg, every)
+    _check_causal(cfg)
+    _check_nonlocal(cfg)
     _settle_num_frames(cfg, given, schedule)
     if cfg.DETECTION.ENABLE:
         _settle_detection(cfg, given, schedule)
@@ -115,6 +119,25 @@ def _check_gradients(cfg: CfgNode) -> None:
         )
 
 
+def _check_causal(cfg: CfgNode) -> None:
+    if cfg.PGT.OPERATOR != "causal":
+        return
+    for key, right in (("CACHE", "last"), ("CACHE_MOMENTUM", 0.0), ("SEMANTICS", "corrected")):
+        if cfg.PGT[key] != right:
+            why = "causal operators remember the true past, nothing else (PGT.OPERATOR)"
+            raise ConfigError(key=f"PGT.{key}", value=cfg.PGT[key], why=why, right=repr(right))
+
+
+def _check_nonlocal(cfg: CfgNode) -> None:
+    used = any(blocks for stage in cfg.NONLOCAL.LOCATION for blocks in stage)
+    if used and cfg.PGT.OPERATOR == "causal":
+        why = "non-local blocks attend to the future within their step, which causal operators must not (PGT.OPERATOR)"
+        raise ConfigError(key="NONLOCAL.LOCATION", value=cfg.NONLOCAL.LOCATION, why=why, right="[[[]], [[]], [[]], [[]]]")
+    if cfg.NONLOCAL.PROGRESS and any(groups != 1 for stage in cfg.NONLOCAL.GROUP for groups in stage):
+        why = "progressive non-local blocks attend to the memory as a whole (NONLOCAL.PROGRESS)"
+        raise ConfigError(key="NONLOCAL.GROUP", value=cfg.NONLOCAL.GROUP, why=why, right="[[1], [1], [1], [1]]")
+
+
 def schedule_of(cfg: CfgNode) -> StepSchedule:
     return StepSchedule(cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, cfg.PGT.STEPS)
 
@@ -157,6 +180,29 @@ SECTION = Section(
         "TBPTT_STEPS": Option(1, "Steps that gradients flow through before they are cut; 1 is the paper's method.", minimum=1),
         "TRUNCATE_GRAD": Option(
             False, "The original's name, the wrong way round: True lets gradients cross all steps (TBPTT_STEPS = STEPS)."
+        ),
+        "OPERATOR": Option(
+            "local",
+            "Whether temporal windows lie around their frame, seeing no future at the borders of steps (the paper), or end on "
+            "it: then any cut of a video into steps gives the same outputs.",
+            choices=("local", "causal"),
+        ),
+        "NL_CONTEXT": Option(
+            "memory",
+            "What progressive non-local blocks attend to from the second step on (NONLOCAL.PROGRESS).",
+            choices=("memory", "memory_and_step"),
+        ),
+        "NL_NORM": Option(
+            "batchnorm",
+            "Norm of progressive non-local blocks: that of the network (BN.NORM_TYPE), layernorm without parameters, or none.",
+            choices=("batchnorm", "layernorm", "none"),
+        ),
+        "MGRID": Option(False, "Whether epochs take other schedules in turn (progressive multigrid)."),
+        "MGRID_STEPS": Option([5, 6, 7, 9], "Steps of these schedules."),
+        "MGRID_STEP_LEN": Option([8, 7, 6, 5], "Their step lengths, of the Slow pathway if there are two; overlaps stay."),
+        "MGRID_LRSCALES": Option([], "Factors of the learning rate in their epochs; empty: 1.", elements=float),
+        "MGRID_NO_FINETUNE": Option(
+            False, "Whether the last epoch stays in the cycle; otherwise it has the schedule of evaluation."
         ),
         "SEMANTICS": Option(
             "corrected",

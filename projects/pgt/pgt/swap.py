@@ -21,7 +21,7 @@ from pgt.operators import (
     MarkovTemporalPool,
     MarkovWindowPool,
 )
-from pgt.operators.nonlocal_block import Context
+from pgt.operators.nonlocal_block import Context, NonLocalNorm
 from pgt.schedule import Semantics
 from slowfast.models.layers.nonlocal_block import NonLocalBlock
 from slowfast.models.layers.squeeze_excite import SqueezeExcite
@@ -43,6 +43,7 @@ class MemoryOptions:
     head: whether the pooling of the head remembers at all. tpool_size: temporal positions that it leaves for each pathway
     when an evaluation runs a whole clip in one pass. operator: "local" windows lie around their frame and see no future at
     borders, "causal" ones end on it. nonlocal_context: what non-local blocks attend to; None: to their own step.
+    nonlocal_norm: the norm they have then.
     """
 
     mode: Mode
@@ -53,6 +54,7 @@ class MemoryOptions:
     semantics: Semantics = "corrected"
     operator: Operator = "local"
     nonlocal_context: Context | None = None
+    nonlocal_norm: NonLocalNorm = "batchnorm"
 
 
 def make_markov(network: nn.Module, memory: Memory, options: MemoryOptions) -> list[str]:
@@ -191,12 +193,13 @@ def _running_cell(cell: Cell | None, mode: str) -> Cell | None:
 
 
 def _swap_nonlocal(swapper: _Swapper, block: NonLocalBlock, name: str) -> nn.Module | None:
+    options = swapper.options
     if swapper.causal:
         raise UnsupportedOperatorError(f"{name}: a non-local block attends to the future within its step, so it is not causal")
-    if swapper.options.nonlocal_context is None:
+    if options.nonlocal_context is None:
         return None
-    cell = Cell(name=name, num_frames=None, mode=swapper.options.mode, momentum=swapper.options.momentum)
-    return MarkovNonLocalBlock.adopt(block, cell, swapper.memory, context=swapper.options.nonlocal_context)
+    cell = Cell(name=name, num_frames=None, mode=options.mode, momentum=options.momentum)
+    return MarkovNonLocalBlock.adopt(block, cell, swapper.memory, context=options.nonlocal_context, norm=options.nonlocal_norm)
 
 
 def _swap_squeeze(swapper: _Swapper, module: SqueezeExcite, name: str) -> nn.Module | None:

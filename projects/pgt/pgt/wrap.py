@@ -28,4 +28,7 @@ class ProgressiveWrapper:
             head=cfg.PGT.HEAD,
             tpool_size=[1] if cfg.PGT.PG_EVAL else cfg.PGT.TPOOL_SIZE,
             semantics=cfg.PGT.SEMANTICS,
+            operator=cfg.PGT.OPERATOR,
+            nonlocal_context=cfg.PGT.NL_CONTEXT if cfg.NONLOCAL.PROGRESS else None,
+            nonlocal_norm=cfg.PGT.NL_NORM,
         )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pgt.memory import Memory, Mode
-from pgt.operators.nonlocal_block import Context
+from pgt.operators.nonlocal_block import Context, NonLocalNorm
 from pgt.schedule import Semantics
 from pgt.swap import MemoryOptions, Operator, make_markov
 
@@ -89,6 +89,7 @@ def progressive(
     semantics: Semantics = "corrected",
     operator: Operator = "local",
     nonlocal_context: Context | None = None,
+    nonlocal_norm: NonLocalNorm = "batchnorm",
 ) -> ProgressiveModel:
     """Makes a 3-D network read videos step by step (arXiv:2103.11313, section 3).
 
@@ -110,6 +111,7 @@ def progressive(
         semantics=semantics,
         operator=operator,
         nonlocal_context=nonlocal_context,
+        nonlocal_norm=nonlocal_norm,
     )
     return ProgressiveModel(module, step_len=lengths, overlap=overlaps, options=options)
 

@@ -28,6 +28,9 @@ SECTION = Section(
         "LOCATION": Option([[[]], [[]], [[]], [[]]], "Blocks of each stage and pathway that a non-local block follows."),
         "GROUP": Option([[1], [1], [1], [1]], "Groups of frames that attend to each other only, by stage and pathway."),
         "INSTANTIATION": Option("dot_product", "How affinities are normalised.", choices=("dot_product", "softmax")),
+        "PROGRESS": Option(
+            False, "Whether they attend to the memory of earlier steps (progressive training only; see PGT.NL_CONTEXT)."
+        ),
         "POOL": Option([[[1, 2, 2], [1, 2, 2]]] * 4, "Pooling of keys and values, by stage and pathway."),
     },
 )
