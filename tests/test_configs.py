@@ -10,7 +10,7 @@ from slowfast.engine.optimizer import build_optimizer
 from slowfast.engine.tasks import build_train_step
 from slowfast.engine.updater import Updater
 from slowfast.models import build_model
-from slowfast.structures import ClipBatch
+from slowfast.structures import ClipBatch, Keyframes
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SMALL = ["NUM_GPUS", 0, "DATA.TRAIN_CROP_SIZE", 32, "DATA.TRAIN_JITTER_SCALES", [32, 40]]
@@ -30,6 +30,21 @@ def random_batch(cfg: CfgNode) -> ClipBatch:
         videos=torch.tensor([0]),
         views=torch.tensor([0]),
         names=("noise",),
+        keyframes=random_persons(cfg) if cfg.DETECTION.ENABLE else None,
+    )
+
+
+def random_persons(cfg: CfgNode) -> Keyframes:
+    """Two at the second that the clip, which begins at second 900, was cut out for."""
+    return Keyframes(
+        clips=torch.zeros(2, dtype=torch.int64),
+        seconds=torch.full((2,), 901),
+        main=torch.ones(2, dtype=torch.bool),
+        boxes=torch.tensor([[2.0, 3.0, 15.0, 30.0], [12.0, 0.0, 31.0, 31.0]]),
+        original=torch.rand(2, 4, dtype=torch.float64),
+        labels=(torch.rand(2, cfg.MODEL.NUM_CLASSES) < 0.1).float(),
+        videos=torch.zeros(2, dtype=torch.int64),
+        numbers=torch.arange(2),
     )
 
 
