@@ -1,5 +1,6 @@
 """Exactly causal operators: any cut of a video into steps gives what one pass gives (the equivalence of MaPro, TPAMI 2024)."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -41,7 +42,7 @@ def make_network(pool: str) -> nn.Module:
 def run(model: ProgressiveModel, clip: Tensor, cuts: list[int]) -> list[Tensor]:
     model.reset()
     borders = [0, *cuts, clip.shape[2]]
-    return [model.step(clip[:, :, start:stop]) for start, stop in zip(borders, borders[1:], strict=False)]
+    return [model.step(clip[:, :, start:stop]) for start, stop in itertools.pairwise(borders)]
 
 
 cuts_at = st.lists(st.integers(1, FRAMES // 2 - 1).map(lambda half: 2 * half), unique=True, max_size=6).map(sorted)
@@ -72,7 +73,9 @@ def test_features_of_all_frames_are_those_of_one_pass(cuts: list[int]) -> None:
 @pytest.mark.parametrize("slowfast", [False, True])
 def test_our_networks_are_exactly_causal_for_any_cut(slowfast: bool, tiny_cfg: Callable[..., Any]) -> None:
     plain = build_model(tiny_cfg(slowfast=slowfast, PGT__ENABLE=False, DATA__NUM_FRAMES=24))
-    model = progressive(plain.double(), step_len=[4, 16][: 1 + slowfast], overlap=[1, 4][: 1 + slowfast], operator="causal").eval()
+    model = progressive(
+        plain.double(), step_len=[4, 16][: 1 + slowfast], overlap=[1, 4][: 1 + slowfast], operator="causal"
+    ).eval()
     clip = torch.randn((1, 3, 24, 32, 32), dtype=torch.double)
 
     def pathways(start: int, stop: int) -> list[Tensor]:
@@ -82,7 +85,7 @@ def test_our_networks_are_exactly_causal_for_any_cut(slowfast: bool, tiny_cfg: C
     with torch.no_grad():
         for borders in ([0, 24], [0, 4, 24], [0, 8, 12, 20, 24], [0, 4, 8, 12, 16, 20, 24]):
             model.reset()
-            for start, stop in zip(borders, borders[1:], strict=False):
+            for start, stop in itertools.pairwise(borders):
                 output = model.step(pathways(start, stop))
                 torch.testing.assert_close(output, model(pathways(0, stop)), rtol=0, atol=1e-5)
 

@@ -1,0 +1,188 @@
+"""Progressive training of networks that we did not write."""
+
+import importlib.util
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pgt import ProgressiveModel, StepSchedule, UnsupportedOperatorError, explain, progressive
+from slowfast.engine.activation_meter import ActivationMeter
+
+
+class R2Plus1D(nn.Module):
+    """Spatial and temporal convolutions in turn (Tran et al., arXiv:1711.11248), with a residual path."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv3d(3, 8, (1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))
+        self.spatial = nn.Conv3d(8, 12, (1, 3, 3), padding=(0, 1, 1))
+        self.norm = nn.BatchNorm3d(12)
+        self.temporal = nn.Conv3d(12, 8, (3, 1, 1), padding=(1, 0, 0))
+        self.pool = nn.AdaptiveAvgPool3d(1)
+        self.classifier = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self.stem(x))
+        x = x + self.temporal(functional.relu(self.norm(self.spatial(x))))
+        return self.classifier(self.pool(x).flatten(1))
+
+
+class ResNet3D(nn.Module):
+    """3 x 3 x 3 convolutions that halve the frame rate (Hara et al., arXiv:1711.09577), max pooling and a windowed head."""
+
+    def __init__(self, head_window: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv3d(3, 8, (7, 3, 3), stride=(1, 2, 2), padding=(3, 1, 1), bias=False)
+        self.pool1 = nn.MaxPool3d(3, stride=2, padding=1)
+        self.conv2 = nn.Conv3d(8, 8, 3, padding=1)
+        self.shared_relu = nn.ReLU()
+        self.head_pool = nn.AvgPool3d(head_window, stride=1)
+        self.classifier = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.shared_relu(self.pool1(self.shared_relu(self.conv1(x))))
+        x = self.shared_relu(x + self.conv2(x))
+        return self.classifier(self.head_pool(x).mean((3, 4)).flatten(1))
+
+
+def train_on_long_videos(model: ProgressiveModel, schedule: StepSchedule, *, side: int, pathways: bool = False) -> None:
+    """One update from a long video, and what must hold for any network."""
+    state = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    model.train()
+    for step in range(schedule.steps):
+        inputs = [
+            torch.randn(2, 3, len(schedule.frames(pathway, step)), side, side) for pathway in range(schedule.num_pathways)
+        ]
+        output = model.step(inputs if pathways else inputs[0])
+        output.square().mean().backward()
+        assert output.isfinite().all()
+    assert all(parameter.grad is not None for parameter in model.parameters() if parameter.requires_grad)
+    assert {name: tensor.shape for name, tensor in model.state_dict().items()} == state
+    assert explain(model).count("\n") > len(model.operators)
+
+
+def test_a_hand_written_r2plus1d_trains_progressively() -> None:
+    plain = R2Plus1D()
+    names = list(plain.state_dict())
+    model = progressive(plain, step_len=6, overlap=2)
+    assert model.operators == ("temporal", "pool") and list(model.state_dict()) == names
+    train_on_long_videos(model, StepSchedule(6, 2, 4), side=16)
+
+
+def test_a_hand_written_3d_resnet_trains_progressively() -> None:
+    model = progressive(ResNet3D((4, 1, 1)), step_len=8, overlap=2)
+    assert model.operators == ("conv1", "pool1", "conv2", "head_pool")
+    train_on_long_videos(model, StepSchedule(8, 2, 4), side=16)
+
+
+def test_one_pass_of_a_foreign_network_is_what_it_was_before() -> None:
+    plain, clip = ResNet3D((4, 1, 1)).eval(), torch.randn(1, 3, 8, 16, 16)
+    expected = plain(clip)
+    model = progressive(plain, step_len=8, overlap=2)
+    model.step(clip)
+    torch.testing.assert_close(model(clip), expected)
+
+
+def test_overlapping_windows_see_the_true_past_at_borders() -> None:
+    pool = nn.MaxPool3d((3, 1, 1), stride=(2, 1, 1), padding=(1, 0, 0))
+    model = progressive(nn.Sequential(pool), step_len=4, overlap=1, memory="last", momentum=0.0)
+    clip = torch.randn(1, 2, 8, 3, 3)
+    outputs = torch.cat([model.step(clip[:, :, :4]), model.step(clip[:, :, 4:])], dim=2)
+    torch.testing.assert_close(outputs, pool(clip))  # stride 2: no window reaches across the right end of a step
+
+
+def test_saved_activations_of_a_foreign_network_do_not_grow_with_steps() -> None:
+    model = progressive(R2Plus1D(), step_len=6, overlap=2).train()
+    peaks = []
+    for steps in (2, 8):
+        model.reset()
+        with ActivationMeter(exclude=model) as meter:
+            for start, stop in StepSchedule(6, 2, steps).ranges():
+                model.step(torch.randn(1, 3, stop - start, 16, 16)).sum().backward()
+        peaks.append(meter.peak_bytes)
+    assert peaks[1] <= peaks[0]
+
+
+def test_a_module_used_in_two_places_cannot_share_one_memory() -> None:
+    shared = nn.Conv3d(3, 3, (3, 1, 1), padding=(1, 0, 0))
+    model = progressive(nn.Sequential(shared, nn.ReLU(), shared), step_len=4, overlap=1)
+    with pytest.raises(RuntimeError, match="0 runs twice in one step"):
+        model.step(torch.randn(1, 3, 4, 2, 2))
+
+
+def test_pooling_into_several_temporal_positions_is_refused_by_path() -> None:
+    network = nn.Sequential(nn.Identity(), nn.AdaptiveAvgPool3d((2, 1, 1)))
+    with pytest.raises(UnsupportedOperatorError, match=r"^1: pooling a clip into 2 temporal positions"):
+        progressive(network, step_len=4, overlap=1)
+
+
+def test_the_explanation_gives_reach_and_bytes() -> None:
+    model = progressive(ResNet3D((4, 1, 1)), step_len=8, overlap=2, memory="last", momentum=0.0)
+    table = explain(model, torch.randn(1, 3, 8, 16, 16))
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    assert rows[0] == ["conv1", "MarkovConv3d", "7", "1", "1 x 3 x 3 x 16 x 16", str(3 * 3 * 256 * 4), "7", "7"]
+    assert rows[2][:4] + rows[2][6:] == ["conv2", "MarkovConv3d", "3", "1", "13", "13"]
+    assert rows[3][6:] == ["step", "all so far"] and model.memory() == {}
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[types.SimpleNamespace]:
+    """pytorchvideo's network makers. It asks torchvision for an operator that none of them use; a stand-in will do."""
+    if importlib.util.find_spec("pytorchvideo") is None:
+        pytest.skip("pytorchvideo is not installed")
+    stand_ins = {}
+    if importlib.util.find_spec("torchvision") is None:
+        ops = types.ModuleType("torchvision.ops")
+        ops.RoIAlign = type("RoIAlign", (nn.Module,), {})  # type: ignore[attr-defined]
+        stand_ins = {"torchvision": types.ModuleType("torchvision"), "torchvision.ops": ops}
+    sys.modules.update(stand_ins)
+    try:
+        from pytorchvideo.models.csn import create_csn
+        from pytorchvideo.models.resnet import create_resnet
+        from pytorchvideo.models.slowfast import create_slowfast
+        from pytorchvideo.models.x3d import create_x3d
+    except ImportError as error:
+        pytest.skip(f"pytorchvideo does not import: {error}")
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
+    yield types.SimpleNamespace(slow=create_resnet, x3d=create_x3d, slowfast=create_slowfast, csn=create_csn)
+
+
+SMALL = {"model_num_class": 5, "dropout_rate": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("make", "schedule"),
+    [
+        (
+            lambda hub: hub.slow(stem_dim_out=8, stem_conv_kernel_size=(1, 7, 7), head_pool_kernel_size=(4, 1, 1), **SMALL),
+            StepSchedule(4, 1, 3),
+        ),
+        (lambda hub: hub.x3d(input_clip_length=4, input_crop_size=32, **SMALL), StepSchedule(4, 1, 3)),
+        (lambda hub: hub.csn(stem_dim_out=8, head_pool_kernel_size=(1, 1, 1), **SMALL), StepSchedule(16, 8, 3)),
+        (
+            lambda hub: hub.slowfast(head_pool_kernel_sizes=((4, 1, 1), (16, 1, 1)), **SMALL),
+            StepSchedule([4, 16], [1, 4], 3),
+        ),
+    ],
+    ids=["slow", "x3d", "csn", "slowfast"],
+)
+def test_networks_of_pytorchvideo_train_progressively(
+    make: Callable[[Any], nn.Module], schedule: StepSchedule, hub: types.SimpleNamespace
+) -> None:
+    plain = make(hub)
+    names = list(plain.state_dict())
+    model = progressive(plain, step_len=schedule.step_len, overlap=schedule.overlap)
+    assert list(model.state_dict()) == names
+    train_on_long_videos(model, schedule, side=32, pathways=schedule.num_pathways > 1)
+    model.eval().reset()
+    for step in range(schedule.steps):
+        inputs = [torch.randn(1, 3, len(schedule.frames(pathway, step)), 32, 32) for pathway in range(schedule.num_pathways)]
+        assert model.step(inputs if schedule.num_pathways > 1 else inputs[0]).shape == (1, 5)
