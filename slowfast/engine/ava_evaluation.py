@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from slowfast.annotations.ava import ActionClass, read_label_map
 from slowfast.config import ConfigError
+from slowfast.datasets.ava.build import VALIDATED_EVERY, Folders
 from slowfast.engine.ava_scoring import ids_by_category
 from slowfast.engine.detections_file import write_detections
 from slowfast.engine.inference import Metrics
@@ -24,8 +25,6 @@ from slowfast.structures import ClipBatch, DetectionOutput
 logger = logging.getLogger(__name__)
 
 SCORES_FILE = "detections.csv"
-VALIDATED_EVERY = 4
-"""Validation scores the seconds that this divides, unless the config wants all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +43,11 @@ class AvaTruth:
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode, *, videos: Sequence[str], split: str) -> Self:
-        """videos: those of the data set, in its order. Raises AvaFileError, or ConfigError for too small a network."""
-        folder = Path(cfg.AVA.ANNOTATION_DIR)
+        """videos: those of the data set, in its order. Raises ConfigError and AvaFileError."""
+        for key in ("LABEL_MAP_FILE", "GROUNDTRUTH_FILE"):
+            if not cfg.AVA[key]:
+                raise ConfigError(key=f"AVA.{key}", value="", why="detections cannot be scored without", right="name of a file")
+        folder = Folders.from_cfg(cfg).annotations
         classes = read_label_map(folder / cfg.AVA.LABEL_MAP_FILE)
         if classes[-1].id > cfg.MODEL.NUM_CLASSES:
             why = f"{cfg.AVA.LABEL_MAP_FILE} has the class {classes[-1].id}, {classes[-1].name}"

@@ -31,10 +31,10 @@ def _process_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def start_toy() -> StartToy:
-    """start_toy(job, output_dir, processes=1) -> the process, its output piped."""
+    """start_toy(job, output_dir, processes=1, module="engine_toys") -> the process, its output piped."""
 
-    def start(job: str, output_dir: Path, processes: int = 1) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "tests.engine.engine_toys", job, str(output_dir), str(processes)]
+    def start(job: str, output_dir: Path, processes: int = 1, module: str = "engine_toys") -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", f"tests.engine.{module}", job, str(output_dir), str(processes)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
 
     return start

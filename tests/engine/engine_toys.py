@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -198,13 +199,14 @@ def fault_job(cfg: CfgNode, place: Place) -> None:
     distributed.barrier()
 
 
-def main() -> int:
+def main(jobs: Mapping[str, Any]) -> int:
+    """Runs the job that the command line names."""
     job, output_dir, processes = sys.argv[1:]
     cfg = load_config(
         None, ["OUTPUT_DIR", output_dir, "NUM_GPUS", 0, "NUM_PROCS", int(processes), "DATA_LOADER.NUM_WORKERS", 0]
     )
-    return exit_code_of(lambda: launch(cfg, globals()[job]))
+    return exit_code_of(lambda: launch(cfg, jobs[job]))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))
