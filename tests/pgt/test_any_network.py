@@ -1,9 +1,7 @@
 """Progressive training of networks that we did not write."""
 
-import importlib.util
-import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +11,7 @@ from torch.nn import functional
 
 from pgt import ProgressiveModel, StepSchedule, UnsupportedOperatorError, explain, progressive
 from slowfast.engine.activation_meter import ActivationMeter
+from tests.stand_ins import pytorchvideo_importable
 
 
 class R2Plus1D(nn.Module):
@@ -132,27 +131,15 @@ def test_the_explanation_gives_reach_and_bytes() -> None:
 
 
 @pytest.fixture(scope="module")
-def hub() -> Iterator[types.SimpleNamespace]:
-    """pytorchvideo's network makers. It asks torchvision for an operator that none of them use; a stand-in will do."""
-    if importlib.util.find_spec("pytorchvideo") is None:
-        pytest.skip("pytorchvideo is not installed")
-    stand_ins = {}
-    if importlib.util.find_spec("torchvision") is None:
-        ops = types.ModuleType("torchvision.ops")
-        ops.RoIAlign = type("RoIAlign", (nn.Module,), {})  # type: ignore[attr-defined]
-        stand_ins = {"torchvision": types.ModuleType("torchvision"), "torchvision.ops": ops}
-    sys.modules.update(stand_ins)
-    try:
+def hub() -> types.SimpleNamespace:
+    """pytorchvideo's network makers."""
+    with pytorchvideo_importable():
         from pytorchvideo.models.csn import create_csn
         from pytorchvideo.models.resnet import create_resnet
         from pytorchvideo.models.slowfast import create_slowfast
         from pytorchvideo.models.x3d import create_x3d
-    except ImportError as error:
-        pytest.skip(f"pytorchvideo does not import: {error}")
-    finally:
-        for name in stand_ins:
-            del sys.modules[name]
-    yield types.SimpleNamespace(slow=create_resnet, x3d=create_x3d, slowfast=create_slowfast, csn=create_csn)
+
+        return types.SimpleNamespace(slow=create_resnet, x3d=create_x3d, slowfast=create_slowfast, csn=create_csn)
 
 
 SMALL = {"model_num_class": 5, "dropout_rate": 0.0}
