@@ -3,6 +3,7 @@
 python tools/prepare_data.py folder DIR --out DATA      lists, split into train, val and test, of videos in class folders
 python tools/prepare_data.py reencode DATA --out DIR    copies that load faster
 python tools/prepare_data.py check DATA                 whether everything that the lists name can be read
+python tools/prepare_data.py ava DIR --annotations DIR --out DATA     frame lists, and a check, of data in the format of AVA
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     check = commands.add_parser("check", parents=[shared], help="read everything that lists name, once")
     check.add_argument("data", type=Path, metavar="DATA", help="folder with lists, of any of our formats")
     check.add_argument("--prefix", default="", metavar="DIR", help="what DATA.PATH_PREFIX is in training")
+    _add_ava(commands.add_parser("ava", parents=[shared], help="check data in the format of AVA, and list their frames"))
     return parser.parse_args(arguments)
 
 
@@ -70,7 +72,26 @@ def _add_reencode(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_ava(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("media", type=Path, metavar="DIR", help="folder with ID/ID_000001.jpg (30 frames a second) or ID.mp4")
+    parser.add_argument(
+        "--annotations", type=Path, required=True, metavar="DIR", help="folder with the lists of boxes (.csv) and the label map"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DATA", help="folder for frame_lists/")
+
+
+def run_ava(options: argparse.Namespace) -> None:
+    from slowfast.engine.ava_preparation import AvaPreparation, prepare_ava
+
+    wanted = AvaPreparation(media=options.media, annotations=options.annotations, out=options.out, jobs=options.jobs)
+    if not prepare_ava(wanted):
+        sys.exit(BROKEN_CODE)
+
+
 def run(options: argparse.Namespace) -> None:
+    if options.command == "ava":
+        run_ava(options)
+        return
     from slowfast.engine import preparation
 
     if options.command == "folder":

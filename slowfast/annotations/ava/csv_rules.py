@@ -18,7 +18,8 @@ Columns = Mapping[str, NDArray[Any]]
 Mask = NDArray[np.bool_]
 
 CORNERS = ("x1", "y1", "x2", "y2")
-LARGEST_FRACTION = 2.0  # boxes leave the image by a little; pixels are far beyond
+LARGEST_FRACTION = 2.0
+"""Boxes leave the image by a little; pixels are far beyond."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,3 +124,5 @@ PROPOSALS = RowKind(
     rules=(_SECOND, _CORNERS_ARE_NUMBERS, _CORNERS_ARE_FRACTIONS, _ACTION_OR_NONE, _CONFIDENCE),
 )
 EXCLUDED = RowKind(numbers=("second",), rules=(_SECOND,))
+# Rows of boxes of which nobody knows yet whether they are right; the last column is a person or a score.
+UNCHECKED = RowKind(numbers=("second", *CORNERS, "label", "last"), rules=(_SECOND,))
