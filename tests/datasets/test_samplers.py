@@ -45,6 +45,24 @@ def test_evaluation_sees_every_sample_once_in_order(num_samples, batch_size, wor
     assert [len(part) for part in parts] == [len(rank) for rank in ranks]
 
 
+@given(**sizes, breaks=st.sets(st.integers(0, 70)), start=st.integers(0, 9))
+def test_batches_end_at_breaks_and_are_full_otherwise(num_samples, batch_size, world_size, breaks, start):
+    seen = []
+    for rank in range(world_size):
+        order = SequentialOrder(
+            num_samples=num_samples, batch_size=batch_size, rank=rank, world_size=world_size, breaks=tuple(sorted(breaks))
+        )
+        batches = indices(order.batches(0))
+        assert len(batches) == len(order)
+        assert indices(order.batches(0, start)) == batches[start:]
+        for batch, following in itertools.pairwise(batches):
+            assert len(batch) == batch_size or following[0] in breaks
+        assert not any(breaks.intersection(batch[1:]) for batch in batches)
+        assert all(0 < len(batch) <= batch_size for batch in batches)
+        seen += itertools.chain(*batches)
+    assert seen == list(range(num_samples))
+
+
 @given(**sizes, start=st.integers(0, 5))
 def test_a_later_start_gives_the_tail_of_the_epoch(num_samples, batch_size, world_size, start):
     common = {"num_samples": num_samples, "batch_size": batch_size, "rank": world_size - 1, "world_size": world_size}
