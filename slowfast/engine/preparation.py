@@ -30,7 +30,7 @@ def prepare_folder(wanted: Preparation) -> None:
     print(report_text(prepared))
     kind = "several labels a video" if prepared.manifest.multi_label else "one label a video"
     print(f"\nwrote {wanted.data}: {', '.join(prepared.texts)}, {MANIFEST}, {REPORT} ({kind})")
-    print(f"train: python tools/run_net.py --cfg configs/Folder/SLOWONLY_PGT.yaml DATA.PATH_TO_DATA_DIR {wanted.data}")
+    print(_advice(wanted.data))
 
 
 def reencode_videos(wanted: Reencoding) -> None:
@@ -40,7 +40,7 @@ def reencode_videos(wanted: Reencoding) -> None:
     print(reencoding_text(result))
     print(f"\nwrote {wanted.out}: {result.num_new} new copies, {len(result.copies)} in all")
     if result.texts:
-        print(f"train: python tools/run_net.py --cfg configs/Folder/SLOWONLY_PGT.yaml DATA.PATH_TO_DATA_DIR {wanted.out}")
+        print(_advice(wanted.out))
     else:
         print(
             f"lists that named the originals fit the copies with DATA.PATH_PREFIX {wanted.out} "
@@ -72,6 +72,12 @@ def _write_texts(folder: Path, texts: Mapping[str, str]) -> None:
     for name, text in texts.items():
         with whole_file(folder / name) as beside:
             beside.write_text(text, encoding="utf-8")
+
+
+def _advice(folder: Path) -> str:
+    return (
+        f"to train, with FILE.yaml from configs/Folder: python tools/run_net.py --cfg FILE.yaml DATA.PATH_TO_DATA_DIR {folder}"
+    )
 
 
 def reencoding_text(result: Reencoded) -> str:
