@@ -27,12 +27,17 @@ FRAMES_OF_A_VIEW = 10
 
 
 def write_report(cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: ClipDataset, device: torch.device) -> None:
-    """Writes OUTPUT_DIR/curves.png, if OUTPUT_DIR holds the log of a training, and OUTPUT_DIR/timelines/*.png."""
+    """Writes OUTPUT_DIR/curves.png, if OUTPUT_DIR holds the log of a training, and OUTPUT_DIR/timelines/*.png.
+
+    In detection there are no timelines.
+    """
     folder = Path(cfg.OUTPUT_DIR)
     stats = of_last_training(read_stats(folder / LOG_FILE))
     if any(entry.get("_type") in ("train_iter", "train_epoch") for entry in stats):
         draw_curves(stats, folder / "curves.png", title=folder.name)
         logger.info("drew %s", folder / "curves.png")
+    if cfg.DETECTION.ENABLE:  # a timeline shows one thing at a time, not several persons
+        return
     for video in chosen_videos(len(dataset.records), cfg.REPORT.NUM_TIMELINES):
         batch = middle_crops(dataset, video, num_crops=cfg.TEST.NUM_SPATIAL_CROPS)
         timeline = build_timeline(model, step, batch.to(device), record=dataset.records[video], class_names=dataset.class_names)
