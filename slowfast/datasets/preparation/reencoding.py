@@ -106,18 +106,21 @@ def copy_name(path: str) -> str:
 def _claim(wanted: Reencoding) -> None:
     """Notes the settings in the new folder, or finds the same ones noted there."""
     path = wanted.out / SETTINGS
-    settings = {"source": str(wanted.videos.resolve()), **asdict(wanted.encoding)}
+    text = json.dumps({"source": str(wanted.videos.resolve()), **asdict(wanted.encoding)}, indent=2) + "\n"
     if path.exists():
-        noted = json.loads(path.read_text(encoding="utf-8"))
-        if noted != settings:
+        noted = path.read_text(encoding="utf-8")
+        if noted != text:
             raise DatasetError(
-                path=str(path), found=f"copies made with {noted}", expected=f"{settings}, or another folder (--out)"
-            )
+                path=str(path), found=f"copies made with {' '.join(noted.split())}",
+                expected=f"{' '.join(text.split())}, or another folder (--out)",
+            )  # fmt: skip
         return
-    if wanted.out.exists() and any(wanted.out.iterdir()):
+    beside = path.with_name(f".{path.name}")
+    if wanted.out.exists() and any(entry != beside for entry in wanted.out.iterdir()):
         raise DatasetError(path=str(wanted.out), found="files that were not written here", expected="an empty or new folder")
     wanted.out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
 
 
 def _is_current(source: str, target: Path) -> bool:
