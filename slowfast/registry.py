@@ -63,7 +63,9 @@ DATASETS: Registry[Any] = Registry("data set")
 """`(cfg, split) -> slowfast.datasets.ClipDataset`, with split one of "train", "val", "test"."""
 
 MODEL_WRAPPERS: Registry[Any] = Registry("model wrapper")
-"""Objects with `enabled(cfg) -> bool` and `wrap(cfg, model) -> nn.Module`. Every enabled wrapper is applied, by name order."""
+"""Objects with `enabled(cfg) -> bool` and `wrap(cfg, model) -> nn.Module`. Every enabled wrapper is applied, by name order.
+
+A wrapped model that carries something from one step of a video to the next says how much in its attribute `memory_bytes`."""
 
 TRAIN_STEPS: Registry[Any] = Registry("train step")
 """Classes with `enabled(cfg) -> bool` and `from_cfg(cfg)`; see `slowfast.engine.steps.TrainStep` for what the object does."""

@@ -20,6 +20,10 @@ class NonFiniteLossError(EngineError):
         self.here = here
 
 
+class ModelZooError(EngineError):
+    """MODEL_ZOO.md, or what it is made of, is out of date or not of the right form."""
+
+
 class WorkerError(EngineError):
     """One of several processes failed; the text is what that process had to say.
 

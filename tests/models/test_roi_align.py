@@ -207,3 +207,9 @@ def test_a_kernel_that_does_not_run_is_reported_and_not_taken(
     found = roi_align(x, boxes, SIZE, spatial_scale=SCALE)
     torch.testing.assert_close(found, literal(x, boxes, sampling_ratio=0, aligned=True))
     assert "operator torchvision::roi_align does not exist" in caplog.text
+
+
+def test_features_without_content_give_the_shape_of_the_result() -> None:
+    features = torch.empty((2, 4, 8, 8), device="meta", dtype=torch.float16)
+    cut = roi_align(features, torch.tensor([[1.0, 0.0, 0.0, 32.0, 32.0]] * 3), (7, 5), spatial_scale=1 / 4)
+    assert (cut.device.type, cut.dtype, cut.shape) == ("meta", torch.float16, (3, 4, 7, 5))

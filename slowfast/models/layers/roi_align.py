@@ -38,12 +38,14 @@ def roi_align(
     centre, not its corner, at the coordinate 0.5; without it the box is also at least one cell large.
     Points more than one cell outside the map count as zero, those nearer read its border; an empty or inverted box gives zeros
     where the number of points follows from its size. Gradients go to the features, not to the boxes, and are taken in float32
-    under autocast. Raises ValueError.
+    under autocast. On the meta device the result, too, has only a shape. Raises ValueError.
 
     Runs on torchvision's kernel where that works. The work here grows with the map, that of the kernel with the boxes: on the
     small maps of video networks this matters little, on large ones much (benchmarks/roi_align.py compares the two).
     """
     _check(features, boxes, output_size, sampling_ratio)
+    if features.is_meta:
+        return features.new_empty((len(boxes), features.shape[1], *output_size))
     kernel = torchvision_kernel(features.device.type)
     with torch.autocast(features.device.type, enabled=False):
         exact = features.to(torch.promote_types(features.dtype, torch.float32))
