@@ -257,12 +257,13 @@ def replace_in_list(folder, split, old, new):
 def test_missing_pictures_stop_an_evaluation_and_are_replaced_in_training(other_folder):
     replace_in_list(other_folder, "val", f"{VIDEOS['val'][0].name}_000121.png", "gone.png")
     replace_in_list(other_folder, "train", f"{VIDEOS['train'][0].name}_000121.png", "gone.png")
-    with pytest.raises(DecodeError, match=r"gone\.png: the file does not exist"):
+    with pytest.raises(DecodeError, match=r"frames/valvideo__1: .*gone\.png, the file does not exist"):
         clips_of(other_folder, "test")
     clips = clips_of(other_folder, "train")
     replaced = [clip for clip in clips if clip.replaced]
     assert replaced
-    assert all("gone.png: the file does not exist" in clip.replaced[0] for clip in replaced)
+    videos = {clip.replaced[0].rpartition(": ")[0] for clip in replaced}
+    assert videos == {f"{other_folder.root}/frames/{VIDEOS['train'][0].name}"}  # one bad video, however many seconds it has
     assert all(len(own(clip)) == 2 for clip in clips)
 
 
@@ -318,6 +319,7 @@ def test_a_label_map_with_more_classes_than_the_network_is_an_error(folder):
         (["DATA.PATH_TO_DATA_DIR", ""], "AVA.FRAME_DIR"),
         (["DATA.PATH_TO_DATA_DIR", "", "AVA.VIDEO_DIR", "videos"], "AVA.ANNOTATION_DIR"),
         (["AVA.TEST_PREDICT_BOX_LISTS", []], "AVA.TEST_PREDICT_BOX_LISTS"),
+        (["AVA.TEST_LISTS", []], "AVA.TEST_LISTS"),
         (["AVA.CENTER_FRAME", 8], "AVA.CENTER_FRAME"),
         (["AVA.TRAIN_PCA_EIGVAL", [1.0]], "AVA.TRAIN_PCA_EIGVAL"),
         (["AVA.TRAIN_PCA_EIGVEC", [[1.0, 0.0], [0.0, 1.0]]], "AVA.TRAIN_PCA_EIGVEC"),

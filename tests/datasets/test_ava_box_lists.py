@@ -104,6 +104,8 @@ def test_nothing_that_counts_is_an_error_that_says_why(read):
 def test_every_4th_second_can_be_chosen(read):
     rows = "".join(f"film_a,{second},{FIRST},,0.95\n" for second in range(902, 914))
     assert read(detections=rows, every=4)[0].seconds.tolist() == [904, 908, 912]
+    with pytest.raises(DatasetError, match=r"none of 1 boxes counts: .* 1 at other than every 4\. second"):
+        read(detections=f"film_a,902,{FIRST},,0.95\n", every=4)
 
 
 def test_marks_line_ends_blank_lines_and_whole_decimals_are_fine(read):

@@ -67,12 +67,14 @@ def read_persons(lists: BoxLists, videos: Mapping[str, int]) -> tuple[Persons, I
     outside = ~table["second"].between(FIRST_SECOND, LAST_SECOND).to_numpy()
     unknown = (table["video"] >= len(videos)).to_numpy()
     flat = _is_flat(table) if lists.drop_flat else np.zeros(len(table), bool)
-    stays = ~(outside | unknown | flat) & (table["second"] % lists.every == 0).to_numpy()
+    between = (table["second"] % lists.every != 0).to_numpy()
+    stays = ~(outside | unknown | flat | between)
     if not stays.any():
         raise DatasetError(
             path=_names((*lists.truths, *lists.detections)),
             found=f"none of {len(table)} boxes counts: {outside.sum()} are outside of seconds {FIRST_SECOND} to {LAST_SECOND}, "
-            f"{unknown.sum()} in videos that are not there, {flat.sum()} without area",
+            f"{unknown.sum()} in videos that are not there, {flat.sum()} without area, {between.sum()} at other than every "
+            f"{lists.every}. second",
             expected=f"boxes in the {len(videos)} videos",
         )
     ignored = Ignored(outside_time=int(outside.sum()), unknown_videos=int(unknown.sum()), flat=int(flat.sum()))

@@ -68,8 +68,10 @@ def build_ava(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int,
     if cfg.AVA.VIDEO_DIR:
         videos = filed_videos(Path(cfg.AVA.VIDEO_DIR), files)
     else:
-        names = cfg.AVA.TRAIN_LISTS if split == "train" else cfg.AVA.TEST_LISTS
-        videos = listed_videos([folders.lists / name for name in names], folders.frames, files)
+        key = "TRAIN_LISTS" if split == "train" else "TEST_LISTS"
+        if not cfg.AVA[key]:
+            raise ConfigError(key=f"AVA.{key}", value=[], why="nothing says which frames there are", right="names of csv files")
+        videos = listed_videos([folders.lists / name for name in cfg.AVA[key]], folders.frames, files)
     persons, ignored = read_persons(_box_lists(cfg, split, folders.annotations), videos.numbers)
     used = np.unique(persons.videos)
     if cfg.AVA.VIDEO_DIR:  # the folder may hold the videos of all splits

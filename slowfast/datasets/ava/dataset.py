@@ -67,7 +67,10 @@ class AvaDataset(ClipDataset):
         clips = self._rules.clips if clip_frames is None else self._rules.clips.resized(clip_frames)
         frames = clips.frames((second - START_SECOND) * FPS, opened.num_frames)
         transform = _ShowFrames(record.path, self._rules.view.draw(0, rng), self._rules.colours.draw(rng))
-        pictures = opened.read(frames, transform)
+        try:
+            pictures = opened.read(frames, transform)
+        except DecodeError as error:
+            raise _of_video(error, record.path) from error
         keyframes = self._keyframes(sample, frames, transform)
         return Clip(
             frames=torch.from_numpy(pictures).permute(3, 0, 1, 2),
@@ -98,6 +101,11 @@ class AvaDataset(ClipDataset):
             videos=torch.from_numpy(persons.videos[of]),
             numbers=torch.from_numpy(rows - persons.starts[of]),
         )
+
+
+def _of_video(error: DecodeError, path: str) -> DecodeError:
+    """The error as one of the whole video: a video without its pictures is one unreadable video, not one for each second."""
+    return error if error.path == path else DecodeError(path, f"{error.path}: {error.reason}")
 
 
 class _ShowFrames:
