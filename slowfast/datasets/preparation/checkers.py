@@ -78,6 +78,11 @@ def _frame_lists(folder: Path, prefix: str) -> Iterator[ReadList]:
         yield partial(_frame_list, folder / name, Path(prefix or folder))
 
 
+def _ava_lists(folder: Path, prefix: str) -> Iterator[ReadList]:
+    for path in sorted((folder / "frame_lists").glob("*.csv")):
+        yield partial(_frame_list, path, Path(prefix or folder / "frames"))
+
+
 def _kinetics_list(path: Path, root: str, num_classes: int) -> list[Listed]:
     videos = read_list(path, separator=" ", num_classes=num_classes, prefix=root)
     return [Listed(video.source, (video.path,)) for video in videos]
@@ -131,6 +136,11 @@ CHECKERS: list[Checker] = [
         "frame lists (pictures)",
         lambda folder: any(has_frame_list_header(folder / name) for name in FRAME_LISTS.values()),
         _frame_lists,
+    ),
+    Checker(
+        "ava (pictures; `ava` checks the boxes)",
+        lambda folder: any(has_frame_list_header(path) for path in (folder / "frame_lists").glob("*.csv")),
+        _ava_lists,
     ),
     Checker("kinetics (lists)", lambda folder: any((folder / name).exists() for name in LISTS.values()), _kinetics_lists),
 ]

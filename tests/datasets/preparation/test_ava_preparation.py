@@ -10,6 +10,7 @@ import pytest
 from slowfast.datasets import DatasetError, build_dataset
 from slowfast.datasets.preparation.ava import frame_list, look_at_ava
 from slowfast.datasets.preparation.ava_checks import kind_of
+from slowfast.datasets.preparation.checking import check
 from tests.datasets.ava_folders import PERSONS, VIDEOS, Folder, row, truth_rows, write_folder
 from tools.prepare_data import main
 
@@ -201,6 +202,16 @@ def test_folders_without_anything_to_look_at_are_errors(folder, media, annotatio
 )
 def test_the_name_of_a_list_says_what_it_holds(tmp_path, name, kind):
     assert kind_of(tmp_path / name) == kind
+
+
+def test_all_pictures_in_the_frame_lists_can_be_checked_for(original, folder):
+    shutil.copytree(original.root / "frame_lists", folder.root / "frame_lists")
+    checked = check(folder.root, jobs=2)
+    assert (checked.num_rows, checked.problems) == (5, [])
+    pictures(folder, f"{TRAIN}_000051.png")
+    ((where, problem),) = check(folder.root, jobs=2).problems
+    assert where.endswith("train.csv, row 2")
+    assert f"{TRAIN}_000051.png: the file does not exist (1 of 200 pictures are missing)" in problem
 
 
 def test_the_command_writes_lists_that_training_reads_and_prints_what_it_found(folder, capsys):
