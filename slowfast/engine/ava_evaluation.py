@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from slowfast.annotations.ava import ActionClass, read_label_map
 from slowfast.config import ConfigError
 from slowfast.datasets.ava.build import VALIDATED_EVERY, Folders
-from slowfast.engine.ava_scoring import ids_by_category
 from slowfast.engine.detections_file import write_detections
 from slowfast.engine.inference import Metrics
 from slowfast.evaluation.ava import Boxes, ava_frame_map, merge_repeated, read_excluded, read_truths
@@ -79,6 +78,12 @@ class Predictions:
     boxes: NDArray[np.float64]
 
     @classmethod
+    def of(cls, output: DetectionOutput) -> Self:
+        persons = output.keyframes.map(lambda tensor: tensor.cpu())
+        keys = np.stack([persons.videos.numpy(), persons.seconds.numpy(), persons.numbers.numpy()], axis=1)
+        return cls(keys, output.scores.float().cpu().numpy(), persons.original.numpy())
+
+    @classmethod
     def join(cls, parts: Sequence[Predictions], num_classes: int) -> Self:
         return cls(
             np.concatenate([np.zeros((0, 3), np.int64), *(part.keys for part in parts)]),
@@ -102,9 +107,18 @@ class Predictions:
 class AvaEvaluation:
     """An `Evaluation` of detections by one of the protocols of `slowfast.evaluation.ava`."""
 
-    def __init__(self, truth: AvaTruth, *, num_classes: int, protocol: str, scores_file: str = SCORES_FILE) -> None:
-        """num_classes: of the network. scores_file: what `save` writes."""
+    def __init__(
+        self,
+        truth: AvaTruth,
+        *,
+        num_classes: int,
+        class_groups: Mapping[str, tuple[int, ...]],
+        protocol: str,
+        scores_file: str = SCORES_FILE,
+    ) -> None:
+        """num_classes: of the network. class_groups: see ClipDataset. scores_file: what `save` writes."""
         self._truth = truth
+        self._class_groups = class_groups
         self._num_classes = num_classes
         self._protocol = protocol
         self._scores_file = scores_file
@@ -115,6 +129,7 @@ class AvaEvaluation:
         return cls(
             AvaTruth.from_cfg(cfg, videos=[record.video_id for record in dataset.records], split=split),
             num_classes=cfg.MODEL.NUM_CLASSES,
+            class_groups=dataset.class_groups,
             protocol=cfg.AVA.PROTOCOL,
             scores_file=cfg.TEST.SAVE_RESULTS_PATH or SCORES_FILE,
         )
@@ -123,9 +138,7 @@ class AvaEvaluation:
         self._parts: list[Predictions] = []
 
     def add(self, batch: ClipBatch, output: DetectionOutput) -> None:
-        persons = output.keyframes.map(lambda tensor: tensor.cpu())
-        keys = np.stack([persons.videos.numpy(), persons.seconds.numpy(), persons.numbers.numpy()], axis=1)
-        self._parts.append(Predictions(keys, output.scores.float().cpu().numpy(), persons.original.numpy()))
+        self._parts.append(Predictions.of(output))
 
     def collected(self) -> Predictions:
         return Predictions.join(self._parts, self._num_classes)
@@ -141,10 +154,10 @@ class AvaEvaluation:
         truth, detections = self._truth, self.detections()
         truths = truth.counted(truth.truths)
         found = ava_frame_map(detections, truths, class_ids=truth.class_ids, excluded=truth.excluded, protocol=self._protocol)
-        of_categories = {f"mAP_{name}": found.mean_ap(ids)[0] for name, ids in ids_by_category(truth.classes).items()}
+        of_groups = {f"mAP_{name}": found.mean_ap([k + 1 for k in group])[0] for name, group in self._class_groups.items()}
         names = [action.name for action in truth.classes]
         return Metrics(
-            values={name: 100 * float(value) for name, value in {"mAP": found.mean_ap()[0], **of_categories}.items()},
+            values={name: 100 * float(value) for name, value in {"mAP": found.mean_ap()[0], **of_groups}.items()},
             counts={
                 "num_videos": len(np.unique(detections.video)),
                 "num_boxes": len(detections) // len(names),

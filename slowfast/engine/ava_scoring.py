@@ -85,7 +85,7 @@ def summary(result: AvaResult, classes: Sequence[ActionClass], counts: dict[str,
         "mAP": _defined(result.mean_ap()[0]),
         "iou_threshold": result.iou_thresholds[0],
         "mAP_by_iou": {name: _defined(value) for name, value in zip(thresholds, result.mean_ap(), strict=True)},
-        "mAP_by_category": {name: _defined(result.mean_ap(ids)[0]) for name, ids in ids_by_category(classes).items()},
+        "mAP_by_category": {name: _defined(result.mean_ap(ids)[0]) for name, ids in _by_category(classes).items()},
         "ap": {str(number): _defined(value) for number, value in zip(result.class_ids, result.ap[0], strict=True)},
         "counts": counts,
     }
@@ -98,7 +98,7 @@ def _report(result: AvaResult, classes: Sequence[ActionClass], counts: dict[str,
         for action, truths, detections, ap in zip(classes, result.num_truths, result.num_detections, result.ap.T, strict=True)
     ]
     means: list[list[Any]] = [
-        [name, *map(float, result.mean_ap(ids))] for name, ids in {**ids_by_category(classes), "all": None}.items()
+        [name, *map(float, result.mean_ap(ids))] for name, ids in {**_by_category(classes), "all": None}.items()
     ]
     first = result.mean_ap()[0]
     return [
@@ -122,7 +122,7 @@ def _warnings(oddities: Oddities) -> list[str]:
     return [f"{count} {what}; they are scored like all others" for what, count in told.items() if count]
 
 
-def ids_by_category(classes: Sequence[ActionClass]) -> dict[str, list[int]]:
+def _by_category(classes: Sequence[ActionClass]) -> dict[str, list[int]]:
     """Ids by category: AVA's three, and whatever else a label map names."""
     names = dict.fromkeys([*CATEGORIES, *(action.category for action in classes)])
     return {name: [action.id for action in classes if action.category == name] for name in names}

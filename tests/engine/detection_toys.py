@@ -83,7 +83,11 @@ class DetectionLoader:
 
     def __init__(self, batches: Iterable[ClipBatch]) -> None:
         self._batches = list(batches)
-        self.dataset = SimpleNamespace(records=[SimpleNamespace(video_id=name) for name in VIDEOS], num_classes=CLASSES)
+        self.dataset = SimpleNamespace(
+            records=[SimpleNamespace(video_id=name) for name in VIDEOS],
+            num_classes=CLASSES,
+            class_groups={"pose": (0, 1), "object": (2,), "none": (3,)},
+        )
 
     def __len__(self) -> int:
         return len(self._batches)

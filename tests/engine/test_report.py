@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast.engine.report import build_timeline, chosen_videos, file_name, of_last_training, segment_seconds
+from slowfast.engine.examples import file_name, spread_evenly
+from slowfast.engine.report import of_last_training
+from slowfast.engine.timelines import build_timeline, segment_seconds
 from slowfast.structures import ActionInterval, VideoRecord
 from tests.engine.engine_toys import CLASSES, ToyNet, eval_step, toy_batch
 
@@ -25,7 +27,7 @@ def test_only_the_latest_training_is_drawn_with_its_resumed_parts() -> None:
     ("num_videos", "num_wanted", "expected"), [(10, 2, [2, 7]), (3, 3, [0, 1, 2]), (2, 5, [0, 1]), (5, 0, []), (0, 3, [])]
 )
 def test_videos_are_spread_over_the_list(num_videos: int, num_wanted: int, expected: list[int]) -> None:
-    assert chosen_videos(num_videos, num_wanted) == expected
+    assert spread_evenly(num_videos, num_wanted) == expected
 
 
 def test_frames_of_a_segment_last_until_the_next_one_is_due() -> None:
@@ -49,7 +51,8 @@ def test_timeline_has_a_span_and_scores_for_each_view() -> None:
     record = VideoRecord(video_id="v", path="v.mp4", source="list, row 1", label=2)
     batch = toy_batch([(0, 0), (0, 1)])
     names = tuple(f"class {index}" for index in range(CLASSES))
-    timeline = build_timeline(ToyNet(), eval_step(), batch, record=record, class_names=names)
+    with torch.no_grad():
+        timeline = build_timeline(ToyNet().eval(), eval_step(), batch, record=record, class_names=names)
     assert timeline.segments.tolist() == [[0.0, 2.0], [0.0, 2.0]]
     assert timeline.scores.shape == (2, CLASSES)
     assert timeline.actions == (ActionInterval(label=2, start_sec=0.0, end_sec=2.0),)
