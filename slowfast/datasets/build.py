@@ -62,4 +62,5 @@ def build_loader(
         num_workers=num_workers,
         pin_memory=cfg.DATA_LOADER.PIN_MEMORY and torch.cuda.is_available() and cfg.NUM_GPUS != 0,
         max_bad_share=cfg.TRAIN.MAX_BAD_SHARE,
+        leaves_out=split != "train" and cfg.TEST.SKIP_UNREADABLE,
     )

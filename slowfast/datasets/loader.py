@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import signal
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 
 import cv2
@@ -14,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from slowfast.datasets.clip_dataset import ClipDataset, SampleKey
 from slowfast.datasets.collate import collate
 from slowfast.datasets.errors import DecodeError, TooManyBadVideosError
+from slowfast.datasets.reading_log import ReadingLog
 from slowfast.datasets.samplers import SampleOrder
 from slowfast.structures import Clip, ClipBatch
 
@@ -30,7 +34,8 @@ class ClipLoader:
 
     Workers are started by the first pass and live until `close`. bad_videos: reason by path of every unreadable video that
     had to be replaced so far. Once they are FEWEST_BAD_VIDEOS or more, and their share among all videos exceeds
-    `max_bad_share`, TooManyBadVideosError is raised.
+    `max_bad_share`, TooManyBadVideosError is raised. reading: what the pass so far was like. leaves_out: evaluation goes on
+    without the samples whose videos are unreadable, and says so; else they are an error.
     """
 
     def __init__(
@@ -41,20 +46,23 @@ class ClipLoader:
         num_workers: int = 0,
         pin_memory: bool = False,
         max_bad_share: float = 0.0,
+        leaves_out: bool = False,
     ) -> None:
         self.dataset = dataset
         self.bad_videos: dict[str, str] = {}
+        self.reading = ReadingLog()
+        self._leaves_out = leaves_out
         self._order = order
         self._max_bad_share = max_bad_share
         self._pass = _Pass()
         # Workers inherit this. It is said before they are forked, since OpenCV hangs in a process that was forked while its
         # threads were running, even when it is asked to do without them.
         cv2.setNumThreads(1)
-        self._loader: DataLoader[Clip | Failure] | None = DataLoader(
+        self._loader: DataLoader[_Sample] | None = DataLoader(
             _Guarded(dataset),
             batch_sampler=self._pass,
             num_workers=num_workers,
-            collate_fn=_collate_or_fail,
+            collate_fn=_Loaded.of,
             pin_memory=pin_memory,
             persistent_workers=num_workers > 0,
             worker_init_fn=_set_up_worker,
@@ -71,15 +79,20 @@ class ClipLoader:
 
         clip_frames: frames of the clips in this pass, if not those that the config says.
 
-        Raises DecodeError when a video cannot be read in evaluation, TooManyBadVideosError in training.
+        Raises DecodeError when a video cannot be read in evaluation, if it is not left out, TooManyBadVideosError in training.
         """
         assert self._loader is not None, "the loader was closed"
         self._pass.keys = self._order.batches(epoch, start, clip_frames=clip_frames)
-        for batch in self._loader:
-            if isinstance(batch, Failure):
-                raise batch
-            self._note(batch.replaced)
-            yield batch
+        self.reading.clear()
+        for loaded in self._loader:
+            self._note_failures(loaded.failures)
+            for name, seconds, replaced in loaded.reading:
+                self.reading.add(name, seconds, replaced=len(replaced))
+                self._note_replaced(replaced)
+            if loaded.batch is not None:
+                yield loaded.batch
+        if self.reading.left_out:
+            logger.error("%d samples are left out, for their videos cannot be read", self.reading.left_out)
 
     def close(self) -> None:
         """Ends the workers; the loader cannot be used afterwards."""
@@ -91,18 +104,27 @@ class ClipLoader:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _note(self, replaced: Iterable[str]) -> None:
+    def _note_failures(self, failures: Sequence[Failure]) -> None:
+        for failure in failures:
+            if not self._leaves_out or not isinstance(failure, DecodeError):
+                raise failure
+            self.reading.left_out += 1
+            if failure.path not in self.bad_videos:
+                self.bad_videos[failure.path] = failure.reason
+                logger.error("unreadable video, left out: %s", failure)
+
+    def _note_replaced(self, replaced: Iterable[str]) -> None:
         for text in replaced:
             path, _, reason = text.rpartition(": ")
             if path not in self.bad_videos:
                 self.bad_videos[path] = reason
                 logger.warning("unreadable video, another takes its place: %s", text)
-        bad, known = len(self.bad_videos), len(self.dataset.records)
-        if bad >= FEWEST_BAD_VIDEOS and bad > self._max_bad_share * known:
-            raise TooManyBadVideosError(
-                f"{bad} of {known} videos cannot be read, more than the share of {self._max_bad_share:g} that "
-                f"TRAIN.MAX_BAD_SHARE allows; the last is {path}: {reason}"
-            )
+            bad, known = len(self.bad_videos), len(self.dataset.records)
+            if bad >= FEWEST_BAD_VIDEOS and bad > self._max_bad_share * known:
+                raise TooManyBadVideosError(
+                    f"{bad} of {known} videos cannot be read, more than the share of {self._max_bad_share:g} that "
+                    f"TRAIN.MAX_BAD_SHARE allows; the last is {path}: {reason}"
+                )
 
 
 class _Pass:
@@ -115,26 +137,49 @@ class _Pass:
         return self.keys
 
 
-class _Guarded(Dataset[Clip | Failure]):
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """What came of a sample, and how long it took."""
+
+    result: Clip | Failure
+    seconds: float
+
+
+class _Guarded(Dataset[_Sample]):
     """Returns failures instead of raising them: an exception that leaves a worker loses its type and attributes."""
 
     def __init__(self, dataset: ClipDataset) -> None:
         self._dataset = dataset
 
-    def __getitem__(self, key: SampleKey) -> Clip | Failure:
+    def __getitem__(self, key: SampleKey) -> _Sample:
+        started = time.perf_counter()
+        result: Clip | Failure
         try:
-            return self._dataset[key]
+            result = self._dataset[key]
         except (DecodeError, TooManyBadVideosError) as failure:
-            return failure
+            result = failure
+        return _Sample(result, time.perf_counter() - started)
 
 
-def _collate_or_fail(clips: Sequence[Clip | Failure]) -> ClipBatch | Failure:
-    good = []
-    for clip in clips:
-        if isinstance(clip, Failure):
-            return clip
-        good.append(clip)
-    return collate(good)
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What came of the samples of a batch. batch: the clips, if there are any. reading: (name, seconds, replaced) of each."""
+
+    batch: ClipBatch | None
+    failures: tuple[Failure, ...]
+    reading: tuple[tuple[str, float, tuple[str, ...]], ...]
+
+    @classmethod
+    def of(cls, samples: Sequence[_Sample]) -> _Loaded:
+        clips = [(sample.result, sample.seconds) for sample in samples if isinstance(sample.result, Clip)]
+        return cls(
+            batch=collate([clip for clip, _ in clips]) if clips else None,
+            failures=tuple(sample.result for sample in samples if not isinstance(sample.result, Clip)),
+            reading=tuple((clip.name, seconds, clip.replaced) for clip, seconds in clips),
+        )
+
+    def pin_memory(self) -> _Loaded:
+        return self if self.batch is None else dataclasses.replace(self, batch=self.batch.pin_memory())
 
 
 def _set_up_worker(worker: int) -> None:

@@ -12,6 +12,7 @@ from torch import nn
 
 from slowfast.config import ConfigError
 from slowfast.datasets import ClipLoader, build_loader
+from slowfast.datasets.reading_log import ReadingLog
 from slowfast.engine import checkpoint, distributed
 from slowfast.engine.device import Place
 from slowfast.engine.hooks import (
@@ -76,7 +77,7 @@ def build_trainer(
         device=place.device,
         num_epochs=cfg.SOLVER.MAX_EPOCH,
         seed=cfg.RNG_SEED,
-        hooks=_build_hooks(cfg, request, _validation(cfg, place, model, val_loader)),
+        hooks=_build_hooks(cfg, request, loader.reading, _validation(cfg, place, model, val_loader)),
     )
 
 
@@ -94,7 +95,7 @@ def _build_model(cfg: CfgNode, place: Place) -> nn.Module:
     return model
 
 
-def _build_hooks(cfg: CfgNode, request: StopRequest, validate: Validation | None) -> list[Hook]:
+def _build_hooks(cfg: CfgNode, request: StopRequest, reading: ReadingLog, validate: Validation | None) -> list[Hook]:
     """The order matters where a hook's text says so; what stands behind the checkpoint is lost when a run dies in it."""
     saving = CheckpointHook(
         output_dir=cfg.OUTPUT_DIR,
@@ -102,7 +103,7 @@ def _build_hooks(cfg: CfgNode, request: StopRequest, validate: Validation | None
         minutes=cfg.TRAIN.CHECKPOINT_MINUTES,
         cfg_text=cfg.dump(),
     )
-    hooks: list[Hook] = [ProgressBarHook(), LogHook(period=cfg.LOG_PERIOD), BadVideosHook()]
+    hooks: list[Hook] = [ProgressBarHook(), LogHook(period=cfg.LOG_PERIOD), BadVideosHook(reading=reading)]
     if cfg.BN.USE_PRECISE_STATS:
         periods = (cfg.TRAIN.EVAL_PERIOD, cfg.TRAIN.CHECKPOINT_PERIOD)
         hooks.append(PreciseBNHook(num_batches=cfg.BN.NUM_BATCHES_PRECISE, periods=periods))

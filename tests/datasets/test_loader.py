@@ -20,6 +20,7 @@ from slowfast.datasets import (
     build_dataset,
     build_loader,
 )
+from slowfast.datasets.reading_log import SLOWEST, ReadingLog
 from slowfast.datasets.samplers import ShuffledOrder
 from slowfast.structures import ClipBatch
 
@@ -131,6 +132,53 @@ def test_a_bad_video_in_evaluation_stops_it_with_the_type_and_path_of_the_error(
         with pytest.raises(DecodeError) as caught:
             list(loader.batches(0))
         assert caught.value.path.endswith("WWWWW.mp4")
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_on_request_evaluation_leaves_unreadable_videos_out_and_counts_the_samples(make_cfg, damage, caplog, num_workers):
+    cfg = make_cfg("DATA.PATH_TO_DATA_DIR", damage("WWWWW"), "TEST.SKIP_UNREADABLE", True)
+    for batch_size in (1, 4):
+        caplog.clear()
+        with build_loader(cfg, "test", batch_size=batch_size, num_workers=num_workers) as loader:
+            batches = list(loader.batches(0))
+        seen = [pair for batch in batches for pair in zip(batch.videos.tolist(), batch.views.tolist(), strict=True)]
+        assert seen == [(video, view) for video in (0, 2) for view in range(6)]
+        assert (loader.reading.clips, loader.reading.left_out) == (12, 6)
+        assert [path.rpartition("/")[2] for path in loader.bad_videos] == ["WWWWW.mp4"]
+        assert "6 samples are left out" in caplog.text
+        assert caplog.text.count("WWWWW.mp4") == 1
+
+
+def test_training_never_leaves_samples_out(make_cfg, damage):
+    cfg = make_cfg("DATA.PATH_TO_DATA_DIR", damage("AAAAA", "BBBBB", "CCCCC", "DDDDD", "EEEEE"), "TEST.SKIP_UNREADABLE", True)
+    with pytest.raises(TooManyBadVideosError):
+        list(build_loader(cfg, "train", batch_size=1).batches(0))
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_pass_is_summed_up_with_its_slowest_files(make_cfg, damage, num_workers):
+    cfg = make_cfg("DATA.PATH_TO_DATA_DIR", damage("BBBBB"))
+    with build_loader(cfg, "train", batch_size=1, num_workers=num_workers) as loader:
+        for _ in range(2):
+            batches = list(loader.batches(0))
+            replaced = sum(len(batch.replaced) for batch in batches)
+            assert replaced > 0
+            assert (loader.reading.clips, loader.reading.replaced, loader.reading.left_out) == (5, replaced, 0)
+            assert {name for name, _ in loader.reading.slowest} == {name for batch in batches for name in batch.names}
+    assert str(loader.reading).startswith(f"5 clips read, {replaced} unreadable videos replaced; slowest: ")
+
+
+def test_the_slowest_files_are_kept_and_each_once():
+    log = ReadingLog()
+    for number in range(100):
+        log.add(f"video {number % 20}", (number * 37 % 100) / 100)
+    slowest = log.slowest
+    assert len(slowest) == SLOWEST
+    assert slowest[0][1] == 0.99
+    assert slowest == sorted(slowest, key=lambda item: -item[1])
+    assert len({name for name, _ in slowest}) == SLOWEST
+    log.clear()
+    assert (log.slowest, log.clips) == ([], 0)
 
 
 class Unreadable:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from slowfast.datasets.reading_log import ReadingLog
 from slowfast.engine.hooks import BadVideosHook, EvaluateHook, LogHook, PreciseBNHook, ProgressBarHook, TensorBoardHook
 from slowfast.engine.hooks.precise_bn import measure_statistics
 from slowfast.engine.logging import LOG_FILE, log_stats, setup_logging
@@ -98,9 +99,17 @@ def test_precise_statistics_are_measured_when_somebody_will_use_them(monkeypatch
 
 def test_unreadable_videos_are_named_once_an_epoch(caplog: pytest.LogCaptureFixture) -> None:
     trainer = toy_trainer(ToyNet(), num_epochs=1, hooks=[BadVideosHook()])
-    trainer.loader.batches = lambda epoch, start: iter([toy_batch([(1, 0)], replaced=("a.mp4: no video",))] * 3)
+    trainer.loader.batches = lambda epoch, start, **_: iter([toy_batch([(1, 0)], replaced=("a.mp4: no video",))] * 3)
     trainer.train()
     assert caplog.messages == ["epoch 1: others took the place of 1 unreadable videos: a.mp4: no video"]
+
+
+def test_epochs_end_with_what_reading_was_like(caplog: pytest.LogCaptureFixture) -> None:
+    reading = ReadingLog()
+    reading.add("slow.mp4", 3.0, replaced=1)
+    caplog.set_level("INFO")
+    toy_trainer(ToyNet(), num_epochs=1, hooks=[BadVideosHook(reading=reading)]).train()
+    assert caplog.messages == ["epoch 1: 1 clips read, 1 unreadable videos replaced; slowest: slow.mp4 3.00 s"]
 
 
 def test_curves_for_tensorboard_hold_loss_and_metrics(tmp_path: Path) -> None:

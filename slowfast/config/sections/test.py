@@ -15,6 +15,9 @@ SECTION = Section(
         ),
         "NUM_ENSEMBLE_VIEWS": Option(10, "Clips that are taken from a video, spread over its length.", minimum=1),
         "NUM_SPATIAL_CROPS": Option(3, "Crops that are taken from a clip: 1 (middle) or 3.", choices=(1, 3)),
+        "SKIP_UNREADABLE": Option(
+            False, "Whether tests and validation leave out videos that cannot be read, and say so; else they stop."
+        ),
         "SAVE_RESULTS_PATH": Option("", "File for the scores of every video, below OUTPUT_DIR; empty: none."),
     },
 )

@@ -1,10 +1,11 @@
-"""What became of videos that could not be read."""
+"""What reading the videos of an epoch was like, and what became of those that could not be read."""
 
 from __future__ import annotations
 
 import logging
 from typing import Any
 
+from slowfast.datasets.reading_log import ReadingLog
 from slowfast.engine import distributed
 from slowfast.engine.hooks.base import Hook
 from slowfast.engine.trainer import Trainer
@@ -15,9 +16,13 @@ SHOWN = 10
 
 
 class BadVideosHook(Hook):
-    """Says at the end of each epoch which videos were unreadable and had others in their place."""
+    """Says at the end of each epoch which videos were unreadable and had others in their place.
 
-    def __init__(self) -> None:
+    reading: what the loader of the main process says of the epoch; it goes into the log too.
+    """
+
+    def __init__(self, *, reading: ReadingLog | None = None) -> None:
+        self._reading = reading
         self._bad: set[str] = set()
 
     def before_epoch(self, trainer: Trainer) -> None:
@@ -31,6 +36,8 @@ class BadVideosHook(Hook):
         gathered = distributed.gather_to_main(self._bad)
         if gathered is None:
             return
+        if self._reading is not None:
+            logger.info("epoch %d: %s", trainer.epoch, self._reading)
         bad = sorted(set().union(*gathered))
         if bad:
             more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
