@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from slowfast.datasets.decoding import VideoIndex, read_index
 from slowfast.datasets.decoding.opening import open_video
-from slowfast.datasets.errors import DecodeError
+from slowfast.datasets.errors import DatasetError, DecodeError
 from slowfast.datasets.transforms import scale_short_side
 
 GOP = 8
@@ -38,7 +39,7 @@ def encode_copy(source: str, target: Path, encoding: Encoding) -> None:
     """Writes an H.264 copy in MP4: upright, with the frames and time stamps of the source, the first at 0.
 
     The copy has its name only once it is whole, and has been decoded to count its frames. Raises DecodeError when the source
-    cannot be read to its end.
+    cannot be read to its end, DatasetError when the copy cannot be written.
     """
     index = read_index(source)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -61,8 +62,9 @@ def _write(source: str, index: VideoIndex, target: Path, encoding: Encoding) -> 
     lasts = np.diff(np.append(stamps, (index.end - index.pts[0]) * index.time_base.numerator))
     duration_of = dict(zip(stamps.tolist(), lasts.tolist(), strict=True))
     with (
-        open_video(source) as (container, stream),
+        _blaming(target),
         av.open(str(target), "w", format="mp4", options={"video_track_timescale": str(unit.denominator)}) as copy,
+        open_video(source) as (container, stream),
     ):
         out: VideoStream | None = None
         to_yuv = VideoReformatter()
@@ -70,6 +72,8 @@ def _write(source: str, index: VideoIndex, target: Path, encoding: Encoding) -> 
         for number, picture in _pictures(container.decode(stream), index):
             picture = _scale(picture, encoding.short_side)
             out = out or _add_stream(copy, picture, Fraction(index.fps).limit_denominator(1001), unit, encoding)
+            if picture.shape[:2] != (out.height, out.width):  # some streams change size midway; their first one stays
+                picture = cv2.resize(picture, (out.width, out.height), interpolation=cv2.INTER_AREA).astype(np.uint8)
             frame = to_yuv.reformat(VideoFrame.from_ndarray(picture, format="rgb24"), format="yuv420p", threads=1)
             frame.pts, frame.time_base = int(stamps[number]), unit
             _mux(copy, out, frame, duration_of)
@@ -81,10 +85,12 @@ def _write(source: str, index: VideoIndex, target: Path, encoding: Encoding) -> 
 
 def _pictures(frames: Iterator[VideoFrame], index: VideoIndex) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """(number, upright RGB picture) of each frame that the index knows."""
+    # Without stamps the index has made some up, 0, 1, 2, ..., and frames are told by their count.
     number_of = {int(pts): number for number, pts in enumerate(index.pts)}
     to_rgb = VideoReformatter()
     for count, frame in enumerate(frames):
-        number = count if not index.has_stamps else number_of.get(-1 if frame.pts is None else frame.pts)
+        stamp = frame.pts if index.has_stamps else count
+        number = None if stamp is None else number_of.get(stamp)
         if number is not None:
             picture: NDArray[Any] = to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()
             yield number, np.rot90(picture, round(frame.rotation / 90)) if frame.rotation else picture
@@ -117,10 +123,21 @@ def _add_stream(
 def _mux(
     copy: av.container.OutputContainer, stream: VideoStream, frame: VideoFrame | None, duration_of: dict[int, int]
 ) -> None:
-    for packet in stream.encode(frame):
-        assert packet.pts is not None
-        packet.duration = duration_of[packet.pts]
-        copy.mux(packet)
+    with _blaming(Path(copy.name)):
+        for packet in stream.encode(frame):
+            assert packet.pts is not None
+            packet.duration = duration_of[packet.pts]
+            copy.mux(packet)
+
+
+@contextmanager
+def _blaming(copy: Path) -> Iterator[None]:
+    """What goes wrong inside is the copy's fault, not the source's: nothing else can be written there either."""
+    try:
+        yield
+    except (av.FFmpegError, OSError) as error:
+        found = f"the copy cannot be written ({error.strerror or error})"
+        raise DatasetError(path=str(copy), found=found, expected="room on the disk, and leave to write there") from error
 
 
 def _verify(path: Path, source: VideoIndex) -> None:

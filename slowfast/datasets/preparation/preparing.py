@@ -20,7 +20,7 @@ from slowfast.datasets.preparation.lists import (
 )
 from slowfast.datasets.preparation.probing import PROBES, Probe, probe_all
 from slowfast.datasets.preparation.splitting import group_videos, parse_shares, split_groups
-from slowfast.datasets.preparation.videos import Inventory, LabelledVideo, find_class_folders, read_label_file
+from slowfast.datasets.preparation.videos import Inventory, LabelledVideo, find_class_folders, make_folder, read_label_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,7 @@ def prepare(wanted: Preparation) -> Prepared:
     _refuse_foreign_folder(wanted.data)
     inventory = find_class_folders(wanted.videos) if wanted.labels is None else read_label_file(wanted.labels)
     paths = {video.path: os.path.abspath(wanted.videos / video.path) for video in inventory.videos}  # noqa: PTH100
+    make_folder(wanted.data)
     probes = probe_all(list(paths.values()), jobs=wanted.jobs, notebook=wanted.data / PROBES)
     found = {video.path: probes[paths[video.path]] for video in inventory.videos}
     good = [video for video in inventory.videos if not found[video.path].problem]

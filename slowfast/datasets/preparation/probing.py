@@ -68,8 +68,6 @@ def probe_all(paths: Sequence[str], *, jobs: int, notebook: Path | None = None) 
     known = {} if notebook is None else _read_notebook(notebook)
     probes = {path: known[path] for path in paths if path in known and _is_current(known[path])}
     missing = [path for path in dict.fromkeys(paths) if path not in probes]
-    if notebook is not None:
-        notebook.parent.mkdir(parents=True, exist_ok=True)
     for path, probe in in_parallel(probe_video, missing, jobs=jobs, title="Probing"):
         probes[path] = probe
         if notebook is not None:

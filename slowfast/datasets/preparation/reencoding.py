@@ -14,7 +14,7 @@ from slowfast.datasets.errors import DatasetError, DecodeError
 from slowfast.datasets.preparation.encoding import Encoding, encode_copy
 from slowfast.datasets.preparation.lists import listed_paths, renamed_texts
 from slowfast.datasets.preparation.parallel import in_parallel
-from slowfast.datasets.preparation.videos import SUFFIXES, files_below
+from slowfast.datasets.preparation.videos import SUFFIXES, files_below, make_folder
 
 SETTINGS = "reencode.json"
 VIDEOS = "videos"
@@ -118,7 +118,7 @@ def _claim(wanted: Reencoding) -> None:
     beside = path.with_name(f".{path.name}")
     if wanted.out.exists() and any(entry != beside for entry in wanted.out.iterdir()):
         raise DatasetError(path=str(wanted.out), found="files that were not written here", expected="an empty or new folder")
-    wanted.out.mkdir(parents=True, exist_ok=True)
+    make_folder(wanted.out)
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
 

@@ -91,6 +91,16 @@ def files_below(root: Path) -> Iterator[Path]:
         yield from (Path(folder) / name for name in names if not name.startswith("."))
 
 
+def make_folder(folder: Path) -> None:
+    """Raises DatasetError where it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatasetError(
+            path=str(folder), found=f"it cannot be made ({error.strerror})", expected="a folder to write to (--out)"
+        ) from error
+
+
 def read_label_file(path: Path) -> Inventory:
     """A csv file with the columns path,label (one class), path,labels (several, with ";" between them), or
     path,label,start,end (seconds; a row for each time that a class is seen, and one with an empty label for a video without

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slowfast.datasets.decoding import decode_frames, read_index
-from slowfast.datasets.errors import DecodeError
+from slowfast.datasets.errors import DatasetError, DecodeError
 from slowfast.datasets.preparation.encoding import GOP, Encoding, encode_copy
 from tests.datasets.videos import HEIGHT, WIDTH, read_numbers, write_video
 
@@ -70,3 +70,24 @@ def test_a_damaged_source_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(DecodeError, match=r"a\.mp4"):
         encode_copy(str(source), tmp_path / "out" / "copy.mp4", SAME_SIZE)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_full_disk_is_not_blamed_on_the_source(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "a.mp4", 4)
+    (tmp_path / ".copy.mp4").symlink_to("/dev/full")
+    with pytest.raises(DatasetError, match=r"\.copy\.mp4: the copy cannot be written \(No space left on device\)"):
+        encode_copy(source, tmp_path / "copy.mp4", SAME_SIZE)
+    assert not (tmp_path / "copy.mp4").exists()
+
+
+def test_a_stream_that_changes_size_keeps_its_first(tmp_path: Path) -> None:
+    parts = [tmp_path / "a.ts", tmp_path / "b.ts"]
+    for path, height in zip(parts, (HEIGHT, HEIGHT * 2), strict=True):
+        write_video(path, 5, height=height)
+    both = tmp_path / "both.ts"
+    both.write_bytes(b"".join(path.read_bytes() for path in parts))
+    index = read_index(str(both))
+    encode_copy(str(both), tmp_path / "copy.mp4", SAME_SIZE)
+    copy = read_index(str(tmp_path / "copy.mp4"))
+    assert copy.num_frames == index.num_frames
+    assert decode_frames(str(tmp_path / "copy.mp4"), copy, [copy.num_frames - 1]).shape[1:3] == (HEIGHT, WIDTH)

@@ -115,6 +115,12 @@ def test_somebody_elses_lists_are_not_overwritten(class_folders: Path, tmp_path:
         prepare(preparation(class_folders, tmp_path))
 
 
+def test_a_place_that_cannot_be_written_to_is_named(class_folders: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DatasetError, match=r"file/data: it cannot be made \(Not a directory\)"):
+        prepare(preparation(class_folders, tmp_path / "file" / "data"))
+
+
 def test_paths_that_lead_nowhere_are_told_together(class_folders: Path, tmp_path: Path) -> None:
     labels = tmp_path / "labels.csv"
     labels.write_text("path,label\nx/a.mp4,run\nx/b.mp4,run\n")
