@@ -4,9 +4,9 @@ from slowfast.config.options import Option, Section
 
 SECTION = Section(
     name="REPORT",
-    meaning="The report of a test: results.json, curves and timelines.",
+    meaning="The report of a test: results.json, curves and examples.",
     options={
-        "ENABLE": Option(True, "Whether to draw curves and timelines (results.json is always written)."),
-        "NUM_TIMELINES": Option(3, "Test videos to draw a timeline of.", minimum=0),
+        "ENABLE": Option(True, "Whether to draw curves and examples (results.json is always written)."),
+        "NUM_TIMELINES": Option(3, "Test videos to draw a timeline of; in detection, annotated seconds to draw.", minimum=0),
     },
 )
