@@ -19,6 +19,7 @@ from slowfast.config import sections as core_sections
 from slowfast.config.errors import ConfigError
 from slowfast.config.options import Option, Section
 from slowfast.config.projects import load_projects
+from slowfast.config.sections.unused import find_unused
 from slowfast.registry import CONFIG_SECTIONS
 
 BASE_KEY = "_BASE_"
@@ -38,8 +39,9 @@ def load_config(path: str | Path | None = None, overrides: Sequence[Any] = ()) -
     layers = [*(_read_file(str(path)) if path else ()), (COMMAND_LINE, _parse_overrides(overrides))]
     for where, values in layers:
         for key, value in values.items():
-            _set(cfg, key, value, where)
-            given[key] = where
+            if not _is_unused(key, value, where):
+                _set(cfg, key, value, where)
+                given[key] = where
     for _, section in sorted(CONFIG_SECTIONS.items(), key=lambda item: (item[1].order, item[0])):
         if section.finish is not None:
             _finish(section, cfg, given)
@@ -162,6 +164,29 @@ def _parse_override(value: Any, default: Any) -> Any:
     return value if isinstance(default, str) and not isinstance(parsed, str) else parsed
 
 
+def _is_unused(full_key: str, value: Any, where: str) -> bool:
+    """Whether it is an option of PySlowFast that the library does not have (see `sections.unused`) and no project brings.
+
+    Raises ConfigError when its value would change the results.
+    """
+    section, _, key = full_key.rpartition(".")
+    unused = find_unused(full_key)
+    if unused is None or (section in CONFIG_SECTIONS and key in CONFIG_SECTIONS.get(section).options):
+        return False
+    if where == COMMAND_LINE:
+        value = _parse_override(value, unused.off[0] if unused.off else None)
+    if not unused.asks_for_nothing(value):
+        if unused.refused:
+            right = " or ".join(map(repr, unused.off))
+            raise ConfigError(key=full_key, value=value, why=unused.why, right=right, where=where)
+        _warn_without_effect(full_key, where, unused.why)
+    return True
+
+
+def _warn_without_effect(full_key: str, where: str, why: str) -> None:
+    warnings.warn(f"{full_key} (set in {where}) has no effect: {why}", stacklevel=4)
+
+
 def _set(cfg: CfgNode, full_key: str, value: Any, where: str) -> None:
     option = _find_option(full_key, value, where)
     if where == COMMAND_LINE:
@@ -171,8 +196,8 @@ def _set(cfg: CfgNode, full_key: str, value: Any, where: str) -> None:
     except ValueError as error:
         right = f"a value like the default, {option.default!r}"
         raise ConfigError(key=full_key, value=value, why=str(error), right=right, where=where) from None
-    if option.no_effect:
-        warnings.warn(f"{full_key} (set in {where}) has no effect: {option.no_effect}", stacklevel=2)
+    if option.no_effect and coerced != option.default:
+        _warn_without_effect(full_key, where, option.no_effect)
     section, _, key = full_key.rpartition(".")
     (cfg[section] if section else cfg)[key] = coerced
 

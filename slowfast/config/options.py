@@ -18,8 +18,8 @@ class Option:
     """One option. Its type is that of the default.
 
     choices: the only values it takes. minimum: the smallest number it takes. elements: the type of a list's elements, when
-    the default is empty or nested lists make it unclear. no_effect: why the option is accepted but changes nothing; setting
-    it is answered with a warning.
+    the default is empty or nested lists make it unclear. no_effect: why the option is accepted but changes nothing;
+    another value than the default is answered with a warning.
     """
 
     default: Any

@@ -59,7 +59,10 @@ SECTION = Section(
             False, "Kinetics: whether views in tests follow each other, and go on at the beginning where the video ends."
         ),
         "FULL_TIME_EVAL": Option(True, "Charades: validate on clips that cover the video, as in tests, not on random ones."),
-        "DECODING_BACKEND": Option("pyav", "Library that decodes videos.", choices=("pyav",)),
+        "DECODING_BACKEND": Option(
+            "pyav", "Library that decodes videos.", choices=("pyav", "torchvision", "decord"), no_effect="PyAV decodes them."
+        ),
+        "CHECK_FILES": Option(False, "Whether to look for every listed video before anything begins (not for AVA)."),
         "INDEX_CACHE_DIR": Option(
             "auto", "Folder where indexes of video files are kept; auto: one in the user's cache; empty: nowhere."
         ),
