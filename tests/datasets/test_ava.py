@@ -10,7 +10,9 @@ import torch
 
 from slowfast.config import ConfigError
 from slowfast.datasets import DatasetError, DecodeError, SampleKey, build_dataset, build_loader
+from slowfast.datasets.ava.build import rules_of
 from slowfast.datasets.collate import collate
+from slowfast.datasets.transforms import RandomCrop
 from slowfast.structures import Keyframes
 from tests.datasets.ava_folders import PERSONS, VIDEOS, detected_rows, greys, picture, row, truth_rows, write_folder
 
@@ -297,6 +299,21 @@ def test_two_files_of_one_video_are_an_error(other_folder, tmp_path):
         build_dataset(other_folder.cfg("AVA.VIDEO_DIR", str(tmp_path)), "test")
     with pytest.raises(DatasetError, match=r"no video; expected files like ID\.mp4"):
         build_dataset(other_folder.cfg("AVA.VIDEO_DIR", str(tmp_path / "annotations")), "test")
+
+
+def test_boxes_without_area_are_left_out_in_training_and_kept_for_the_evaluation(other_folder):
+    flat = (0.5, 0.1, 0.5, 0.9)
+    for split in ("train", "val"):
+        rows = [row(video.name, 904, box, "", 0.95) for video in VIDEOS[split] for box in (PERSONS[0], flat)]
+        other_folder.set(f"annotations/ava_{split}_predicted_boxes.csv", rows)
+    assert all(len(own(clip)) == 2 for clip in clips_of(other_folder, "test"))
+    assert [len(own(clip)) for clip in clips_of(other_folder, "train")] == [1] * 8
+
+
+def test_training_draws_the_inverse_of_the_short_side_whatever_other_data_sets_do(folder):
+    for inverse in (False, True):
+        view = rules_of(folder.cfg("DATA.INV_UNIFORM_SAMPLE", inverse), "train").view
+        assert view == RandomCrop(smallest=48, largest=64, size=48, inverse=True, flip=True)
 
 
 def test_classes_are_named_and_grouped_by_the_label_map(folder):
