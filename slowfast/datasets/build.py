@@ -10,6 +10,7 @@ from slowfast.datasets.clip_dataset import ClipDataset
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.loader import ClipLoader
 from slowfast.datasets.samplers import SampleOrder, SequentialOrder, ShuffledOrder
+from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.registry import DATASETS, UnknownNameError
 
 SPLITS = ("train", "val", "test")
@@ -28,6 +29,8 @@ def build_dataset(cfg: CfgNode, split: str) -> ClipDataset:
     except UnknownNameError as error:
         raise ConfigError(key=f"{section}.DATASET", value=cfg[section].DATASET, why=str(error)) from None
     dataset: ClipDataset = build(cfg, split)
+    if cfg.DATA.CHECK_FILES and isinstance(dataset, VideoDataset):
+        dataset.check_files()
     dataset.time_limit_sec = cfg.DATA_LOADER.VIDEO_TIMEOUT_SEC
     return dataset
 

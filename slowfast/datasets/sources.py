@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,15 +34,21 @@ class FrameSource(Protocol):
     def open(self, path: str) -> OpenVideo:
         """Finds out what the video has. Raises DecodeError."""
 
+    def files(self, path: str) -> Iterator[str]:
+        """All files that the video is made of."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
     """Video files as they are, at their own frame rate."""
 
-    files: VideoFiles
+    videos: VideoFiles
 
     def open(self, path: str) -> FileVideo:
-        return FileVideo(self.files, path, self.files.index(path))
+        return FileVideo(self.videos, path, self.videos.index(path))
+
+    def files(self, path: str) -> Iterator[str]:
+        yield path
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +83,13 @@ class GridSource:
     """Video files of any frame rate, seen as if their frames had been taken out at `fps`."""
 
     fps: int
-    files: VideoFiles = field(default_factory=VideoFiles)
+    videos: VideoFiles = field(default_factory=VideoFiles)
 
     def open(self, path: str) -> GridVideo:
-        return GridVideo(self.files, path, self.files.index(path), self.fps)
+        return GridVideo(self.videos, path, self.videos.index(path), self.fps)
+
+    def files(self, path: str) -> Iterator[str]:
+        yield path
 
 
 @dataclass(frozen=True, slots=True)

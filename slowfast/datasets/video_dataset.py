@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from slowfast.datasets.clip_dataset import ClipDataset
 from slowfast.datasets.clip_sampling import ClipRule
+from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.labels import LabelRule
+from slowfast.datasets.remote_files import is_remote
 from slowfast.datasets.sources import FrameSource
 from slowfast.datasets.transforms import CropFrames, SpatialRule
 from slowfast.structures import Clip, VideoRecord
@@ -39,6 +42,23 @@ class VideoDataset(ClipDataset):
 
     def __len__(self) -> int:
         return len(self.records) * self.num_views
+
+    def check_files(self) -> None:
+        """Looks for the files of every video, remote ones excepted. Raises DatasetError, which names the first missing one."""
+        missing = [
+            (record, path)
+            for record in self.records
+            for path in self._source.files(record.path)
+            if not is_remote(path) and not Path(path).is_file()
+        ]
+        if missing:
+            record, path = missing[0]
+            videos = len({record.video_id for record, _ in missing})
+            raise DatasetError(
+                path=record.source,
+                found=f"{path} does not exist; {len(missing)} files are missing, of {videos} of {len(self.records)} videos",
+                expected="every listed file (DATA.CHECK_FILES)",
+            )
 
     def _read(self, sample: int, rng: np.random.Generator, replaced: tuple[str, ...], clip_frames: int | None) -> Clip:
         video, view = divmod(sample, self.num_views)
