@@ -26,6 +26,7 @@ def test_num_frames_is_derived_when_left_open(tiny_cfg: Callable[..., Any]) -> N
         (False, {"PGT__CACHE_MOMENTUM": 1.0}, "PGT.CACHE_MOMENTUM = 1.0: .*below 1"),
         (False, {"PGT__CACHE": "median"}, "'last', 'max', 'avg'"),
         (False, {"PGT__PG_EVAL": False, "PGT__TPOOL_SIZE": [1, 2, 3]}, "PGT.TPOOL_SIZE"),
+        (False, {"PGT__PG_EVAL": False, "PGT__TPOOL_SIZE": [11]}, r"TPOOL_SIZE = \[11\]: the head reads 10 frames.*1 to 10"),
         (False, {"MODEL__ARCH": "i3d"}, "PGT.(STEP_LEN|OVERLAP).*temporal stride of 2"),
     ],
 )
@@ -38,3 +39,38 @@ def test_arithmetic_that_does_not_add_up_is_refused_with_what_would(
 
 def test_nothing_is_checked_while_progressive_training_is_off(tiny_cfg: Callable[..., Any]) -> None:
     assert tiny_cfg(PGT__ENABLE=False, PGT__OVERLAP=[9], DATA__NUM_FRAMES=5).DATA.NUM_FRAMES == 5
+
+
+RES3 = {"NONLOCAL__LOCATION": [[[]], [[0]], [[]], [[]]]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"PGT__STEP_LEN": [5]}, r"STEP_LEN = \[5\]: the temporal stride of 2 .* steps of 5 frames; right would be: 4 frames"),
+        ({"PGT__OVERLAP": [1]}, r"OVERLAP = \[1\]: .* 3 new frames of a later step; right would be: 0 or 2 frames"),
+        ({"NONLOCAL__GROUP": [[1], [2], [1], [1]], **RES3}, "2 groups .* res3 sees steps of 1 and 2 frames.*right .* 1 there"),
+        ({"NONLOCAL__POOL": [[[2, 1, 1]]] * 4, **RES3}, "2 frames are pooled into one where res3 .*at most 1 there"),
+        ({"NONLOCAL__POOL": [[[3, 1, 1]]] * 4, "NONLOCAL__PROGRESS": True, **RES3}, "res3 sees steps of 2 frames.*at most 2"),
+        ({"PGT__PG_EVAL": False, "PGT__TPOOL_SIZE": [5]}, "the head reads 4 frames of pathway 0; right would be: 1 to 4"),
+    ],
+)
+def test_network_that_does_not_fit_its_steps_is_refused_with_what_would(
+    changes: dict[str, Any], words: str, tiny_cfg: Callable[..., Any]
+) -> None:
+    fitting = {"MODEL__ARCH": "i3d", "PGT__STEP_LEN": [4], "PGT__OVERLAP": [2]}
+    tiny_cfg(**fitting)
+    with pytest.raises(ConfigError, match=words):
+        tiny_cfg(**fitting | changes)
+
+
+def test_what_fits_every_step_is_accepted(tiny_cfg: Callable[..., Any]) -> None:
+    steps = {"MODEL__ARCH": "i3d", "PGT__STEP_LEN": [8], "PGT__OVERLAP": [4], **RES3}
+    tiny_cfg(**steps, NONLOCAL__GROUP=[[1], [2], [1], [1]], NONLOCAL__POOL=[[[1, 2, 2]]] * 4)
+    tiny_cfg(**steps, NONLOCAL__POOL=[[[2, 2, 2]]] * 4)
+    tiny_cfg(**steps, NONLOCAL__POOL=[[[4, 2, 2]]] * 4, NONLOCAL__PROGRESS=True)
+
+
+def test_blocks_before_the_stride_see_all_frames(tiny_cfg: Callable[..., Any]) -> None:
+    options = {"MODEL__ARCH": "i3d", "PGT__STEP_LEN": [4], "PGT__OVERLAP": [2], "NONLOCAL__POOL": [[[2, 1, 1]]] * 4}
+    tiny_cfg(**options, NONLOCAL__LOCATION=[[[0]], [[]], [[]], [[]]])

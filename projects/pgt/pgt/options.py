@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fvcore.common.config import CfgNode
 
+from pgt.fit import check_fit, check_one_pass
 from pgt.multigrid import Multigrid
 from pgt.schedule import ScheduleError, StepSchedule
 from slowfast.config import ConfigError, Option, Section
-from slowfast.registry import MODELS
 
 
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
@@ -27,20 +27,15 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     except ScheduleError as error:
         raise ConfigError(key="PGT.OVERLAP", value=cfg.PGT.OVERLAP, why=str(error)) from None
     for every in Multigrid.from_cfg(cfg).schedules:
-        _check_temporal_stride(cfg, every)
+        check_fit(cfg, every)
     _check_causal(cfg)
     _check_nonlocal(cfg)
     _settle_num_frames(cfg, given, schedule)
     if cfg.DETECTION.ENABLE:
         _settle_detection(cfg, given, schedule)
     _check_gradients(cfg)
-    if not cfg.PGT.PG_EVAL and len(cfg.PGT.TPOOL_SIZE) not in (1, num_pathways):
-        raise ConfigError(
-            key="PGT.TPOOL_SIZE",
-            value=cfg.PGT.TPOOL_SIZE,
-            why=f"the network has {num_pathways} pathways",
-            right="one number a pathway",
-        )
+    if not cfg.PGT.PG_EVAL:
+        check_one_pass(cfg, schedule)
 
 
 def _check_pathways(cfg: CfgNode) -> None:
@@ -52,22 +47,6 @@ def _check_pathways(cfg: CfgNode) -> None:
                 key=f"PGT.{key}", value=cfg.PGT[key], right=str([slow, alpha * slow]),
                 why=f"the Fast pathway has SLOWFAST.ALPHA = {alpha} frames for each Slow one",
             )  # fmt: skip
-
-
-def _check_temporal_stride(cfg: CfgNode, schedule: StepSchedule) -> None:
-    """Where the network drops frames inside, every step must hold whole groups of them."""
-    stride = MODELS.get(cfg.MODEL.MODEL_NAME).temporal_stride(cfg) if cfg.MODEL.MODEL_NAME in MODELS else 1
-    why = f"the temporal stride of {stride} in MODEL.ARCH {cfg.MODEL.ARCH!r} does not divide "
-    for pathway, length in enumerate(schedule.step_len):
-        new = schedule.new_frames(pathway)
-        if length % stride:
-            right = f"{max(length - length % stride, stride)} frames in pathway {pathway}"
-            raise ConfigError(key="PGT.STEP_LEN", value=cfg.PGT.STEP_LEN, why=f"{why}steps of {length} frames", right=right)
-        if new % stride:
-            fitting = [overlap for overlap in range(length) if (length - overlap) % stride == 0]
-            right = f"{' or '.join(map(str, fitting[:3]))} frames in pathway {pathway}"
-            why += f"the {new} new frames of a later step"
-            raise ConfigError(key="PGT.OVERLAP", value=cfg.PGT.OVERLAP, why=why, right=right)
 
 
 def _settle_num_frames(cfg: CfgNode, given: frozenset[str], schedule: StepSchedule) -> None:
