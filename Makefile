@@ -36,12 +36,13 @@ clean: ## remove caches and build files; keeps .venv, data and runs
 	find . -path ./$(VENV) -prune -o \( -name __pycache__ -o -name '*.egg-info' \) -type d -prune -exec rm -rf {} +
 
 # The package is installed in place; a change of the pins or of setup.py installs again, anything else does not.
-$(READY): requirements/torch.txt requirements/base.txt requirements/dev.txt setup.py
+$(READY): requirements/torch.txt requirements/base.txt requirements/dev.txt requirements/clips.txt setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "$(PYTHON) is `$(PYTHON) --version 2>&1`; needed is Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -c 'import torch; assert tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 4)' 2>/dev/null \
 		|| $(RUN) -m pip install -r requirements/torch.txt
 	$(RUN) -m pip install -r requirements/base.txt -r requirements/dev.txt
+	$(RUN) -m pip install -r requirements/clips.txt --no-deps
 	$(RUN) -m pip install -e . --no-deps --no-build-isolation
 	@touch $@

@@ -55,7 +55,7 @@ def test_every_declared_package_is_pinned() -> None:
     assert declared() <= {name_of(pin) for file in ("torch.txt", "base.txt") for pin in pins(file)}
 
 
-@pytest.mark.parametrize("file", ["torch.txt", "base.txt", "dev.txt"])
+@pytest.mark.parametrize("file", ["torch.txt", "base.txt", "dev.txt", "clips.txt"])
 def test_pins_are_exact_and_name_no_place_to_load_from(file: str) -> None:
     assert [pin for pin in pins(file) if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*", pin)] == []
 
