@@ -7,11 +7,11 @@ RUN := $(VENV)/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo compare test lint format clean
+.PHONY: help demo compare test lint format zoo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo 'ARGS="KEY VALUE ..." is handed on to demo, compare and test (there: options of pytest).'
+	@echo 'ARGS="KEY VALUE ..." is handed on to demo, compare, test (there: options of pytest) and zoo (--check).'
 
 demo: $(READY) ## train and test PGT on LongCook, the embedded data set
 	$(RUN) tools/run_net.py --cfg configs/LongCook/SLOWONLY_PGT.yaml $(ARGS)
@@ -30,6 +30,9 @@ lint: $(READY) ## check style and types
 format: $(READY) ## rewrite the files in the common style
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
+
+zoo: $(READY) ## bring MODEL_ZOO.md up to date
+	$(RUN) tools/model_zoo.py $(ARGS)
 
 clean: ## remove caches and build files; keeps .venv, data and runs
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -80,3 +80,15 @@ def test_a_person_costs_its_classifier_alone(progressive: bool) -> None:
     clips_classified = 3 if progressive else 1  # one a step; the person is at the last one
     of_clip = model_cost(tiny_config("slow", **whole)).multiply_adds
     assert model_cost(cfg).multiply_adds == of_clip - (clips_classified - 1) * classifier
+
+
+@pytest.mark.parametrize("instantiation", ["softmax", "dot_product"])
+def test_attention_counts_what_its_products_cost(instantiation: str) -> None:
+    options = {"DATA__NUM_FRAMES": 4, "DATA__TEST_CROP_SIZE": 64}
+    block = {"NONLOCAL__LOCATION": [[[]], [[0]], [[]], [[]]], "NONLOCAL__INSTANTIATION": instantiation}
+    queries, keys, channels = 4 * 8 * 8, 4 * 4 * 4, 64  # 8 x 8 places in res3; keys and values are pooled by 2 x 2
+    inner = channels // 2
+    convolutions = 2 * (queries + keys) * channels * inner
+    products = 2 * queries * keys * inner if instantiation == "softmax" else (queries + keys) * inner * inner
+    added = model_cost(tiny_config("slow", **options, **block)).multiply_adds
+    assert added - model_cost(tiny_config("slow", **options)).multiply_adds == convolutions + products
