@@ -8,7 +8,7 @@ setup(
     description="Training of video networks on whole long videos",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=[*find_packages(include=["slowfast", "slowfast.*"]), "pgt"],
+    packages=[*find_packages(include=["slowfast", "slowfast.*"]), *find_packages("projects/pgt")],
     package_dir={"pgt": "projects/pgt/pgt"},
     entry_points={"slowfast.projects": ["pgt = pgt:register"]},
     install_requires=[
@@ -16,7 +16,6 @@ setup(
         "numpy",
         "fvcore",
         "iopath",
-        "simplejson",
         "av>=14",
         "opencv-python-headless",
         "pandas",
@@ -27,4 +26,6 @@ setup(
         "pyyaml",
         "safetensors",
     ],
+    # Finds persons for action detection (tools/detect_persons.py); everything else works without it.
+    extras_require={"detection": ["detectron2"]},
 )

@@ -23,12 +23,14 @@ def pins(file: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def declared() -> set[str]:
-    """install_requires of setup.py."""
+def declared(keyword: str = "install_requires") -> set[str]:
+    """What setup.py says under a keyword; of extras, the packages of all of them."""
     for node in ast.walk(ast.parse((ROOT / "setup.py").read_text())):
-        if isinstance(node, ast.keyword) and node.arg == "install_requires":
-            return {name_of(text) for text in ast.literal_eval(node.value)}
-    raise AssertionError("setup.py declares nothing")
+        if isinstance(node, ast.keyword) and node.arg == keyword:
+            value = ast.literal_eval(node.value)
+            texts = [text for group in value.values() for text in group] if isinstance(value, dict) else value
+            return {name_of(text) for text in texts}
+    raise AssertionError(f"setup.py has no {keyword}")
 
 
 def third_party_imports() -> Iterator[str]:
@@ -43,10 +45,11 @@ def third_party_imports() -> Iterator[str]:
 
 def test_every_imported_package_is_declared() -> None:
     providers = packages_distributions()
+    known = declared() | declared("extras_require")
     missing = {
         module
         for module in set(third_party_imports())
-        if not declared() & {name_of(package) for package in providers.get(module, [module])}
+        if not known & {name_of(package) for package in providers.get(module, [module])}
     }
     assert missing == set()
 

@@ -1,0 +1,39 @@
+"""Finds persons in the keyframes of videos, with detectron2: python tools/detect_persons.py VIDEOS --out BOXES.csv"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Writes the boxes of the persons at every second of videos, in the format of AVA's predicted boxes. Needs "
+        "detectron2.",
+    )
+    parser.add_argument("media", type=Path, metavar="DIR", help="folder with ID.mp4 or ID/ID_000001.jpg and so on")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the csv file to write")
+    parser.add_argument("--threshold", type=float, default=0.5, help="scores below it are left out (default: %(default)s)")
+    parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
+    return parser.parse_args(arguments)
+
+
+def run(options: argparse.Namespace) -> None:
+    from slowfast.engine.person_boxes import PersonDetection, detect_persons
+
+    count = detect_persons(PersonDetection(media=options.media, out=options.out, threshold=options.threshold))
+    print(f"wrote {options.out}: {count} boxes")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    # Imported once the arguments are right: it takes seconds.
+    from slowfast.engine.command_line import exit_code_of
+
+    return exit_code_of(lambda: run(options), debug=options.debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
