@@ -67,13 +67,13 @@ def comparison_table(contenders: Sequence[Contender]) -> str:
     """A Markdown table, one row a contender; memory also as a multiple of the first one's."""
     video_frames = max(contender.clip_frames for contender in contenders)
     measures = list(contenders[0].metrics)
-    header = ["training", "frames a sample", *measures, "s / video", "activations, MiB", "x"]
+    header = ["training", "frames a sample", *measures, "ms / video", "activations, MiB", "times"]
     rows: list[list[str | int | float | None]] = [
         [
             contender.name,
             contender.clip_frames,
             *(contender.metrics[measure] for measure in measures),
-            round(contender.seconds_per_video(video_frames), 3),
+            1000 * contender.seconds_per_video(video_frames),
             contender.activation_bytes / 2**20,
             contender.activation_bytes / contenders[0].activation_bytes,
         ]

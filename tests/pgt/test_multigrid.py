@@ -1,4 +1,6 @@
+import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +9,14 @@ import torch
 from pgt import StepSchedule
 from pgt.multigrid import Multigrid
 from pgt.train_step import ProgressiveTrainStep
-from slowfast.config import ConfigError
+from slowfast.config import CfgNode, ConfigError, load_config
+from slowfast.datasets import build_loader
+from slowfast.engine.device import Place
+from slowfast.engine.errors import Interrupted
+from slowfast.engine.hooks import Hook
+from slowfast.engine.interruption import StopRequest
+from slowfast.engine.trainer import Trainer
+from slowfast.engine.training import build_trainer, train
 from slowfast.models import build_model
 
 CYCLE = {"PGT__MGRID": True, "PGT__MGRID_STEPS": [3, 5], "PGT__MGRID_STEP_LEN": [4, 3], "PGT__MGRID_LRSCALES": [1.0, 0.5]}
@@ -61,3 +70,44 @@ def test_norms_are_measured_on_the_schedule_of_evaluation(tiny_cfg: Callable[...
 def test_cycles_that_do_not_fit_are_refused(changes: dict[str, Any], words: str, tiny_cfg: Callable[..., Any]) -> None:
     with pytest.raises(ConfigError, match=words):
         tiny_cfg(**(CYCLE | changes))
+
+
+class StopAfter(Hook):
+    """Asks a training to stop after some iterations, as a signal would."""
+
+    def __init__(self, request: StopRequest, iterations: int) -> None:
+        self.request, self.iterations = request, iterations
+
+    def after_iteration(self, trainer: Trainer) -> None:
+        # The iteration counts as done already; the epoch's last one has not moved the trainer to the next epoch yet.
+        if trainer.iterations_done == self.iterations:
+            self.request.signal_number = signal.SIGTERM
+
+
+def test_a_resumed_cycle_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: Path) -> None:
+    def cfg(name: str) -> CfgNode:
+        config = Path(__file__).parents[2] / "configs" / "LongCook" / "SLOWONLY_PGT.yaml"
+        return load_config(
+            config,
+            [
+                *("NUM_GPUS", 0, "DATA_LOADER.NUM_WORKERS", 0, "OUTPUT_DIR", str(tmp_path / name), "TRAIN.EVAL_PERIOD", 0),
+                *("DATA.PATH_TO_DATA_DIR", str(tmp_path / "data"), "LONGCOOK.NUM_TRAIN", 4, "LONGCOOK.NUM_TEST", 1),
+                *("TRAIN.BATCH_SIZE", 2, "SOLVER.MAX_EPOCH", 3, "SOLVER.WARMUP_EPOCHS", 0, "RESNET.WIDTH_PER_GROUP", 2),
+                *("DATA.NUM_FRAMES", 0, "PGT.STEPS", 2, "PGT.STEP_LEN", [4], "TENSORBOARD.ENABLE", False),
+                *("PGT.MGRID", True, "PGT.MGRID_STEPS", [3, 2], "PGT.MGRID_STEP_LEN", [3, 5], "PGT.MGRID_LRSCALES", [1.0, 0.5]),
+            ],
+        )
+
+    place = Place(torch.device("cpu"), loader_workers=0)
+    train(cfg("whole"), place)
+    stopped = cfg("stopped")
+    with StopRequest() as request, build_loader(stopped, "train", batch_size=2) as loader, pytest.raises(Interrupted):
+        trainer = build_trainer(stopped, place, request, loader=loader, val_loader=None)
+        trainer.hooks.insert(0, StopAfter(request, 3))
+        trainer.train()
+    train(stopped, place)
+    whole, resumed = (
+        torch.load(tmp_path / name / "checkpoints" / "last.pyth", weights_only=True)["model_state"]
+        for name in ("whole", "stopped")
+    )
+    assert all(torch.equal(tensor, resumed[name]) for name, tensor in whole.items())
