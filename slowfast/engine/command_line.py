@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 
 from slowfast.engine.errors import Interrupted, WorkerError
-from slowfast.engine.user_errors import USER_ERRORS
 
 USER_ERROR_CODE = 2
 FAULT_CODE = 1
@@ -25,8 +24,11 @@ def exit_code_of(command: Callable[[], None], *, debug: bool = False) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    except USER_ERRORS as error:
-        if debug:
+    except Exception as error:
+        # Imported when it is needed: knowing all errors takes PyTorch, which costs commands without a network seconds.
+        from slowfast.engine.user_errors import USER_ERRORS
+
+        if debug or not isinstance(error, USER_ERRORS):
             raise
         print(f"error: {error}", file=sys.stderr)
         return FAULT_CODE if isinstance(error, WorkerError) and not error.user_error else USER_ERROR_CODE

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,8 +19,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from slowfast.structures import ActionInterval
 from slowfast.visualization.canvas import BLUE, FAINT, GREY, INK, ORANGE, DrawingError, bare, figure
+
+if TYPE_CHECKING:  # importing it takes PyTorch, which drawing does without
+    from slowfast.structures import ActionInterval
 
 CLEAR_SCORE = 0.5
 MAX_ROWS = 14
