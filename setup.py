@@ -1,4 +1,4 @@
-"""Installs the library `slowfast` and the project `pgt`."""
+"""Installs the library `slowfast` and the projects `pgt` and `longcook`."""
 
 from setuptools import find_packages, setup
 
@@ -8,9 +8,13 @@ setup(
     description="Training of video networks on whole long videos",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=[*find_packages(include=["slowfast", "slowfast.*"]), *find_packages("projects/pgt")],
-    package_dir={"pgt": "projects/pgt/pgt"},
-    entry_points={"slowfast.projects": ["pgt = pgt:register"]},
+    packages=[
+        *find_packages(include=["slowfast", "slowfast.*"]),
+        *find_packages("projects/pgt"),
+        *find_packages("projects/longcook"),
+    ],
+    package_dir={"pgt": "projects/pgt/pgt", "longcook": "projects/longcook/longcook"},
+    entry_points={"slowfast.projects": ["pgt = pgt:register", "longcook = longcook:register"]},
     install_requires=[
         "torch>=2.4",
         "numpy",

@@ -30,12 +30,12 @@ from slowfast.datasets.clip_sampling import RandomSpacedClip, RandomStridedClip
 from slowfast.datasets.decoding import IndexCache
 from slowfast.datasets.labels import ClassLabel
 from slowfast.datasets.loader import ClipLoader
-from slowfast.datasets.preparation.encoding import Encoding, encode_copy
 from slowfast.datasets.samplers import SequentialOrder
 from slowfast.datasets.sources import FileSource, GridSource
 from slowfast.datasets.transforms import CropFrames, RandomCrop
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.video_files import VideoFiles
+from slowfast.preparation.encoding import Encoding, encode_copy
 from slowfast.structures import VideoRecord
 
 CROPS = RandomCrop(smallest=256, largest=320, size=224, inverse=False, flip=True)

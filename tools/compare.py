@@ -25,8 +25,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> None:
+    from slowfast.commands.compare import compare, comparison_table
     from slowfast.config import load_config
-    from slowfast.engine.comparison import compare, comparison_table
 
     folder = Path(options.output_dir)
     cfgs = {
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     # Imported once the arguments are right: it takes seconds.
-    from slowfast.engine.command_line import exit_code_of
+    from slowfast.runtime.command_line import exit_code_of
 
     return exit_code_of(lambda: run(options), debug=options.debug)
 

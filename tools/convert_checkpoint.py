@@ -25,8 +25,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> None:
+    from slowfast.commands.convert_checkpoint import convert_weights
     from slowfast.config import load_config
-    from slowfast.engine.conversion import convert_weights
 
     cfg = load_config(options.cfg, []) if options.cfg else None
     told = convert_weights(options.source, options.target, cfg=cfg, inflate=options.inflate)
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     # Imported once the arguments are right: it takes seconds.
-    from slowfast.engine.command_line import exit_code_of
+    from slowfast.runtime.command_line import exit_code_of
 
     return exit_code_of(lambda: run(options), debug=options.debug)
 

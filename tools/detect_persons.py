@@ -21,7 +21,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> None:
-    from slowfast.engine.person_boxes import PersonDetection, detect_persons
+    from slowfast.commands.detect_persons import PersonDetection, detect_persons
 
     count = detect_persons(PersonDetection(media=options.media, out=options.out, threshold=options.threshold))
     print(f"wrote {options.out}: {count} boxes")
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     # Imported once the arguments are right: it takes seconds.
-    from slowfast.engine.command_line import exit_code_of
+    from slowfast.runtime.command_line import exit_code_of
 
     return exit_code_of(lambda: run(options), debug=options.debug)
 

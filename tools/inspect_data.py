@@ -23,8 +23,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> None:
+    from slowfast.commands.inspect_data import draw_sheet
     from slowfast.config import load_config
-    from slowfast.engine.inspection import draw_sheet
 
     draw_sheet(load_config(options.cfg, options.overrides), split=options.split, num_clips=options.num, path=options.out)
     print(f"drew {options.out}")
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     # Imported once the arguments are right: it takes seconds.
-    from slowfast.engine.command_line import exit_code_of
+    from slowfast.runtime.command_line import exit_code_of
 
     return exit_code_of(lambda: run(options), debug=options.debug)
 

@@ -26,7 +26,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace, *, root: Path) -> None:
-    from slowfast.engine.model_zoo import Zoo, check, update
+    from slowfast.commands.model_zoo import Zoo, check, update
 
     zoo, document = Zoo.read(root / "configs"), root / "MODEL_ZOO.md"
     if options.check is None:
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace, *, root: Path) -> None:
 def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
     options = parse(arguments)
     # Imported once the arguments are right: it takes seconds.
-    from slowfast.engine.command_line import exit_code_of
+    from slowfast.runtime.command_line import exit_code_of
 
     return exit_code_of(lambda: run(options, root=root), debug=options.debug)
 

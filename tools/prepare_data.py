@@ -81,7 +81,7 @@ def _add_ava(parser: argparse.ArgumentParser) -> None:
 
 
 def run_ava(options: argparse.Namespace) -> None:
-    from slowfast.engine.ava_preparation import AvaPreparation, prepare_ava
+    from slowfast.commands.prepare_ava import AvaPreparation, prepare_ava
 
     wanted = AvaPreparation(media=options.media, annotations=options.annotations, out=options.out, jobs=options.jobs)
     if not prepare_ava(wanted):
@@ -92,11 +92,11 @@ def run(options: argparse.Namespace) -> None:
     if options.command == "ava":
         run_ava(options)
         return
-    from slowfast.engine import preparation
+    from slowfast.commands import prepare_data
 
     if options.command == "folder":
-        preparation.prepare_folder(
-            preparation.Preparation(
+        prepare_data.prepare_folder(
+            prepare_data.Preparation(
                 videos=options.videos,
                 data=options.out,
                 labels=options.labels,
@@ -107,19 +107,19 @@ def run(options: argparse.Namespace) -> None:
             )
         )
     elif options.command == "reencode":
-        preparation.reencode_videos(
-            preparation.Reencoding(
+        prepare_data.reencode_videos(
+            prepare_data.Reencoding(
                 videos=options.videos, out=options.out, short_side=options.short_side, crf=options.crf, jobs=options.jobs
             )
         )
-    elif not preparation.check_data(options.data, prefix=options.prefix, jobs=options.jobs):
+    elif not prepare_data.check_data(options.data, prefix=options.prefix, jobs=options.jobs):
         sys.exit(BROKEN_CODE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     # Imported once the arguments are right: it takes seconds.
-    from slowfast.engine.command_line import exit_code_of
+    from slowfast.runtime.command_line import exit_code_of
 
     return exit_code_of(lambda: run(options), debug=options.debug)
 

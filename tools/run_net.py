@@ -22,9 +22,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> None:
+    from slowfast.commands.run_net import train_and_test
     from slowfast.config import describe_options, load_config, load_projects
-    from slowfast.engine.jobs import train_and_test
-    from slowfast.engine.launch import launch
+    from slowfast.runtime.launch import launch
 
     if options.help_options is not None:
         load_projects()
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     # Imported once the arguments are right: it takes seconds.
-    from slowfast.engine.command_line import exit_code_of
+    from slowfast.runtime.command_line import exit_code_of
 
     return exit_code_of(lambda: run(options), debug=options.debug)
 

@@ -11,7 +11,6 @@ from slowfast.datasets.errors import DatasetError, DecodeError, TooManyBadVideos
 from slowfast.datasets.folder import build_folder
 from slowfast.datasets.kinetics import build_kinetics
 from slowfast.datasets.loader import ClipLoader
-from slowfast.datasets.longcook.build import build_longcook
 from slowfast.datasets.video_dataset import VideoDataset
 
 __all__ = [
@@ -29,5 +28,4 @@ __all__ = [
     "build_folder",
     "build_kinetics",
     "build_loader",
-    "build_longcook",
 ]

@@ -19,10 +19,10 @@ from slowfast.datasets.charades_csv import read_annotation
 from slowfast.datasets.csv_reading import read_rows
 from slowfast.datasets.kinetics import build_kinetics
 from slowfast.datasets.labels import IntervalLabels
-from slowfast.datasets.preparation.lists import INTERVAL_LISTS
 from slowfast.datasets.sources import GridSource
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.video_files import VideoFiles
+from slowfast.preparation.lists import INTERVAL_LISTS
 from slowfast.registry import DATASETS
 from slowfast.structures import VideoRecord
 

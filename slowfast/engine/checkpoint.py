@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from slowfast.engine.atomic import whole_file
-from slowfast.engine.errors import CheckpointError
 from slowfast.models.weights import WeightReport, WeightsError, load_weights, read_weights
+from slowfast.runtime.atomic_files import whole_file
+from slowfast.runtime.errors import CheckpointError
 
 State = dict[str, Any]
 

@@ -6,8 +6,8 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from slowfast.engine.atomic import whole_file
 from slowfast.evaluation.ava import Boxes
+from slowfast.runtime.atomic_files import whole_file
 
 
 def write_detections(path: Path, detections: Boxes, *, videos: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from slowfast.engine import distributed
+from slowfast.runtime import distributed
 
 BUCKET_ELEMENTS = 16 * 2**20
 """Elements in one message: large enough to use the wire well, small enough for the copy to be a fraction of the gradients."""

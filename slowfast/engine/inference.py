@@ -11,9 +11,9 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from slowfast.engine import distributed
-from slowfast.engine.logging import console_is_terminal
 from slowfast.engine.steps import EvalStep
+from slowfast.runtime import distributed
+from slowfast.runtime.logging import console_is_terminal
 from slowfast.structures import ClipBatch
 
 

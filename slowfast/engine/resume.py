@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 
 from slowfast.engine import checkpoint
-from slowfast.engine.errors import CheckpointError
 from slowfast.engine.trainer import Trainer
+from slowfast.runtime.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
 

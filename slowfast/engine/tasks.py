@@ -10,11 +10,11 @@ from slowfast.config import CfgNode, ConfigError
 from slowfast.engine.ava_evaluation import AvaEvaluation
 from slowfast.engine.detection_steps import DetectionEvalStep, DetectionTrainStep
 from slowfast.engine.inference import Evaluation
-from slowfast.engine.scenes import draw_scenes
 from slowfast.engine.steps import EvalStep, PlainEvalStep, PlainTrainStep, TrainStep
-from slowfast.engine.timelines import draw_timelines
 from slowfast.engine.video_evaluation import VideoEvaluation
 from slowfast.registry import EVAL_STEPS, TRAIN_STEPS, Registry
+from slowfast.reports.scenes import draw_scenes
+from slowfast.reports.timelines import draw_timelines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

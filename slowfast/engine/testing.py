@@ -13,14 +13,16 @@ from torch import nn
 
 from slowfast.config import default_config
 from slowfast.datasets import build_loader
-from slowfast.engine import checkpoint, distributed, report
-from slowfast.engine.atomic import write_json
-from slowfast.engine.device import Place
-from slowfast.engine.errors import CheckpointError
+from slowfast.engine import checkpoint
 from slowfast.engine.inference import Metrics, evaluate
-from slowfast.engine.logging import log_stats
 from slowfast.engine.tasks import build_eval_step, build_evaluation
 from slowfast.models import build_model
+from slowfast.reports import report
+from slowfast.runtime import distributed
+from slowfast.runtime.atomic_files import write_json
+from slowfast.runtime.device import Place
+from slowfast.runtime.errors import CheckpointError
+from slowfast.runtime.logging import log_stats
 from slowfast.visualization import format_table
 
 logger = logging.getLogger(__name__)

@@ -8,14 +8,14 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from slowfast.engine import distributed
-from slowfast.engine.errors import NonFiniteLossError
 from slowfast.engine.hooks.base import Hook
 from slowfast.engine.lr_schedule import Schedule
 from slowfast.engine.optimizer import set_learning_rate
-from slowfast.engine.random_state import seed_iteration
 from slowfast.engine.steps import TrainStep
 from slowfast.engine.updater import Updater
+from slowfast.runtime import distributed
+from slowfast.runtime.errors import NonFiniteLossError
+from slowfast.runtime.random_state import seed_iteration
 from slowfast.structures import ClipBatch, EpochPlan, StepOutput
 
 

@@ -13,8 +13,7 @@ from torch import nn
 from slowfast.config import ConfigError
 from slowfast.datasets import ClipLoader, build_loader
 from slowfast.datasets.reading_log import ReadingLog
-from slowfast.engine import checkpoint, distributed
-from slowfast.engine.device import Place
+from slowfast.engine import checkpoint
 from slowfast.engine.hooks import (
     BadVideosHook,
     CheckpointHook,
@@ -27,16 +26,18 @@ from slowfast.engine.hooks import (
     TensorBoardHook,
 )
 from slowfast.engine.inference import evaluate
-from slowfast.engine.interruption import StopRequest
-from slowfast.engine.logging import log_stats
 from slowfast.engine.lr_schedule import build_schedule
 from slowfast.engine.optimizer import build_optimizer
-from slowfast.engine.random_state import seed_model
 from slowfast.engine.resume import resume
 from slowfast.engine.tasks import build_eval_step, build_evaluation, build_train_step
 from slowfast.engine.trainer import Trainer
 from slowfast.engine.updater import Updater
 from slowfast.models import build_model
+from slowfast.runtime import distributed
+from slowfast.runtime.device import Place
+from slowfast.runtime.interruption import StopRequest
+from slowfast.runtime.logging import log_stats
+from slowfast.runtime.random_state import seed_model
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
-from slowfast.engine.errors import NonFiniteLossError
 from slowfast.engine.gradient_sync import average_gradients
 from slowfast.engine.optimizer import trainable
+from slowfast.runtime.errors import NonFiniteLossError
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ import numpy as np
 from fvcore.common.config import CfgNode
 from numpy.typing import NDArray
 
-from slowfast.engine.atomic import whole_file
 from slowfast.engine.inference import Metrics
 from slowfast.evaluation import VideoScores, ViewEnsemble, multilabel_map, topk_correct
+from slowfast.runtime.atomic_files import whole_file
 from slowfast.structures import ClipBatch, EvalOutput
 
 logger = logging.getLogger(__name__)

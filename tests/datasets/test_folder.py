@@ -7,7 +7,7 @@ import torch
 
 from slowfast.config import CfgNode, load_config
 from slowfast.datasets import DatasetError, build_dataset, build_loader
-from slowfast.datasets.preparation.preparing import Preparation, prepare
+from slowfast.preparation.preparing import Preparation, prepare
 from tests.datasets.videos import write_video
 
 

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from slowfast.config import CfgNode, load_config
-from slowfast.engine import checkpoint, distributed
+from slowfast.engine import checkpoint
 from slowfast.engine.ava_evaluation import AvaEvaluation
 from slowfast.engine.detection_steps import DetectionEvalStep, DetectionTrainStep
-from slowfast.engine.device import Place
 from slowfast.engine.inference import evaluate
 from slowfast.engine.updater import Updater
 from slowfast.models.losses import bce_logit
+from slowfast.runtime import distributed
+from slowfast.runtime.device import Place
 from slowfast.structures import ClipBatch, Keyframes
 from tests.engine.engine_toys import NORMALIZER, PICKER, main, toy_batch
 

@@ -14,13 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from slowfast.config import CfgNode, ConfigError, load_config
-from slowfast.engine import checkpoint, distributed
-from slowfast.engine.command_line import exit_code_of
-from slowfast.engine.device import Place
+from slowfast.engine import checkpoint
 from slowfast.engine.hooks import BadVideosHook, CheckpointHook, Hook, InterruptionHook, LogHook
 from slowfast.engine.inference import evaluate
-from slowfast.engine.interruption import StopRequest
-from slowfast.engine.launch import launch
 from slowfast.engine.resume import resume
 from slowfast.engine.steps import PlainEvalStep, PlainTrainStep
 from slowfast.engine.trainer import Trainer
@@ -28,6 +24,11 @@ from slowfast.engine.updater import Updater
 from slowfast.engine.video_evaluation import VideoEvaluation
 from slowfast.models.normalize import Normalizer
 from slowfast.models.pathways import PathwayPicker
+from slowfast.runtime import distributed
+from slowfast.runtime.command_line import exit_code_of
+from slowfast.runtime.device import Place
+from slowfast.runtime.interruption import StopRequest
+from slowfast.runtime.launch import launch
 from slowfast.structures import ClipBatch
 
 CLASSES = 3

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from slowfast.annotations.ava import AvaFileError
+from slowfast.commands.eval_ava import AvaScoring, score_ava
 from slowfast.config import ConfigError
 from slowfast.engine import checkpoint
 from slowfast.engine.ava_evaluation import AvaEvaluation
-from slowfast.engine.ava_scoring import AvaScoring, score_ava
 from slowfast.engine.inference import evaluate
 from slowfast.evaluation import ScoreError
 from slowfast.structures import DetectionOutput

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from slowfast.engine import checkpoint
-from slowfast.engine.errors import CheckpointError
+from slowfast.runtime.errors import CheckpointError
 
 KILLED_BEFORE_RENAME = """
 import os, signal, sys

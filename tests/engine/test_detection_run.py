@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from slowfast.commands.eval_ava import AvaScoring, score_ava
+from slowfast.commands.run_net import train_and_test
 from slowfast.config import load_config
-from slowfast.engine.ava_scoring import AvaScoring, score_ava
-from slowfast.engine.jobs import train_and_test
-from slowfast.engine.launch import launch
+from slowfast.runtime.launch import launch
 from slowfast.visualization import read_stats
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "AVA"

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from slowfast.engine import checkpoint
-from slowfast.engine.errors import CheckpointError, Interrupted
 from slowfast.engine.hooks import Hook
-from slowfast.engine.interruption import StopRequest
 from slowfast.engine.resume import resume
 from slowfast.engine.trainer import Trainer
+from slowfast.runtime.errors import CheckpointError, Interrupted
+from slowfast.runtime.interruption import StopRequest
 from tests.engine.engine_toys import ToyNet, saving_trainer, toy_trainer
 
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from slowfast.commands.run_net import train_and_test
 from slowfast.config import CfgNode, load_config
 from slowfast.engine import checkpoint
-from slowfast.engine.device import Place
-from slowfast.engine.errors import CheckpointError
-from slowfast.engine.jobs import train_and_test
-from slowfast.engine.launch import launch
 from slowfast.engine.training import train
 from slowfast.models.weights import WeightsError
+from slowfast.runtime.device import Place
+from slowfast.runtime.errors import CheckpointError
+from slowfast.runtime.launch import launch
 from slowfast.visualization import read_stats
 
 CONFIG = Path(__file__).parents[2] / "configs" / "LongCook" / "SLOWONLY_CLIP.yaml"

@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from slowfast.engine import checkpoint
-from slowfast.engine.errors import NonFiniteLossError
 from slowfast.engine.hooks import CheckpointHook, Hook
-from slowfast.engine.interruption import StopRequest
 from slowfast.engine.steps import PlainTrainStep
 from slowfast.engine.trainer import Trainer
 from slowfast.engine.updater import Updater
+from slowfast.runtime.errors import NonFiniteLossError
+from slowfast.runtime.interruption import StopRequest
 from slowfast.structures import ClipBatch, StepOutput
 from tests.engine.engine_toys import ToyNet, saving_trainer, toy_trainer
 

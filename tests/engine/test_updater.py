@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from slowfast.engine.errors import NonFiniteLossError
 from slowfast.engine.updater import Updater
+from slowfast.runtime.errors import NonFiniteLossError
 
 CPU = torch.device("cpu")
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pgt import ProgressiveModel, StepSchedule, UnsupportedOperatorError, explain, progressive
-from slowfast.engine.activation_meter import ActivationMeter
+from slowfast.commands.activation_meter import ActivationMeter
 from tests.stand_ins import pytorchvideo_importable
 
 

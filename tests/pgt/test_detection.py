@@ -14,8 +14,8 @@ from pgt.detection_eval_step import ProgressiveDetectionEvalStep
 from pgt.keyframes import KeyframeTargets, step_seconds
 from pgt.schedule import StepSchedule
 from pgt.train_step import ProgressiveTrainStep
+from slowfast.commands.activation_meter import ActivationMeter
 from slowfast.config import ConfigError
-from slowfast.engine.activation_meter import ActivationMeter
 from slowfast.engine.detection_steps import DetectionEvalStep, DetectionTrainStep
 from slowfast.engine.tasks import build_eval_step, build_train_step
 from slowfast.evaluation.ava import merge_repeated

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from pgt.wrapper import ProgressiveModel
+from slowfast.commands.activation_meter import ActivationMeter
 from slowfast.config import CfgNode
 from slowfast.config.loading import default_config
-from slowfast.engine.activation_meter import ActivationMeter
 from slowfast.engine.tasks import build_eval_step, build_train_step
 from slowfast.models import build_model
 from slowfast.registry import MODELS

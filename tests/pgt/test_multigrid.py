@@ -11,13 +11,13 @@ from pgt.multigrid import Multigrid
 from pgt.train_step import ProgressiveTrainStep
 from slowfast.config import CfgNode, ConfigError, load_config
 from slowfast.datasets import build_loader
-from slowfast.engine.device import Place
-from slowfast.engine.errors import Interrupted
 from slowfast.engine.hooks import Hook
-from slowfast.engine.interruption import StopRequest
 from slowfast.engine.trainer import Trainer
 from slowfast.engine.training import build_trainer, train
 from slowfast.models import build_model
+from slowfast.runtime.device import Place
+from slowfast.runtime.errors import Interrupted
+from slowfast.runtime.interruption import StopRequest
 
 CYCLE = {"PGT__MGRID": True, "PGT__MGRID_STEPS": [3, 5], "PGT__MGRID_STEP_LEN": [4, 3], "PGT__MGRID_LRSCALES": [1.0, 0.5]}
 

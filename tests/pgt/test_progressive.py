@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from pgt import ProgressiveModel, StepSchedule, UnsupportedOperatorError, progressive
 from pgt.operators import MarkovConv3d
-from slowfast.engine.activation_meter import ActivationMeter
+from slowfast.commands.activation_meter import ActivationMeter
 from slowfast.models import build_model
 
 KERNELS = (3, 1, 5, 3)

@@ -6,9 +6,9 @@ import logging
 from typing import Any
 
 from slowfast.datasets.reading_log import ReadingLog
-from slowfast.engine import distributed
 from slowfast.engine.hooks.base import Hook
 from slowfast.engine.trainer import Trainer
+from slowfast.runtime import distributed
 
 logger = logging.getLogger(__name__)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from slowfast.engine import checkpoint, distributed
+from slowfast.engine import checkpoint
 from slowfast.engine.hooks.base import Hook, is_due
 from slowfast.engine.trainer import Trainer
+from slowfast.runtime import distributed
 
 
 class CheckpointHook(Hook):

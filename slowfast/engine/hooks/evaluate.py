@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from slowfast.engine import distributed
 from slowfast.engine.hooks.base import Hook, is_due
-from slowfast.engine.logging import log_stats
 from slowfast.engine.trainer import Trainer
+from slowfast.runtime import distributed
+from slowfast.runtime.logging import log_stats
 
 
 class EvaluateHook(Hook):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from slowfast.engine import distributed
-from slowfast.engine.errors import Interrupted
 from slowfast.engine.hooks.base import Hook
 from slowfast.engine.hooks.checkpoint import CheckpointHook
-from slowfast.engine.interruption import StopRequest
 from slowfast.engine.trainer import Trainer
+from slowfast.runtime import distributed
+from slowfast.runtime.errors import Interrupted
+from slowfast.runtime.interruption import StopRequest
 
 logger = logging.getLogger(__name__)
 

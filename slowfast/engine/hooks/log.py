@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from slowfast.engine import distributed
 from slowfast.engine.hooks.base import Hook
-from slowfast.engine.logging import log_stats
 from slowfast.engine.trainer import Trainer
+from slowfast.runtime import distributed
+from slowfast.runtime.logging import log_stats
 
 
 class LogHook(Hook):

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from slowfast.engine import distributed
 from slowfast.engine.hooks.base import Hook, is_due
-from slowfast.engine.random_state import seed_iteration
 from slowfast.engine.steps import TrainStep
 from slowfast.engine.trainer import Trainer
+from slowfast.runtime import distributed
+from slowfast.runtime.random_state import seed_iteration
 from slowfast.structures import ClipBatch
 
 

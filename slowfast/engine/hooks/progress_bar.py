@@ -6,10 +6,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from slowfast.engine import distributed
 from slowfast.engine.hooks.base import Hook
-from slowfast.engine.logging import console_is_terminal
 from slowfast.engine.trainer import Trainer
+from slowfast.runtime import distributed
+from slowfast.runtime.logging import console_is_terminal
 
 
 class ProgressBarHook(Hook):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from slowfast.engine import distributed
 from slowfast.engine.hooks.base import Hook
 from slowfast.engine.trainer import Trainer
+from slowfast.runtime import distributed
 
 
 class TensorBoardHook(Hook):

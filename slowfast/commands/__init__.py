@@ -1,0 +1,1 @@
+"""One file behind each tool, of the same name."""

@@ -1,0 +1,128 @@
+"""Several trainings on the same videos, side by side: what each one scores, and what it costs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from fvcore.common.config import CfgNode
+
+from slowfast.commands.activation_meter import ActivationMeter
+from slowfast.commands.run_net import train_and_test
+from slowfast.config import ConfigError
+from slowfast.datasets import build_loader
+from slowfast.engine.optimizer import build_optimizer
+from slowfast.engine.tasks import build_train_step
+from slowfast.engine.testing import RESULTS
+from slowfast.engine.updater import Updater
+from slowfast.models import build_model
+from slowfast.reports.report import of_last_training
+from slowfast.runtime.atomic_files import write_json
+from slowfast.runtime.device import Place
+from slowfast.runtime.launch import launch
+from slowfast.runtime.logging import LOG_FILE
+from slowfast.visualization import format_table, read_stats
+
+logger = logging.getLogger(__name__)
+
+COMPARISON = "comparison.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One training. clip_frames: frames of a sample. video_frames: frames of the longest sample of all contenders."""
+
+    name: str
+    metrics: dict[str, float]
+    clip_frames: int
+    frames_seen: int
+    seconds: float
+    activation_bytes: int
+
+    def seconds_per_video(self, video_frames: int) -> float:
+        """Seconds of training for as many frames as a whole video has, whatever the clips they came in."""
+        return self.seconds / (self.frames_seen / video_frames)
+
+
+def compare(cfgs: dict[str, CfgNode], output_dir: Path) -> list[Contender]:
+    """Trains and tests each config (or goes on where it stopped), then writes OUTPUT_DIR/comparison.json.
+
+    Raises ConfigError before anything runs when the trainings would not see the same number of frames.
+    """
+    _check_same_frames(cfgs)
+    contenders = []
+    for name, cfg in cfgs.items():
+        logger.info("training and testing %s", name)
+        launch(cfg, train_and_test)
+        launch(cfg, _measure_activations)
+        contenders.append(_read(name, cfg))
+    write_json(output_dir / COMPARISON, [asdict(contender) for contender in contenders])
+    return contenders
+
+
+def comparison_table(contenders: Sequence[Contender]) -> str:
+    """A Markdown table, one row a contender; memory also as a multiple of the first one's."""
+    video_frames = max(contender.clip_frames for contender in contenders)
+    measures = list(contenders[0].metrics)
+    header = ["training", "frames a sample", *measures, "ms / video", "activations, MiB", "times"]
+    rows: list[list[str | int | float | None]] = [
+        [
+            contender.name,
+            contender.clip_frames,
+            *(contender.metrics[measure] for measure in measures),
+            1000 * contender.seconds_per_video(video_frames),
+            contender.activation_bytes / 2**20,
+            contender.activation_bytes / contenders[0].activation_bytes,
+        ]
+        for contender in contenders
+    ]
+    return format_table(header, rows)
+
+
+def frames_seen(cfg: CfgNode, videos: int) -> int:
+    """Frames that a training reads, over all epochs; incomplete batches are dropped."""
+    batch = cfg.TRAIN.BATCH_SIZE
+    return int(cfg.SOLVER.MAX_EPOCH * (videos // batch) * batch * cfg.DATA.NUM_FRAMES)
+
+
+def _check_same_frames(cfgs: dict[str, CfgNode]) -> None:
+    seen = {name: frames_seen(cfg, cfg.TRAIN.BATCH_SIZE) for name, cfg in cfgs.items()}
+    if len(set(seen.values())) > 1:
+        text = ", ".join(f"{name} {cfg.SOLVER.MAX_EPOCH} x {cfg.DATA.NUM_FRAMES}" for name, cfg in cfgs.items())
+        raise ConfigError(
+            key="SOLVER.MAX_EPOCH", value=[cfg.SOLVER.MAX_EPOCH for cfg in cfgs.values()],
+            why=f"the trainings would not see the same number of frames (epochs x frames: {text})", right="equal products",
+        )  # fmt: skip
+
+
+def _measure_activations(cfg: CfgNode, place: Place) -> None:
+    """Writes OUTPUT_DIR/activations.json: the most bytes that one training step on real clips keeps for going back."""
+    model = build_model(cfg).to(place.device).train()
+    step, optimizer = build_train_step(cfg), build_optimizer(cfg, model)
+    updater = Updater.from_cfg(cfg, model=model, optimizer=optimizer, device=place.device)
+    with build_loader(cfg, "train", rank=0, world_size=1, num_workers=0, batch_size=cfg.TRAIN.BATCH_SIZE) as loader:
+        batch = next(iter(loader.batches(0))).to(place.device)
+    with ActivationMeter(exclude=model) as meter:
+        step(model, batch, updater)
+    write_json(_activations(cfg), {"peak_bytes": meter.peak_bytes, "clips": len(batch), "videos": len(loader.dataset.records)})
+
+
+def _activations(cfg: CfgNode) -> Path:
+    return Path(cfg.OUTPUT_DIR) / "activations.json"
+
+
+def _read(name: str, cfg: CfgNode) -> Contender:
+    folder = Path(cfg.OUTPUT_DIR)
+    epochs = [entry for entry in of_last_training(read_stats(folder / LOG_FILE)) if entry.get("_type") == "train_epoch"]
+    activations = json.loads(_activations(cfg).read_text())
+    return Contender(
+        name=name,
+        metrics=json.loads((folder / RESULTS).read_text())["metrics"],
+        clip_frames=cfg.DATA.NUM_FRAMES,
+        frames_seen=frames_seen(cfg, activations["videos"]),
+        seconds=sum(entry["seconds"] for entry in epochs),
+        activation_bytes=activations["peak_bytes"],
+    )

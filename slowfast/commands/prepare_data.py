@@ -1,0 +1,116 @@
+"""The commands of `tools/prepare_data.py`: what the data room finds out, written to files and told on the console."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from slowfast.config.prepared_folder import MANIFEST
+from slowfast.preparation import report
+from slowfast.preparation.checking import check
+from slowfast.preparation.preparing import Preparation, Prepared, prepare, stale_lists
+from slowfast.preparation.reencoding import Reencoded, Reencoding, reencode, sample
+from slowfast.preparation.speed import measure_speed
+from slowfast.runtime.atomic_files import whole_file, write_json
+from slowfast.visualization import format_table
+
+__all__ = ["Preparation", "Reencoding", "check_data", "prepare_folder", "reencode_videos"]
+
+REPORT = "report.json"
+NUM_MEASURED = 8
+"""Videos whose loading is timed."""
+MOST_PROBLEMS_SHOWN = 50
+
+
+def prepare_folder(wanted: Preparation) -> None:
+    """Writes lists, manifest and report.json to the folder `wanted.data`, and prints the report. Raises DatasetError."""
+    prepared = prepare(wanted)
+    write_json(wanted.data / REPORT, report.as_json(prepared))
+    _write_texts(wanted.data, {**prepared.texts, MANIFEST: prepared.manifest.text()})
+    print(report_text(prepared))
+    kind = "several labels a video" if prepared.manifest.multi_label else "one label a video"
+    print(f"\nwrote {wanted.data}: {', '.join(prepared.texts)}, {MANIFEST}, {REPORT} ({kind})")
+    print(_advice(wanted.data))
+
+
+def reencode_videos(wanted: Reencoding) -> None:
+    """Makes the copies, and prints how large they are and how fast they load. Raises DatasetError."""
+    result = reencode(wanted)
+    _write_texts(wanted.out, result.texts)
+    print(reencoding_text(result))
+    print(f"\nwrote {wanted.out}: {result.num_new} new copies, {len(result.copies)} in all")
+    if result.texts:
+        print(_advice(wanted.out))
+    else:
+        print(
+            f"lists that named the originals fit the copies with DATA.PATH_PREFIX {wanted.out} "
+            "(suffixes other than .mp4 have .mp4 behind them now)"
+        )
+
+
+def check_data(folder: Path, *, prefix: str = "", jobs: int = 1) -> bool:
+    """Prints what is wrong with a folder, and returns whether nothing is. Raises DatasetError for one of no known format."""
+    checked = check(folder, prefix=prefix, jobs=jobs)
+    print(f"{folder}: {checked.format}, {checked.num_rows} videos in its lists, {checked.num_files} different ones")
+    if not checked.problems:
+        print("all of them can be read")
+        return True
+    shown = checked.problems[:MOST_PROBLEMS_SHOWN]
+    print(format_table(("where", "what is wrong"), shown))
+    if len(checked.problems) > len(shown):
+        print(f"and {len(checked.problems) - len(shown)} more")
+    print(f"{len(checked.problems)} problem(s)")
+    return False
+
+
+def _write_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Lists and manifest. Without its manifest a folder is not taken for prepared: it goes first and comes last."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+    if texts:
+        for path in stale_lists(folder, texts):
+            path.unlink()
+    for name, text in texts.items():
+        with whole_file(folder / name) as beside:
+            beside.write_text(text, encoding="utf-8")
+
+
+def _advice(folder: Path) -> str:
+    return (
+        f"to train, with FILE.yaml from configs/Folder: python tools/run_net.py --cfg FILE.yaml DATA.PATH_TO_DATA_DIR {folder}"
+    )
+
+
+def reencoding_text(result: Reencoded) -> str:
+    speed = measure_speed(sample(result.copies, NUM_MEASURED))
+    sizes = [sum(Path(path).stat().st_size for path in paths) / 1e6 for paths in zip(*result.copies, strict=True)]
+    rows: list[tuple[str | float, ...]] = [
+        ("megabytes, all videos", *sizes, sizes[1] / sizes[0]),
+        ("ms to load a clip", speed.before_ms, speed.after_ms, speed.after_ms / speed.before_ms),
+    ]
+    parts = [
+        format_table(("of videos", "originals", "copies", "ratio"), rows),
+        f"Copies load {speed.before_ms / speed.after_ms:.1f} times as fast (8 frames, every 8th, cropped to 224 x 224, one "
+        f"thread; {speed.num_videos} videos were measured).",
+    ]
+    if result.problems:
+        broken = format_table(("no copy of", "because"), list(result.problems.items()))
+        total = len(result.problems) + len(result.copies)
+        parts.append(f"{len(result.problems)} of {total} videos cannot be read to their end:\n{broken}")
+    return "\n\n".join(parts)
+
+
+def report_text(prepared: Prepared) -> str:
+    parts = [
+        format_table(("class", *prepared.splits), report.class_rows(prepared)),
+        format_table(("of a video", "smallest", "median", "largest"), report.measure_rows(prepared)),
+        "\n".join(report.kind_lines(prepared)),
+    ]
+    if prepared.broken:
+        broken = format_table(("left out", "because"), report.broken_rows(prepared))
+        parts.append(f"videos that cannot be read and are in no list: {len(prepared.broken)}\n{broken}")
+    if prepared.unknown_classes:
+        parts.append(f"classes without a readable video, left out: {', '.join(prepared.unknown_classes)}")
+    if prepared.ignored:
+        ignored = ", ".join(f"{count} {suffix}" for suffix, count in prepared.ignored.items())
+        parts.append(f"files that are no videos, or lie in no class folder: {ignored}")
+    return "\n\n".join(parts)

@@ -1,0 +1,118 @@
+"""From videos as they lie around to lists that data sets read."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from slowfast.config.prepared_folder import MANIFEST, FolderManifest
+from slowfast.datasets.errors import DatasetError
+from slowfast.preparation.lists import (
+    INTERVAL_LISTS,
+    LISTS,
+    ListedVideo,
+    class_numbers,
+    multi_label_texts,
+    single_label_texts,
+)
+from slowfast.preparation.probing import PROBES, Probe, probe_all
+from slowfast.preparation.splitting import group_videos, parse_shares, split_groups
+from slowfast.preparation.videos import Inventory, LabelledVideo, find_class_folders, make_folder, read_label_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """What to do. videos: the folder of the videos; data: that of the lists. labels: a csv file, or None for class folders.
+    shares, group_by, seed: see `splitting`. jobs: files that are probed at once."""
+
+    videos: Path
+    data: Path
+    labels: Path | None = None
+    shares: Sequence[float] = (0.8, 0.1, 0.1)
+    group_by: str = ""
+    seed: int = 0
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What came of it. splits: the good videos. broken: the others, with their problem. texts: files to be written, by name.
+    unknown_classes: classes that no readable video shows."""
+
+    manifest: FolderManifest
+    splits: dict[str, list[ListedVideo]]
+    broken: list[Probe]
+    ignored: dict[str, int]
+    unknown_classes: list[str]
+    texts: dict[str, str]
+
+
+def prepare(wanted: Preparation) -> Prepared:
+    """Finds, probes and splits the videos. Writes nothing but a notebook of the probes into the folder of the lists, so that an
+    interrupted call can be taken up again. Raises DatasetError."""
+    shares = parse_shares(wanted.shares)
+    _refuse_foreign_folder(wanted.data)
+    inventory = find_class_folders(wanted.videos) if wanted.labels is None else read_label_file(wanted.labels)
+    paths = {video.path: os.path.abspath(wanted.videos / video.path) for video in inventory.videos}  # noqa: PTH100
+    make_folder(wanted.data)
+    probes = probe_all(list(paths.values()), jobs=wanted.jobs, notebook=wanted.data / PROBES)
+    found = {video.path: probes[paths[video.path]] for video in inventory.videos}
+    good = [video for video in inventory.videos if not found[video.path].problem]
+    if not good:
+        raise DatasetError(path=str(wanted.videos), found=f"none of {len(found)} videos can be read, {_first_problem(found)}",
+                           expected="videos here (relative paths in a csv file start from this folder)")  # fmt: skip
+    split_videos = split_groups(group_videos(good, wanted.group_by), shares, seed=wanted.seed)
+    if not shares[2]:
+        split_videos["test"] = split_videos["val"]
+    splits = {name: [ListedVideo(video, found[video.path]) for video in videos] for name, videos in split_videos.items()}
+    return _describe(wanted, inventory, good, splits, [probe for probe in found.values() if probe.problem])
+
+
+def _describe(
+    wanted: Preparation,
+    inventory: Inventory,
+    good: Sequence[LabelledVideo],
+    splits: dict[str, list[ListedVideo]],
+    broken: list[Probe],
+) -> Prepared:
+    numbers = class_numbers(good)
+    make_texts = multi_label_texts if inventory.multi_label else single_label_texts
+    manifest = FolderManifest(
+        multi_label=inventory.multi_label,
+        classes=tuple(numbers),
+        videos=str(wanted.videos.resolve()),
+    )
+    return Prepared(
+        manifest=manifest,
+        splits=splits,
+        broken=sorted(broken, key=lambda probe: probe.path),
+        ignored=inventory.ignored,
+        unknown_classes=sorted(set(class_numbers(inventory.videos)) - set(numbers)),
+        texts=make_texts(splits, numbers),
+    )
+
+
+def stale_lists(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    """Lists of an earlier preparation that the new one does not replace."""
+    return [
+        folder / name for name in (*LISTS.values(), *INTERVAL_LISTS.values()) if name not in texts and (folder / name).exists()
+    ]
+
+
+def _refuse_foreign_folder(data: Path) -> None:
+    """Lists that somebody else wrote are not overwritten."""
+    if any((data / ours).exists() for ours in (MANIFEST, PROBES)):
+        return
+    for name in (*LISTS.values(), *INTERVAL_LISTS.values()):
+        if (data / name).exists():
+            raise DatasetError(
+                path=str(data), found=f"a {name} that was not written here", expected="an empty or new folder (--out)"
+            )
+
+
+def _first_problem(probes: Mapping[str, Probe]) -> str:
+    (problem, count), *_ = Counter(probe.problem for probe in probes.values()).most_common(1)
+    return f"{count} because {problem}"

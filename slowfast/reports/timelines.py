@@ -1,0 +1,77 @@
+"""Timelines of some test videos."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from fvcore.common.config import CfgNode
+from numpy.typing import NDArray
+from torch import nn
+
+from slowfast.datasets import ClipDataset, SampleKey
+from slowfast.datasets.collate import collate
+from slowfast.engine.steps import EvalStep
+from slowfast.reports.examples import file_name, spread_evenly
+from slowfast.structures import ActionInterval, ClipBatch, VideoRecord
+from slowfast.visualization import Timeline, draw_timeline
+
+logger = logging.getLogger(__name__)
+
+FRAMES_OF_A_VIEW = 10
+
+
+def draw_timelines(cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: ClipDataset, device: torch.device) -> None:
+    """Writes OUTPUT_DIR/timelines/*.png. The model is in evaluation mode and gradients are off."""
+    for video in spread_evenly(len(dataset.records), cfg.REPORT.NUM_TIMELINES):
+        batch = middle_crops(dataset, video, num_crops=cfg.TEST.NUM_SPATIAL_CROPS)
+        timeline = build_timeline(model, step, batch.to(device), record=dataset.records[video], class_names=dataset.class_names)
+        path = Path(cfg.OUTPUT_DIR) / "timelines" / f"{file_name(timeline.video_id)}.png"
+        draw_timeline(timeline, path)
+        logger.info("drew %s", path)
+
+
+def middle_crops(dataset: ClipDataset, video: int, *, num_crops: int) -> ClipBatch:
+    """All temporal views of a video, each with its middle crop, as one batch."""
+    first = video * dataset.num_views
+    views = range(num_crops // 2, dataset.num_views, num_crops)
+    return collate([dataset[SampleKey(0, first + view)] for view in views])
+
+
+def build_timeline(
+    model: nn.Module, step: EvalStep, batch: ClipBatch, *, record: VideoRecord, class_names: tuple[str, ...]
+) -> Timeline:
+    """What the model thinks of a video over time; `batch` holds its views, one after the other."""
+    output = step(model, batch)
+    times = batch.times.cpu().numpy().astype(np.float64)
+    spans = np.concatenate([segment_seconds(view_times, output.segments) for view_times in times])
+    duration = float(spans.max())
+    actions = record.actions
+    if record.label is not None:
+        actions = (ActionInterval(label=record.label, start_sec=0.0, end_sec=duration),)
+    return Timeline(
+        video_id=record.video_id,
+        duration_sec=duration,
+        class_names=class_names,
+        actions=actions,
+        frames=_pictures(batch, times),
+        segments=spans,
+        scores=output.segment_scores.flatten(0, 1).float().cpu().numpy(),
+    )
+
+
+def segment_seconds(times: NDArray[np.floating], segments: Iterable[tuple[int, int]]) -> NDArray[np.float64]:
+    """Start and end (S, 2) in seconds of frame ranges [start, stop); times (T,). A frame lasts until the next one is due."""
+    frame_sec = max(float(times[-1] - times[0]) / max(1, len(times) - 1), 1e-3)
+    return np.array([(times[start], times[stop - 1] + frame_sec) for start, stop in segments], dtype=np.float64)
+
+
+def _pictures(batch: ClipBatch, times: NDArray[np.floating]) -> tuple[tuple[float, NDArray[np.uint8]], ...]:
+    """Some frames of each view as (second, (H, W, 3))."""
+    frames = batch.frames.permute(0, 2, 3, 4, 1).cpu().numpy()
+    num_frames = frames.shape[1]
+    shown = sorted(set(np.linspace(0, num_frames - 1, min(num_frames, FRAMES_OF_A_VIEW)).astype(int).tolist()))
+    return tuple((float(times[view, t]), frames[view, t]) for view in range(len(frames)) for t in shown)

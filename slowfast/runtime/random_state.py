@@ -1,0 +1,24 @@
+"""Random numbers on the device, such as those of dropout.
+
+The generators are seeded anew before every iteration, from the job's seed, the number of the iteration and the rank. So a
+checkpoint need not hold the state of any generator, whatever a hook drew in between changes nothing, and a resumed run
+draws exactly what the uninterrupted one would have drawn. Data augmentation has generators of its own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from slowfast.runtime import distributed
+
+
+def seed_model(seed: int) -> None:
+    """Before a model is built: the same first weights on every process."""
+    torch.manual_seed(seed)
+
+
+def seed_iteration(seed: int, iteration: int) -> None:
+    """`iteration` counts from the start of the training, over all epochs."""
+    mixed = np.random.SeedSequence([seed, iteration, distributed.rank()]).generate_state(1, np.uint64)
+    torch.manual_seed(int(mixed[0]) >> 1)  # torch takes signed numbers

@@ -1,0 +1,49 @@
+"""Trainings side by side: the same frames, their figures in one table."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from slowfast.commands.compare import compare, comparison_table
+from slowfast.config import CfgNode, ConfigError, load_config
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "LongCook"
+
+
+def tiny(name: str, folder: Path, *, frames: int, epochs: int) -> CfgNode:
+    pgt = ["PGT.STEPS", 3, "PGT.STEP_LEN", [4]] if "PGT" in name else []
+    return load_config(
+        CONFIGS / f"{name}.yaml",
+        [
+            *("NUM_GPUS", 0, "DATA_LOADER.NUM_WORKERS", 0, "OUTPUT_DIR", str(folder / name)),
+            *("DATA.PATH_TO_DATA_DIR", str(folder / "data"), "LONGCOOK.NUM_TRAIN", 4, "LONGCOOK.NUM_TEST", 2),
+            *("TRAIN.BATCH_SIZE", 2, "TRAIN.EVAL_PERIOD", 0, "SOLVER.MAX_EPOCH", epochs, "SOLVER.WARMUP_EPOCHS", 0),
+            *("RESNET.WIDTH_PER_GROUP", 2, "DATA.NUM_FRAMES", frames, "TEST.NUM_ENSEMBLE_VIEWS", 1, "REPORT.ENABLE", False),
+            *pgt,
+        ],
+    )
+
+
+def test_contenders_are_trained_tested_and_put_side_by_side(tmp_path: Path) -> None:
+    cfgs = {
+        "clips": tiny("SLOWONLY_CLIP", tmp_path, frames=5, epochs=2),
+        "PGT": tiny("SLOWONLY_PGT", tmp_path, frames=10, epochs=1),
+    }
+    clips, pgt = compare(cfgs, tmp_path)
+    assert clips.frames_seen == pgt.frames_seen == 40
+    assert clips.seconds_per_video(10) == pytest.approx(clips.seconds / 4)
+    assert pgt.activation_bytes < clips.activation_bytes, "a step of 4 frames keeps less than a clip of 5"
+    header, _, *rows = comparison_table([clips, pgt]).splitlines()
+    assert "mAP_composite" in header and [row.split("|")[1].strip() for row in rows] == ["clips", "PGT"]
+    assert [entry["name"] for entry in json.loads((tmp_path / "comparison.json").read_text())] == ["clips", "PGT"]
+
+
+def test_trainings_that_would_see_other_numbers_of_frames_are_refused(tmp_path: Path) -> None:
+    cfgs = {
+        "clips": tiny("SLOWONLY_CLIP", tmp_path, frames=5, epochs=1),
+        "PGT": tiny("SLOWONLY_PGT", tmp_path, frames=10, epochs=1),
+    }
+    with pytest.raises(ConfigError, match=r"clips 1 x 5, PGT 1 x 10"):
+        compare(cfgs, tmp_path)
+    assert not (tmp_path / "data").exists()

@@ -1,0 +1,135 @@
+"""Lists name what can be read, in a form that the loaders take, and only once it has been looked at."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from slowfast.config.prepared_folder import FolderManifest
+from slowfast.datasets.charades_csv import read_annotation
+from slowfast.datasets.errors import DatasetError
+from slowfast.preparation import probing, report
+from slowfast.preparation.preparing import Preparation, prepare
+
+SHARES = (0.6, 0.2, 0.2)
+
+
+def preparation(videos: Path, data: Path, **changes: object) -> Preparation:
+    return Preparation(**{"videos": videos, "data": data, "shares": SHARES, "jobs": 2, **changes})  # type: ignore[arg-type]
+
+
+def test_lists_hold_each_good_video_once_with_its_class(class_folders: Path, tmp_path: Path) -> None:
+    prepared = prepare(preparation(class_folders, tmp_path))
+    assert prepared.manifest == FolderManifest(
+        multi_label=False, classes=("jump rope", "läuft"), videos=str(class_folders.resolve())
+    )
+    assert prepared.texts["classes.txt"] == "jump rope\nläuft\n"
+    lines = sorted("".join(prepared.texts[f"{split}.csv"] for split in ("train", "val", "test")).splitlines())
+    expected = [
+        f"{name}/{n}.{'mkv' if n == 4 else 'mp4'} {k}" for k, name in enumerate(("jump rope", "läuft")) for n in range(5)
+    ]
+    assert lines == expected
+    assert [(Path(probe.path).name, probe.problem[:26]) for probe in prepared.broken] == [
+        ("broken.mp4", "the file cannot be read as")
+    ]
+
+
+def test_report_tells_what_is_in_the_files(class_folders: Path, tmp_path: Path) -> None:
+    content = json.loads(json.dumps(report.as_json(prepare(preparation(class_folders, tmp_path)))))
+    assert content["num_videos"] == {"train": 6, "val": 2, "test": 2}
+    assert [entry["class"] for entry in content["classes"]] == ["jump rope", "läuft"]
+    assert sum(entry[split] for entry in content["classes"] for split in ("train", "val", "test")) == 10
+    assert content["frames"] == {"smallest": 12, "median": 14, "largest": 16}
+    assert content["frame_rates"] == {"24": 10}
+    assert (content["sizes"], content["codecs"]) == ({"80x48": 10}, {"h264": 10})
+    assert [Path(entry["path"]).name for entry in content["broken"]] == ["broken.mp4"]
+
+
+def test_test_is_a_copy_of_val_without_a_share_of_its_own(class_folders: Path, tmp_path: Path) -> None:
+    prepared = prepare(preparation(class_folders, tmp_path, shares=(0.8, 0.2)))
+    assert prepared.texts["test.csv"] == prepared.texts["val.csv"]
+    assert report.as_json(prepared)["frame_rates"] == {"24": 10}  # nothing is counted twice
+
+
+def test_intervals_become_a_list_that_readers_of_charades_take(
+    class_folders: Path, interval_file: Path, tmp_path: Path
+) -> None:
+    prepared = prepare(preparation(class_folders, tmp_path, labels=interval_file))
+    assert prepared.manifest.multi_label
+    assert prepared.texts["Charades_v1_classes.txt"] == "c000 go on\nc001 hop\nc002 turn\n"
+    rows = {}
+    for split in ("train", "val", "test"):
+        path = tmp_path / f"Charades_v1_{split}.csv"
+        path.write_text(prepared.texts[path.name], encoding="utf-8")
+        rows |= {row.video_id: [(a.label, a.start_sec, a.end_sec) for a in row.actions] for row in read_annotation(path, 3)}
+    assert len(rows) == 9
+    assert rows["jump rope/0"] == [(1, 0.0, 0.25), (2, 0.2, 9.0)]
+    assert rows["läuft/4.mkv"] == []
+
+
+def test_labels_without_times_last_as_long_as_the_video(class_folders: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("path,labels\n" + "".join(f"jump rope/{n}.mp4,hop;turn\n" for n in range(4)), encoding="utf-8")
+    prepared = prepare(preparation(class_folders, tmp_path / "data", labels=labels, shares=(0.5, 0.5)))
+    assert "jump rope/0,jump rope/0.mp4,c000 0.000 0.500;c001 0.000 0.500,0.500" in "".join(prepared.texts.values())
+
+
+def test_an_interrupted_call_goes_on_where_it_stopped(
+    class_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probed: list[str] = []
+    real, patience = probing.probe_video, 4
+
+    def probe_or_stop(path: str) -> probing.Probe:
+        if len(probed) == patience:
+            raise KeyboardInterrupt
+        probed.append(path)
+        return real(path)
+
+    monkeypatch.setattr(probing, "probe_video", probe_or_stop)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(preparation(class_folders, tmp_path, jobs=1))
+    assert [path.name for path in tmp_path.iterdir()] == ["probes.jsonl"]
+    with (tmp_path / "probes.jsonl").open("a") as file:
+        file.write('{"path": "cut o')
+    patience = 99
+    prepared = prepare(preparation(class_folders, tmp_path, jobs=1))
+    assert len(probed) == len(set(probed)) == 11
+    assert sum(map(len, prepared.splits.values())) == 10
+
+
+def test_a_file_that_changed_is_probed_again(tmp_path: Path) -> None:
+    path, notebook = tmp_path / "a.mp4", tmp_path / "probes.jsonl"
+    for content in (b"", b"longer"):
+        path.write_bytes(content)
+        probe = probing.probe_all([str(path)], jobs=1, notebook=notebook)[str(path)]
+        assert probe.size == len(content)
+    assert len(notebook.read_text().splitlines()) == 2
+    probing.probe_all([str(path)], jobs=1, notebook=notebook)
+    assert len(notebook.read_text().splitlines()) == 2
+
+
+def test_somebody_elses_lists_are_not_overwritten(class_folders: Path, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("precious 0\n")
+    with pytest.raises(DatasetError, match=r"a train\.csv that was not written here"):
+        prepare(preparation(class_folders, tmp_path))
+
+
+def test_a_place_that_cannot_be_written_to_is_named(class_folders: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DatasetError, match=r"file/data: it cannot be made \(Not a directory\)"):
+        prepare(preparation(class_folders, tmp_path / "file" / "data"))
+
+
+def test_paths_that_lead_nowhere_are_told_together(class_folders: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("path,label\nx/a.mp4,run\nx/b.mp4,run\n")
+    with pytest.raises(DatasetError, match="none of 2 videos can be read, 2 because the file does not exist"):
+        prepare(preparation(class_folders, tmp_path / "data", labels=labels))
+
+
+def test_a_class_that_no_list_can_hold_is_refused(class_folders: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("path,label\n" + "".join(f'jump rope/{n}.mp4,"two\nlines"\n' for n in range(3)))
+    with pytest.raises(DatasetError, match="a name on one line"):
+        prepare(preparation(class_folders, tmp_path / "data", labels=labels, shares=(0.5, 0.5)))
