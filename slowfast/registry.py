@@ -9,10 +9,12 @@ import difflib
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
+from slowfast.errors import UserError
+
 T = TypeVar("T")
 
 
-class UnknownNameError(LookupError):
+class UnknownNameError(UserError, LookupError):
     """A name that nothing is registered under."""
 
 

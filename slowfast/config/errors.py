@@ -1,7 +1,9 @@
 """The errors that a config can cause."""
 
+from slowfast.errors import UserError
 
-class ConfigError(ValueError):
+
+class ConfigError(UserError, ValueError):
     """One option is wrong. The text names the key, its value, why it is wrong, what would be right, and where it was set."""
 
     def __init__(self, *, key: str, value: object, why: str, right: str = "", where: str = "") -> None:
@@ -14,5 +16,5 @@ class ConfigError(ValueError):
         super().__init__(text)
 
 
-class ProjectError(ImportError):
+class ProjectError(UserError, ImportError):
     """A project is announced by the installation but cannot be loaded."""

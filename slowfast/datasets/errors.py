@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from slowfast.errors import UserError
 
-class DatasetError(ValueError):
+
+class DatasetError(UserError, ValueError):
     """A list, an annotation or a folder is wrong. The text names the file, the row, what was found and what was expected."""
 
     def __init__(self, *, path: str, found: str, expected: str, row: int | None = None) -> None:
@@ -15,7 +17,7 @@ class DatasetError(ValueError):
         return _rebuild_dataset_error, (self.path, self.found, self.expected, self.row)
 
 
-class DecodeError(RuntimeError):
+class DecodeError(UserError, RuntimeError):
     """One video cannot be read. The text is "path: reason", and the reason holds no ": ", so that the two can be told apart."""
 
     def __init__(self, path: str, reason: str) -> None:
@@ -27,7 +29,7 @@ class DecodeError(RuntimeError):
         return DecodeError, (self.path, self.reason)
 
 
-class TooManyBadVideosError(RuntimeError):
+class TooManyBadVideosError(UserError, RuntimeError):
     """So many videos cannot be read that training would not be what its config says."""
 
 

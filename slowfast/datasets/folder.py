@@ -22,11 +22,13 @@ from slowfast.datasets.labels import IntervalLabels
 from slowfast.datasets.sources import GridSource
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.video_files import VideoFiles
-from slowfast.preparation.lists import INTERVAL_LISTS
 from slowfast.registry import DATASETS
 from slowfast.structures import VideoRecord
 
 logger = logging.getLogger(__name__)
+
+INTERVAL_LISTS = {split: f"Charades_v1_{split}.csv" for split in ("train", "val", "test")}
+"""Lists of videos with several labels, in the form of Charades."""
 
 
 @DATASETS.register(DATASET)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,27 +12,20 @@ from slowfast.engine.inference import Evaluation
 from slowfast.engine.steps import EvalStep, PlainEvalStep, PlainTrainStep, TrainStep
 from slowfast.engine.video_evaluation import VideoEvaluation
 from slowfast.registry import EVAL_STEPS, TRAIN_STEPS, Registry
-from slowfast.reports.scenes import draw_scenes
-from slowfast.reports.timelines import draw_timelines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """train_step, eval_step, evaluation: classes with `from_cfg`, of a TrainStep and an EvalStep, unless a project brings
-    others, and of an Evaluation. draw_examples: called by the report with the config, `model`, `step`, `dataset`, `device`."""
+    others, and of an Evaluation."""
 
     train_step: Any
     eval_step: Any
     evaluation: Any
-    draw_examples: Callable[..., None]
 
 
-CLASSIFICATION = Task(
-    train_step=PlainTrainStep, eval_step=PlainEvalStep, evaluation=VideoEvaluation, draw_examples=draw_timelines
-)
-DETECTION = Task(
-    train_step=DetectionTrainStep, eval_step=DetectionEvalStep, evaluation=AvaEvaluation, draw_examples=draw_scenes
-)
+CLASSIFICATION = Task(train_step=PlainTrainStep, eval_step=PlainEvalStep, evaluation=VideoEvaluation)
+DETECTION = Task(train_step=DetectionTrainStep, eval_step=DetectionEvalStep, evaluation=AvaEvaluation)
 
 
 def task_of(cfg: CfgNode) -> Task:

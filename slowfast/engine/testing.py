@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.config import default_config
-from slowfast.datasets import build_loader
+from slowfast.datasets import ClipDataset, build_loader
 from slowfast.engine import checkpoint
 from slowfast.engine.inference import Metrics, evaluate
+from slowfast.engine.steps import EvalStep
 from slowfast.engine.tasks import build_eval_step, build_evaluation
 from slowfast.models import build_model
-from slowfast.reports import report
 from slowfast.runtime import distributed
 from slowfast.runtime.atomic_files import write_json
 from slowfast.runtime.device import Place
@@ -31,8 +32,17 @@ RESULTS = "results.json"
 MOST_CLASSES_SHOWN = 30
 
 
-def test(cfg: CfgNode, place: Place) -> None:
-    """Tests a checkpoint and writes OUTPUT_DIR/results.json, the scores and the report, as the config says."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """What was tested, for who wants to show examples of it."""
+
+    model: nn.Module
+    step: EvalStep
+    dataset: ClipDataset
+
+
+def test(cfg: CfgNode, place: Place) -> Tested:
+    """Tests a checkpoint and writes OUTPUT_DIR/results.json and the scores, as the config says. Runs on every process."""
     path = _checkpoint_path(cfg)
     model = load_for_test(cfg, path).to(place.device)
     step = build_eval_step(cfg)
@@ -52,9 +62,8 @@ def test(cfg: CfgNode, place: Place) -> None:
         log_stats({"_type": "test_final", **metrics.values, "seconds": seconds})
         _write_results(cfg, metrics=metrics, checkpoint_path=path, seconds=seconds)
         evaluation.save(Path(cfg.OUTPUT_DIR))
-        if cfg.REPORT.ENABLE:
-            report.write_report(cfg, model=model, step=step, dataset=loader.dataset, device=place.device)
     distributed.barrier()
+    return Tested(model=model, step=step, dataset=loader.dataset)
 
 
 test.__test__ = False  # type: ignore[attr-defined]  # a collector of tests that meets this name must pass on

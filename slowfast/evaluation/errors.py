@@ -3,8 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from slowfast.errors import UserError
 
-class ScoreError(ValueError):
+
+class ScoreError(UserError, ValueError):
     """Scores or labels that cannot be measured: not a number, or shapes that do not belong together."""
 
 

@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from slowfast.config import CfgNode
+from slowfast.errors import UserError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-class LabelError(ValueError):
+class LabelError(UserError, ValueError):
     """Labels that the chosen loss cannot use."""
 
 

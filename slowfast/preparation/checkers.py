@@ -15,9 +15,10 @@ from slowfast.datasets.charades import ANNOTATION_FILES, FRAME_LISTS, find_video
 from slowfast.datasets.charades_csv import CLASS_FILE, read_annotation, read_class_names
 from slowfast.datasets.csv_reading import read_rows
 from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.folder import INTERVAL_LISTS
 from slowfast.datasets.frame_lists import has_frame_list_header, read_frame_list
 from slowfast.datasets.kinetics_lists import read_list, read_names
-from slowfast.preparation.lists import CLASS_LIST, INTERVAL_LISTS, LISTS
+from slowfast.preparation.lists import CLASS_LIST, LISTS
 
 ANY_CLASS = 1_000_000
 """Where nothing says how many classes there are."""

@@ -19,13 +19,13 @@ from slowfast.config.prepared_folder import FolderManifest
 from slowfast.datasets.charades_csv import CLASS_FILE
 from slowfast.datasets.csv_reading import read_rows
 from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.folder import INTERVAL_LISTS
 from slowfast.datasets.kinetics_lists import read_list
 from slowfast.preparation.probing import Probe
 from slowfast.preparation.videos import LabelledVideo
 
 CLASS_LIST = "classes.txt"
 LISTS = {split: f"{split}.csv" for split in ("train", "val", "test")}
-INTERVAL_LISTS = {split: f"Charades_v1_{split}.csv" for split in ("train", "val", "test")}
 MOST_CLASSES = 1000
 """With several labels: classes are written as c000 .. c999."""
 

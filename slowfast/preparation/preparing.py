@@ -10,8 +10,8 @@ from pathlib import Path
 
 from slowfast.config.prepared_folder import MANIFEST, FolderManifest
 from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.folder import INTERVAL_LISTS
 from slowfast.preparation.lists import (
-    INTERVAL_LISTS,
     LISTS,
     ListedVideo,
     class_numbers,

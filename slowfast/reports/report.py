@@ -13,7 +13,8 @@ from torch import nn
 
 from slowfast.datasets import ClipDataset
 from slowfast.engine.steps import EvalStep
-from slowfast.engine.tasks import task_of
+from slowfast.reports.scenes import draw_scenes
+from slowfast.reports.timelines import draw_timelines
 from slowfast.runtime.logging import LOG_FILE
 from slowfast.visualization import draw_curves, read_stats
 
@@ -29,7 +30,8 @@ def write_report(cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: Cli
         logger.info("drew %s", folder / "curves.png")
     model.eval()
     with torch.no_grad():
-        task_of(cfg).draw_examples(cfg, model=model, step=step, dataset=dataset, device=device)
+        draw = draw_scenes if cfg.DETECTION.ENABLE else draw_timelines
+        draw(cfg, model=model, step=step, dataset=dataset, device=device)
 
 
 def of_last_training(stats: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from slowfast.errors import UserError
 from slowfast.runtime.errors import Interrupted, WorkerError
 
 USER_ERROR_CODE = 2
@@ -25,10 +26,7 @@ def exit_code_of(command: Callable[[], None], *, debug: bool = False) -> int:
         print("stopped", file=sys.stderr)
         return 130
     except Exception as error:
-        # Imported when it is needed: knowing all errors takes PyTorch, which costs commands without a network seconds.
-        from slowfast.runtime.user_errors import USER_ERRORS
-
-        if debug or not isinstance(error, USER_ERRORS):
+        if debug or not isinstance(error, UserError):
             raise
         print(f"error: {error}", file=sys.stderr)
         return FAULT_CODE if isinstance(error, WorkerError) and not error.user_error else USER_ERROR_CODE

@@ -1,7 +1,9 @@
 """What can go wrong in a run and is for the user to mend."""
 
+from slowfast.errors import UserError
 
-class EngineError(RuntimeError):
+
+class EngineError(UserError, RuntimeError):
     """Base of the errors below."""
 
 

@@ -18,11 +18,11 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from slowfast.config import ConfigError, load_projects
+from slowfast.errors import UserError
 from slowfast.runtime import distributed
 from slowfast.runtime.device import Place, local_processes, take_place
 from slowfast.runtime.errors import Interrupted, WorkerError
 from slowfast.runtime.logging import setup_logging
-from slowfast.runtime.user_errors import USER_ERRORS
 
 Job = Callable[[CfgNode, Place], None]
 
@@ -101,7 +101,7 @@ def _worker(cfg: CfgNode, job: Job, failures: str) -> None:
     except Interrupted as stop:
         _record(failures, kind="interrupted", text=str(stop.signal_number))
         raise SystemExit(128 + stop.signal_number) from None
-    except USER_ERRORS as error:
+    except UserError as error:
         _record(failures, kind="user", text=str(error))
         raise SystemExit(2) from None
     except Exception:

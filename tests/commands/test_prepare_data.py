@@ -8,7 +8,6 @@ import pytest
 from slowfast.commands import inspect_data as inspecting
 from slowfast.commands import prepare_data as preparing
 from tests.datasets.videos import write_video
-from tests.engine.conftest import _process_as_before  # noqa: F401 - a run here is a run as there
 from tools import inspect_data, prepare_data, run_net
 
 CONFIG = Path(__file__).parents[2] / "configs" / "Folder" / "SLOWONLY_PGT.yaml"

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from slowfast.errors import UserError
 
-class AvaFileError(ValueError):
+
+class AvaFileError(UserError, ValueError):
     """A file is not what it should be. The text names the file, the row, what was found and what would be right."""
 
     def __init__(self, *, path: Path, found: str, right: str, row: int | None = None) -> None:

@@ -1,0 +1,8 @@
+"""The base of all errors that are the user's to mend: one clear line tells all there is to know, a traceback would hide it."""
+
+
+class UserError(Exception):
+    """Something that the user gave is wrong. The text says what, where (file, row, key), and what would be right.
+
+    Commands print it as one line and exit with 2. Errors of ours derive from it besides the standard type that fits.
+    """
