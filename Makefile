@@ -19,8 +19,8 @@ demo: $(READY) ## train and test PGT on LongCook, the embedded data set
 compare: $(READY) ## train with and without PGT and put the results side by side
 	$(RUN) tools/compare.py $(ARGS)
 
-test: $(READY) ## run the tests
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
+test: $(READY) ## run the tests (ARGS='-m slow' runs the slow ones)
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
 lint: $(READY) ## check style and types
 	$(RUN) -m ruff check .

@@ -7,7 +7,8 @@ import copy
 import difflib
 import posixpath
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from slowfast.config import sections as core_sections
 from slowfast.config.errors import ConfigError
 from slowfast.config.options import Option, Section
 from slowfast.config.projects import load_projects
-from slowfast.config.sections.unused import find_unused
+from slowfast.config.sections.foreign import RENAMED, find_unused
 from slowfast.registry import CONFIG_SECTIONS
 
 BASE_KEY = "_BASE_"
 COMMAND_LINE = "the command line"
+DECISIVE = ("TASK", "MODEL.MODEL_NAME", "TRAIN.DATASET", "TEST.DATASET")
 
 
 def load_config(path: str | Path | None = None, overrides: Sequence[Any] = ()) -> CfgNode:
@@ -37,11 +39,10 @@ def load_config(path: str | Path | None = None, overrides: Sequence[Any] = ()) -
     cfg = default_config()
     given: dict[str, str] = {}
     layers = [*(_read_file(str(path)) if path else ()), (COMMAND_LINE, _parse_overrides(overrides))]
-    for where, values in layers:
-        for key, value in values.items():
-            if not _is_unused(key, value, where):
-                _set(cfg, key, value, where)
-                given[key] = where
+    for key, setting in _last_settings(layers).items():
+        if not _is_unused(setting) and not _is_left_open(key, setting):
+            _set(cfg, key, setting)
+            given[key] = setting.where
     for _, section in sorted(CONFIG_SECTIONS.items(), key=lambda item: (item[1].order, item[0])):
         if section.finish is not None:
             _finish(section, cfg, given)
@@ -164,11 +165,12 @@ def _parse_override(value: Any, default: Any) -> Any:
     return value if isinstance(default, str) and not isinstance(parsed, str) else parsed
 
 
-def _is_unused(full_key: str, value: Any, where: str) -> bool:
-    """Whether it is an option of PySlowFast that the library does not have (see `sections.unused`) and no project brings.
+def _is_unused(setting: _Setting) -> bool:
+    """Whether it is an option of another code base that the library does not have (`sections.foreign`) and no project brings.
 
     Raises ConfigError when its value would change the results.
     """
+    full_key, value, where = setting.key, setting.value, setting.where
     section, _, key = full_key.rpartition(".")
     unused = find_unused(full_key)
     if unused is None or (section in CONFIG_SECTIONS and key in CONFIG_SECTIONS.get(section).options):
@@ -183,26 +185,73 @@ def _is_unused(full_key: str, value: Any, where: str) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What somebody wrote: the key as written, its value, and where."""
+
+    key: str
+    value: Any
+    where: str
+
+
+def _last_settings(layers: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, _Setting]:
+    """What counts of each option, by our name: later layers win over earlier ones, whatever was wrong in those.
+
+    Options that say what a run is about come first, so that a file which this library has no use for is refused for its main
+    reason.
+    """
+    last: dict[str, _Setting] = {}
+    for where, values in layers:
+        for key, value in values.items():
+            last[_our_name(key, values, where)] = _Setting(key, value, where)
+    return {
+        key: last[key] for key in (*(key for key in DECISIVE if key in last), *(key for key in last if key not in DECISIVE))
+    }
+
+
+def _our_name(full_key: str, layer: Mapping[str, Any], where: str) -> str:
+    """The name that the option has here. Raises ConfigError where the same place sets it under both names, differently."""
+    ours = RENAMED.get(full_key, full_key)
+    if ours != full_key and layer.get(ours, layer[full_key]) != layer[full_key]:
+        why = f"the same option is called {ours} here, and set to {layer[ours]!r}"
+        raise ConfigError(key=full_key, value=layer[full_key], why=why, right=f"{ours} alone", where=where)
+    return ours
+
+
+def _is_left_open(full_key: str, setting: _Setting) -> bool:
+    """Whether a text or list is named without a value, as templates do where users shall fill in a path; says so."""
+    if setting.value is not None or setting.where == COMMAND_LINE:
+        return False
+    default = _find_option(full_key, setting).default
+    if not isinstance(default, str | list):
+        return False
+    warnings.warn(f"{setting.key} (set in {setting.where}) has no value: it stays as if it was not set", stacklevel=3)
+    return True
+
+
 def _warn_without_effect(full_key: str, where: str, why: str) -> None:
     warnings.warn(f"{full_key} (set in {where}) has no effect: {why}", stacklevel=4)
 
 
-def _set(cfg: CfgNode, full_key: str, value: Any, where: str) -> None:
-    option = _find_option(full_key, value, where)
+def _set(cfg: CfgNode, full_key: str, setting: _Setting) -> None:
+    option = _find_option(full_key, setting)
+    written, value, where = setting.key, setting.value, setting.where
     if where == COMMAND_LINE:
         value = _parse_override(value, option.default)
     try:
         coerced = option.coerce(value)
     except ValueError as error:
-        right = f"a value like the default, {option.default!r}"
-        raise ConfigError(key=full_key, value=value, why=str(error), right=right, where=where) from None
+        right = getattr(error, "right", "") or f"a value like the default, {option.default!r}"
+        raise ConfigError(key=written, value=value, why=str(error), right=right, where=where) from None
+    if isinstance(value, str) and (note := option.aliases.get(value, ("", ""))[1]):
+        warnings.warn(f"{written} = {value!r} (set in {where}) is {coerced!r} here: {note}", stacklevel=3)
     if option.no_effect and coerced != option.default:
-        _warn_without_effect(full_key, where, option.no_effect)
+        _warn_without_effect(written, where, option.no_effect)
     section, _, key = full_key.rpartition(".")
     (cfg[section] if section else cfg)[key] = coerced
 
 
-def _find_option(full_key: str, value: Any, where: str) -> Option:
+def _find_option(full_key: str, setting: _Setting) -> Option:
     section_name, _, key = full_key.rpartition(".")
     if section_name in CONFIG_SECTIONS:
         options = CONFIG_SECTIONS.get(section_name).options
@@ -220,4 +269,5 @@ def _find_option(full_key: str, value: Any, where: str) -> Option:
     near = difflib.get_close_matches(full_key.upper(), known, n=1) or [
         known_key for known_key in known if known_key.rpartition(".")[2] == key
     ]
-    raise ConfigError(key=full_key, value=value, why=why, right=f"perhaps {near[0]}" if near else "", where=where)
+    right = f"perhaps {near[0]}" if near else ""
+    raise ConfigError(key=setting.key, value=setting.value, why=why, right=right, where=setting.where)

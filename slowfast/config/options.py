@@ -13,13 +13,23 @@ from fvcore.common.config import CfgNode
 Finish = Callable[[CfgNode, frozenset[str]], None]
 
 
+class OptionValueError(ValueError):
+    """A value that an option does not take. right: what would be right, where that is more than "like the default"."""
+
+    def __init__(self, why: str, right: str = "") -> None:
+        super().__init__(why)
+        self.right = right
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option. Its type is that of the default.
 
     choices: the only values it takes. minimum: the smallest number it takes. elements: the type of a list's elements, when
     the default is empty or nested lists make it unclear. no_effect: why the option is accepted but changes nothing;
-    another value than the default is answered with a warning.
+    another value than the default is answered with a warning. bare: whether a number alone stands for a list of that number.
+    aliases: names that other code bases use -> (ours, what users of theirs should know, if anything).
+    refused: texts that mean something to other code bases but not here -> (why, what would be right).
     """
 
     default: Any
@@ -28,15 +38,31 @@ class Option:
     minimum: float | None = None
     elements: type | None = None
     no_effect: str = ""
+    bare: bool = False
+    aliases: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def coerce(self, value: Any) -> Any:
         """`value` in the option's type. Raises ValueError with the reason when it does not fit."""
+        if isinstance(self.default, list):
+            value = self._as_list(value)
         value = _coerce(value, self.default, self.elements)
+        if isinstance(value, str):
+            if value in self.refused:
+                raise OptionValueError(*self.refused[value])
+            value, _ = self.aliases.get(value, (value, ""))
         if self.choices and value not in self.choices:
             raise ValueError(f"must be one of {', '.join(repr(choice) for choice in self.choices)}")
         if self.minimum is not None and value < self.minimum:
             raise ValueError(f"must be at least {self.minimum}")
         return value
+
+    def _as_list(self, value: Any) -> Any:
+        """Lists also come as the text of a Python tuple, which YAML does not know, and numbers for lists of one."""
+        if isinstance(value, str):
+            parsed = _literal(value)
+            return parsed if isinstance(parsed, list | tuple) else value
+        return [value] if self.bare and isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +100,7 @@ def _coerce(value: Any, default: Any, elements: type | None) -> Any:
     if isinstance(default, float):
         # YAML 1.1 reads 1e-4 as a string: it wants a dot before the exponent.
         if isinstance(value, str):
-            value = _number(value)
+            value = _literal(value)
         if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
             raise ValueError("must be a number")
         return float(value)
@@ -102,7 +128,7 @@ def _coerce_element(element: Any, default: list[Any], elements: type | None) -> 
         raise ValueError(f"must be a list whose elements fit: {element!r} {error}") from None
 
 
-def _number(text: str) -> Any:
+def _literal(text: str) -> Any:
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):

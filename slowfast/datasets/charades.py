@@ -20,7 +20,7 @@ from slowfast.datasets.frame_lists import HEADER, has_frame_list_header, read_fr
 from slowfast.datasets.labels import IntervalLabels
 from slowfast.datasets.remote_files import is_remote
 from slowfast.datasets.sources import FrameSource, GridSource
-from slowfast.datasets.transforms import FixedCrops, RandomCrop, SpatialRule
+from slowfast.datasets.transforms import ClipColours, FixedCrops, RandomCrop, SpatialRule
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.video_files import VideoFiles
 from slowfast.registry import DATASETS
@@ -58,6 +58,7 @@ def build_charades(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple
         source=source,
         clips=clips,
         crops=crops,
+        colours=ClipColours.from_cfg(cfg, split),
         labels=IntervalLabels(num_classes=cfg.MODEL.NUM_CLASSES, fps=FPS, whole_video=split != "train"),
         seed=cfg.RNG_SEED,
         replaces=split == "train",

@@ -20,6 +20,7 @@ from slowfast.datasets.csv_reading import read_rows
 from slowfast.datasets.kinetics import build_kinetics
 from slowfast.datasets.labels import IntervalLabels
 from slowfast.datasets.sources import GridSource
+from slowfast.datasets.transforms import ClipColours
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.video_files import VideoFiles
 from slowfast.registry import DATASETS
@@ -53,6 +54,7 @@ def _build_intervals(cfg: CfgNode, split: str, manifest: FolderManifest) -> Vide
         source=GridSource(FPS, VideoFiles.from_cfg(cfg)),
         clips=clips,
         crops=crops,
+        colours=ClipColours.from_cfg(cfg, split),
         labels=IntervalLabels(num_classes=len(manifest.classes), fps=FPS, whole_video=split != "train"),
         seed=cfg.RNG_SEED,
         replaces=split == "train",

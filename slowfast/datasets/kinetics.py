@@ -17,7 +17,7 @@ from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.kinetics_lists import CLASS_FILE, read_list, read_names
 from slowfast.datasets.labels import ClassLabel
 from slowfast.datasets.sources import FileSource
-from slowfast.datasets.transforms import FixedCrops, RandomCrop, SpatialRule
+from slowfast.datasets.transforms import ClipColours, FixedCrops, RandomCrop, SpatialRule
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.video_files import VideoFiles
 from slowfast.registry import DATASETS
@@ -53,6 +53,7 @@ def build_kinetics(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple
         source=FileSource(VideoFiles.from_cfg(cfg)),
         clips=clips,
         crops=crops,
+        colours=ClipColours.from_cfg(cfg, split),
         labels=ClassLabel(),
         seed=cfg.RNG_SEED,
         replaces=split == "train",

@@ -15,7 +15,7 @@ from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.labels import LabelRule
 from slowfast.datasets.remote_files import is_remote
 from slowfast.datasets.sources import FrameSource
-from slowfast.datasets.transforms import CropFrames, SpatialRule
+from slowfast.datasets.transforms import ColourRule, CropFrames, SpatialRule, Unchanged
 from slowfast.structures import Clip, VideoRecord
 
 
@@ -30,15 +30,17 @@ class VideoDataset(ClipDataset):
         source: FrameSource,
         clips: ClipRule,
         crops: SpatialRule,
+        colours: ColourRule | None = None,
         labels: LabelRule,
         seed: int,
         replaces: bool,
         class_groups: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
-        """seed, replaces, class_groups: see ClipDataset."""
+        """colours: what changes them; None: nothing. seed, replaces, class_groups: see ClipDataset."""
         super().__init__(records=records, class_names=class_names, class_groups=class_groups, seed=seed, replaces=replaces)
         self.num_views = clips.num_views * crops.num_crops
         self._source, self._clips, self._crops, self._labels = source, clips, crops, labels
+        self._colours = Unchanged() if colours is None else colours
 
     def __len__(self) -> int:
         return len(self.records) * self.num_views
@@ -67,7 +69,7 @@ class VideoDataset(ClipDataset):
         opened = self._source.open(record.path)
         clips = self._clips if clip_frames is None else dataclasses.replace(self._clips, length=clip_frames)
         frames = clips.frames(opened.num_frames, opened.fps, temporal_view, rng)
-        pictures = opened.read(frames, CropFrames(self._crops.draw(crop, rng)))
+        pictures = opened.read(frames, CropFrames(self._crops.draw(crop, rng), self._colours.draw(rng)))
         labels = self._labels.labels(record, frames, opened.num_frames)
         return Clip(
             frames=torch.from_numpy(pictures).permute(3, 0, 1, 2),

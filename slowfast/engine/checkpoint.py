@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +78,12 @@ def load_resume_point(path: Path) -> State:
     return state
 
 
-def load_pretrained(model: nn.Module, path: str | Path, *, inflate: bool = False) -> WeightReport:
-    """Fills the model with what fits of a file of weights, whoever wrote it. Raises WeightsError, which names the file."""
-    weights = read_weights(path)
+def load_pretrained(model: nn.Module, path: str | Path, *, inflate: bool = False, clear: Sequence[str] = ()) -> WeightReport:
+    """Fills the model with what fits of a file of weights, whoever wrote it. clear: see `read_weights`.
+
+    Raises WeightsError, which names the file.
+    """
+    weights = read_weights(path, clear=clear)
     try:
         return load_weights(model, weights, inflate=inflate)
     except WeightsError as error:

@@ -90,7 +90,10 @@ def _build_model(cfg: CfgNode, place: Place) -> nn.Module:
         logger.info("%s with %.2f million parameters on %s", cfg.MODEL.MODEL_NAME, parameters / 1e6, place.device)
     if cfg.TRAIN.CHECKPOINT_FILE_PATH and not _resume_path(cfg):
         path = cfg.TRAIN.CHECKPOINT_FILE_PATH
-        logger.info("%s: %s", path, checkpoint.load_pretrained(model, path, inflate=cfg.TRAIN.CHECKPOINT_INFLATE))
+        report = checkpoint.load_pretrained(
+            model, path, inflate=cfg.TRAIN.CHECKPOINT_INFLATE, clear=cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN
+        )
+        logger.info("%s: %s", path, report)
     model.to(place.device)
     distributed.broadcast(model)
     return model

@@ -19,13 +19,15 @@ Activation = Literal["softmax", "sigmoid"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadSpec:
-    """What the classifier does with features. dropout: share of features that training drops."""
+    """What the classifier does with features. dropout: share of features that training drops. detaches: whether the
+    classifier learns alone, and no gradient reaches the features."""
 
     num_classes: int
     spatial_pool: PoolMode = "avg"
     temporal_pool: PoolMode = "avg"
     dropout: float = 0.0
     activation: Activation = "softmax"
+    detaches: bool = False
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> HeadSpec:
@@ -47,6 +49,7 @@ class HeadSpec:
             temporal_pool=temporal,
             dropout=cfg.MODEL.DROPOUT_RATE,
             activation=cfg.MODEL.HEAD_ACT,
+            detaches=cfg.MODEL.DETACH_FINAL_FC,
         )
 
     def build(self, *, channels: Sequence[int], windows: Sequence[int]) -> ClassificationHead:
@@ -92,6 +95,7 @@ class ClassificationHead(PositionHead):
             TemporalPool(mode=spec.temporal_pool, pathway=pathway) for pathway in range(len(channels))
         )
         self.dropout = nn.Dropout(spec.dropout)
+        self.detaches = spec.detaches
         self.projection = nn.Linear(sum(channels), spec.num_classes)
 
     def position_logits(self, features: Sequence[Tensor]) -> Tensor:
@@ -99,5 +103,6 @@ class ClassificationHead(PositionHead):
             temporal_pool(spatial_pool(x))
             for x, spatial_pool, temporal_pool in zip(features, self.spatial_pools, self.temporal_pools, strict=True)
         ]
-        logits: Tensor = self.projection(self.dropout(torch.cat(pooled, 1).permute(0, 2, 3, 4, 1)))
+        joined = torch.cat(pooled, 1).permute(0, 2, 3, 4, 1)
+        logits: Tensor = self.projection(self.dropout(joined.detach() if self.detaches else joined))
         return logits

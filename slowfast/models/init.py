@@ -65,6 +65,8 @@ def init_weights(model: nn.Module, spec: InitSpec) -> None:
 
 
 def _zero_weight(module: nn.Module) -> None:
+    if isinstance(module, nn.Identity):  # a branch without a norm
+        return
     weight = module.weight
     assert isinstance(weight, Tensor)  # a parameter, or a frozen norm's buffer
     nn.init.zeros_(weight)

@@ -24,10 +24,11 @@ TEMPORAL_KERNELS = {
     "i3d": ((5,), (3,), (3, 1), (3, 1), (1, 3)),
     "slow": ((1,), (1,), (1,), (3,), (3,)),
 }
+TEMPORAL_KERNELS |= {f"{arch}_nopool": TEMPORAL_KERNELS[arch] for arch in ("c2d", "i3d")}
 """By variant, for the stem and res2 to res5: kernels that the blocks take in turns."""
 
-TEMPORAL_POOL = {"c2d": 2, "i3d": 2, "slow": 1}
-"""Frames that become one between res2 and res3."""
+TEMPORAL_POOL = {"c2d": 2, "i3d": 2}
+"""Frames that become one between res2 and res3, where any do."""
 
 
 @MODELS.register("ResNet")
@@ -72,7 +73,7 @@ class ResNet(nn.Module):
         pathway = PathwaySpec.from_cfg(cfg, shape)
         return cls(
             pathway,
-            temporal_pool=TEMPORAL_POOL[arch],
+            temporal_pool=TEMPORAL_POOL.get(arch, 1),
             crop=cfg.DATA.TRAIN_CROP_SIZE,
             head=head_from_cfg(cfg, [pathway]),
             init=InitSpec.from_cfg(cfg),

@@ -23,7 +23,7 @@ class RoIHeadSpec:
     """What the classifier of boxes does with features.
 
     stride: pixels of the input for each cell of the features. resolution: bins on each side that a box is cut into.
-    aligned: see `roi_align`. dropout: share of features that training drops.
+    aligned: see `roi_align`. dropout: share of features that training drops. detaches: whether features get no gradient.
     """
 
     num_classes: int
@@ -33,6 +33,7 @@ class RoIHeadSpec:
     temporal_pool: PoolMode = "avg"
     dropout: float = 0.0
     activation: Activation = "sigmoid"
+    detaches: bool = False
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> RoIHeadSpec:
@@ -48,6 +49,7 @@ class RoIHeadSpec:
             temporal_pool=cfg.MODEL.FINAL_POOL[1],
             dropout=cfg.MODEL.DROPOUT_RATE,
             activation=cfg.MODEL.HEAD_ACT,
+            detaches=cfg.MODEL.DETACH_FINAL_FC,
         )
 
     def build(self, *, channels: Sequence[int], windows: Sequence[int]) -> RoIHead:
@@ -76,7 +78,8 @@ class RoIHead(nn.Module):
         rois: number of the clip, then x1, y1, x2, y2 in pixels of the input. Without any box all but the classifier still runs.
         """
         pooled = [self._of_boxes(pool(x), rois) for pool, x in zip(self.temporal_pools, features, strict=True)]
-        logits: Tensor = self.projection(self.dropout(torch.cat(pooled, 1)))
+        joined = torch.cat(pooled, 1)
+        logits: Tensor = self.projection(self.dropout(joined.detach() if self.spec.detaches else joined))
         if self.training:
             return logits
         return logits.softmax(1) if self.spec.activation == "softmax" else logits.sigmoid()

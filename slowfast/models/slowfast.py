@@ -7,7 +7,6 @@ times fewer channels. After the stem and each stage but the last, Fast features 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from torch import Tensor, nn
 
@@ -15,7 +14,7 @@ from slowfast.config import CfgNode, ConfigError
 from slowfast.models.heads import HeadSpec
 from slowfast.models.init import InitSpec, init_weights
 from slowfast.models.layers.pathway_chains import PathwayChains
-from slowfast.models.resnet.lateral import FuseFastToSlow
+from slowfast.models.resnet.lateral import FuseFastToSlow, LateralSpec
 from slowfast.models.resnet.pathway import PathwayShape, PathwaySpec
 from slowfast.models.resnet.stage import build_stage
 from slowfast.models.roi_head import RoIHeadSpec, head_from_cfg
@@ -24,15 +23,6 @@ from slowfast.registry import MODELS
 SLOW_KERNELS = ((1,), (1,), (1,), (3,), (3,))
 FAST_KERNELS = ((5,), (3,), (3,), (3,), (3,))
 """Temporal kernels of the stem and of res2 to res5 (table 1)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LateralSpec:
-    """alpha: fast frames for each slow one. channel_ratio: channels made of each fast channel. kernel: frames it looks at."""
-
-    alpha: int
-    channel_ratio: int
-    kernel: int
 
 
 @MODELS.register("SlowFast")
@@ -52,14 +42,7 @@ class SlowFast(nn.Module):
         super().__init__()
 
         def fuse(fast_channels: int) -> FuseFastToSlow:
-            return FuseFastToSlow(
-                fast_channels,
-                channel_ratio=lateral.channel_ratio,
-                kernel=lateral.kernel,
-                alpha=lateral.alpha,
-                norm=fast.style.norm,
-                inplace_relu=fast.style.inplace_relu,
-            )
+            return FuseFastToSlow(fast_channels, spec=lateral, norm=fast.style.norm, inplace_relu=fast.style.inplace_relu)
 
         pathways = (slow, fast)
         self.s1 = PathwayChains([{"stem": pathway.build_stem()} for pathway in pathways])
@@ -113,6 +96,8 @@ class SlowFast(nn.Module):
                 alpha=cfg.SLOWFAST.ALPHA,
                 channel_ratio=cfg.SLOWFAST.FUSION_CONV_CHANNEL_RATIO,
                 kernel=cfg.SLOWFAST.FUSION_KERNEL_SZ,
+                normalises=cfg.SLOWFAST.FUSION_BN,
+                rectifies=cfg.SLOWFAST.FUSION_RELU,
             ),
             crop=cfg.DATA.TRAIN_CROP_SIZE,
             head=head_from_cfg(cfg, [slow, fast]),

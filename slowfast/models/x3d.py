@@ -27,15 +27,17 @@ NUM_STRIDES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class X3DStage:
-    """One stage. inner_channels: width between the blocks' 1x1x1 convolutions. groups: of the 3x3x3 convolutions."""
+    """One stage. inner_channels: width between the blocks' 1x1x1 convolutions. groups: of the 3x3x3 convolutions.
+    norms_strided_shortcuts: see BlockStyle."""
 
     num_blocks: int
     channels: int
     inner_channels: int
     groups: int
+    norms_strided_shortcuts: bool = True
 
     @classmethod
-    def from_cfg(cls, cfg: CfgNode, stage: int, base_channels: int) -> X3DStage:
+    def from_cfg(cls, cfg: CfgNode, stage: int, base_channels: int, *, norms_strided_shortcuts: bool) -> X3DStage:
         channels = round_width(base_channels, cfg.X3D.WIDTH_FACTOR)
         inner = int(cfg.X3D.BOTTLENECK_FACTOR * channels)
         groups = inner if cfg.X3D.CHANNELWISE_3x3x3 else cfg.RESNET.NUM_GROUPS
@@ -46,7 +48,13 @@ class X3DStage:
                 right="a factor that gives one",
             )  # fmt: skip
         num_blocks = math.ceil(cfg.X3D.DEPTH_FACTOR * BASE_BLOCKS[stage])
-        return cls(num_blocks=num_blocks, channels=channels, inner_channels=inner, groups=groups)
+        return cls(
+            num_blocks=num_blocks,
+            channels=channels,
+            inner_channels=inner,
+            groups=groups,
+            norms_strided_shortcuts=norms_strided_shortcuts,
+        )
 
     def build(self, in_channels: int, *, norm: NormSpec, inplace_relu: bool) -> PathwayChains:
         """Every other block, from the first on, squeezes and excites."""
@@ -58,7 +66,12 @@ class X3DStage:
                 inner_channels=self.inner_channels,
                 temporal_kernel=3,
                 stride=1 if index else 2,
-                style=BlockStyle(groups=self.groups, inplace_relu=inplace_relu, norm=norm),
+                style=BlockStyle(
+                    groups=self.groups,
+                    inplace_relu=inplace_relu,
+                    norms_strided_shortcuts=self.norms_strided_shortcuts,
+                    norm=norm,
+                ),
             )
             blocks[f"res{index}"] = ResBlock(spec, X3DTransform(spec, squeezes=index % 2 == 0))
         return PathwayChains([blocks])
@@ -67,6 +80,8 @@ class X3DStage:
 @MODELS.register("X3D")
 class X3D(nn.Module):
     """stem: its channels of input and output. stages: res2 to res5. crop: side of the pictures that the head is built for."""
+
+    norms_strided_shortcuts = True
 
     def __init__(
         self,
@@ -104,7 +119,8 @@ class X3D(nn.Module):
         for stage in range(len(BASE_BLOCKS)):
             if stage or cfg.X3D.SCALE_RES2:
                 base = round_width(base, 2)
-            stages.append(X3DStage.from_cfg(cfg, stage, base))
+            spec = X3DStage.from_cfg(cfg, stage, base, norms_strided_shortcuts=cls.norms_strided_shortcuts)
+            stages.append(spec)
         return cls(
             stem=(cfg.DATA.INPUT_CHANNEL_NUM[0], round_width(stem_channels, cfg.X3D.WIDTH_FACTOR)),
             stages=stages,
@@ -123,3 +139,10 @@ class X3D(nn.Module):
         x = self.s5(self.s4(x))
         scores: Tensor = self.head(x)
         return scores
+
+
+@MODELS.register("PTVX3D")
+class PytorchvideoX3D(X3D):
+    """X3D as pytorchvideo builds it: shortcuts that stride but keep their width have no norm (48 parameters fewer in X3D-M)."""
+
+    norms_strided_shortcuts = False

@@ -106,11 +106,13 @@ class X3DHead(PositionHead):
         self.lin_5 = nn.Conv3d(pooled_channels, spec.features, 1, bias=False)
         self.lin_5_bn: nn.Module = norm.build(spec.features) if spec.normalises_features else nn.Identity()
         self.dropout = nn.Dropout(head.dropout)
+        self.detaches = head.detaches
         self.projection = nn.Linear(spec.features, head.num_classes)
 
     def position_logits(self, features: Sequence[Tensor]) -> Tensor:
         x = F.relu(self.conv_5_bn(self.conv_5(features[0])))
         x = self.temporal_pool(self.spatial_pool(x))
         x = F.relu(self.lin_5_bn(self.lin_5(x)))
+        x = x.detach() if self.detaches else x
         logits: Tensor = self.projection(self.dropout(x.permute(0, 2, 3, 4, 1)))
         return logits

@@ -12,7 +12,7 @@ import torch
 
 from slowfast.config import ConfigError, load_config, load_projects
 from slowfast.config.loading import default_config
-from slowfast.config.sections.unused import UNUSED, find_unused
+from slowfast.config.sections.foreign import UNUSED, find_unused
 from slowfast.models import build_model
 from slowfast.registry import CONFIG_SECTIONS
 

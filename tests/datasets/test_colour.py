@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from slowfast.config import load_config
-from slowfast.datasets.transforms import ColourJitter, Unchanged
+from slowfast.datasets.transforms import ClipColours, ColourJitter, Unchanged
+from slowfast.datasets.transforms.colour import ClipColoursDraw
 
 EIGENVALUES = np.array([0.225, 0.224, 0.229])
 EIGENVECTORS = np.array([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]])
@@ -83,3 +84,67 @@ def test_unchanged_colours_are_unchanged():
     image = picture()
     Unchanged().draw(np.random.default_rng(0))(image)
     assert (image == picture()).all()
+
+
+SSL = ["DATA.SSL_COLOR_JITTER", True, "DATA.SSL_COLOR_BRI_CON_SAT", [0.2, 0.3, 0.4], "DATA.SSL_COLOR_HUE", 0.1]
+
+
+def clip_colours(*options):
+    return ClipColours.from_cfg(load_config(overrides=[*SSL, *options]), "train")
+
+
+def only(name, factor):
+    """The draw that does one thing; the hue must be named."""
+    return ClipColoursDraw(((name, factor), ("hue", 0.0)) if name != "hue" else (("hue", factor),))
+
+
+def test_clips_change_colours_in_training_alone_and_only_where_asked():
+    cfg = load_config(overrides=SSL)
+    assert isinstance(ClipColours.from_cfg(cfg, "train"), ClipColours)
+    assert ClipColours.from_cfg(cfg, "val") == ClipColours.from_cfg(load_config(), "train") == Unchanged()
+
+
+def test_factors_of_clips_stay_within_their_strengths_and_come_in_any_order():
+    draws = [clip_colours().draw(np.random.default_rng(seed)) for seed in range(300)]
+    for name, middle, reach in (("brightness", 1, 0.2), ("contrast", 1, 0.3), ("saturation", 1, 0.4), ("hue", 0, 0.1)):
+        values = np.array([dict(draw.steps)[name] for draw in draws])
+        assert np.abs(values - middle).max() <= reach
+        assert np.ptp(values) > 1.9 * reach
+    assert len({tuple(name for name, _ in draw.steps) for draw in draws}) == 24
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_the_share_of_grey_clips_is_that_of_the_config(share):
+    rule = clip_colours("DATA.COLOR_RND_GRAYSCALE", share)
+    grey_clips = 0
+    for seed in range(200):
+        image = np.random.default_rng(seed).integers(60, 190, (6, 8, 3)).astype(np.uint8)
+        rule.draw(np.random.default_rng(seed))(image)
+        grey_clips += np.ptp(image.astype(int), axis=2).max() <= 1
+    assert abs(grey_clips / 200 - share) < 0.08
+
+
+def test_hues_turn_by_the_angle_and_leave_brightness_and_grey_alone():
+    image = np.array([[[200, 40, 40], [40, 200, 40], [90, 90, 90]]], np.uint8)
+    only("hue", 1 / 3)(image)
+    assert np.abs(image.astype(int) - [[[40, 200, 40], [40, 40, 200], [90, 90, 90]]]).max() <= 4
+    image = picture()
+    before = image.copy()
+    only("hue", 0.0)(image)
+    assert np.abs(image.astype(int) - before).max() <= 2  # rounding of hues
+
+
+def test_contrast_and_saturation_are_about_the_same_greys_as_in_the_other_jitter():
+    image = picture()
+    expected = 1.3 * image + (1 - 1.3) * grey(image)
+    only("saturation", 1.3)(image)
+    assert np.abs(image - expected).max() <= 3
+
+
+def test_all_frames_of_a_clip_change_alike():
+    draw = clip_colours().draw(np.random.default_rng(3))
+    first, second = picture(), picture()
+    draw(first)
+    draw(second)
+    assert (first == second).all()
+    assert (first != picture()).any()

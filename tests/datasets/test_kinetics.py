@@ -159,3 +159,11 @@ def test_a_missing_folder_is_named(kinetics_cfg, tmp_path):
 def test_cyclic_views_run_over_the_end_of_the_video():
     frames = CyclicSpacedClips(36, 8, 30, 2).frames(300, 30, 1, np.random.default_rng(0)).tolist()
     assert (frames[:6], frames[-1]) == ([288, 296, 4, 12, 20, 29], 275)
+
+
+def test_training_changes_colours_where_asked_and_nothing_else_does(kinetics_cfg):
+    options = ("DATA.SSL_COLOR_JITTER", True, "DATA.COLOR_RND_GRAYSCALE", 1.0)
+    for split in ("train", "val", "test"):
+        plain, changed = (build_dataset(cfg, split)[SampleKey(0, 0)].frames for cfg in (kinetics_cfg(), kinetics_cfg(*options)))
+        assert plain.shape == changed.shape
+        assert torch.equal(plain, changed) is (split != "train")

@@ -72,3 +72,10 @@ def test_a_network_gets_its_blocks_where_the_config_says(tiny, clip):
     names = [name for name, module in model.named_modules() if isinstance(module, NonLocalBlock)]
     assert names == ["s3.pathway0_nonlocal1", "s4.pathway1_nonlocal0"]
     assert model(clip("slowfast", size=64)).shape == (2, 5)
+
+
+def test_a_network_can_do_without_norms_in_its_blocks(tiny, clip):
+    options = {"NONLOCAL__LOCATION": [[[]], [[1]], [[]], [[]]], "NONLOCAL__USE_BN": False, "RESNET__ZERO_INIT_FINAL_BN": True}
+    model = tiny("slow", **options)
+    assert not any("nonlocal1.bn" in name for name in model.state_dict())
+    assert model(clip("slow")).isfinite().all()

@@ -4,11 +4,18 @@ import pytest
 import torch
 
 from slowfast.registry import MODELS
-from tests.models.tiny_networks import RESNETS, VARIANTS
+from tests.models.tiny_networks import RESNETS, SAME_NETWORKS, VARIANTS
 
 
 def test_the_variants_tested_here_cover_every_registered_model():
-    assert {options["MODEL.MODEL_NAME"] for options in VARIANTS.values()} == set(MODELS)
+    assert {options["MODEL.MODEL_NAME"] for options in VARIANTS.values()} | set(SAME_NETWORKS) == set(MODELS)
+
+
+def test_only_the_classifier_learns_where_features_are_detached(tiny, clip, variant):
+    model = tiny(variant, MODEL__DETACH_FINAL_FC=True).train()
+    model(clip(variant)).square().mean().backward()
+    learning = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
+    assert learning == {"head.projection.weight", "head.projection.bias"}
 
 
 def test_every_model_gives_every_parameter_a_gradient(tiny, clip, variant):

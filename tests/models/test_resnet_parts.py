@@ -8,7 +8,7 @@ from slowfast.config import ConfigError
 from slowfast.models.layers.norm import NormSpec
 from slowfast.models.layers.pathway_chains import PathwayChains
 from slowfast.models.resnet.block import BlockSpec, BlockStyle, ResBlock
-from slowfast.models.resnet.lateral import FuseFastToSlow
+from slowfast.models.resnet.lateral import FuseFastToSlow, LateralSpec
 
 
 def block(**changes):
@@ -64,7 +64,7 @@ def test_a_module_replaced_in_place_takes_part_at_its_old_position():
 
 
 def test_lateral_connection_appends_to_slow_and_leaves_fast_alone():
-    fuse = FuseFastToSlow(4, channel_ratio=2, kernel=5, alpha=4, norm=NormSpec(), inplace_relu=True).eval()
+    fuse = FuseFastToSlow(4, spec=LateralSpec(alpha=4, channel_ratio=2, kernel=5), norm=NormSpec(), inplace_relu=True).eval()
     slow, fast = torch.randn(1, 6, 2, 3, 3), torch.randn(1, 4, 8, 3, 3)
     fused, same = fuse([slow, fast])
     assert fused.shape == (1, 14, 2, 3, 3)
@@ -108,3 +108,29 @@ def test_one_entry_serves_both_pathways(tiny):
 def test_options_that_do_not_fit_the_network_are_refused(tiny, variant, changes, message):
     with pytest.raises(ConfigError, match=message):
         tiny(variant, **changes)
+
+
+@pytest.mark.parametrize("crop", [32, 33, 35, 64, 96, 100, 112, 224, 256])
+@pytest.mark.parametrize("pads", [True, False])
+def test_map_size_is_that_of_the_last_stage_with_and_without_padding_in_the_stem(tiny, crop, pads):
+    model = tiny("slow", RESNET__STEM_POOL_PAD=pads, DATA__TRAIN_CROP_SIZE=crop, DATA__TRAIN_JITTER_SCALES=[crop, crop])
+    with torch.no_grad():
+        features = model.s5(model.s4(model.s3(model.s2(model.s1([torch.zeros(1, 3, 1, crop, crop)])))))
+    assert features[0].shape[3:] == (model.head.spatial_pools[0].window,) * 2
+
+
+def test_lateral_connections_can_do_without_norm_and_rectifier(tiny, clip):
+    model = tiny("slowfast", SLOWFAST__FUSION_BN=False, SLOWFAST__FUSION_RELU=False)
+    assert not any("_fuse.bn" in name for name in model.state_dict())
+    slow, fast = model.s1(clip("slowfast"))
+    fused = model.s1_fuse([slow, fast])[0][:, slow.shape[1] :]
+    torch.testing.assert_close(fused, model.s1_fuse.conv_f2s(fast))
+
+
+def test_variants_without_pooling_over_time_differ_in_nothing_else(tiny):
+    for arch in ("c2d", "i3d"):
+        pooled, plain = tiny(arch), tiny("slow", MODEL__ARCH=f"{arch}_nopool")
+        assert [(name, value.shape) for name, value in pooled.state_dict().items()] == [
+            (name, value.shape) for name, value in plain.state_dict().items()
+        ]
+        assert isinstance(plain.pathway0_pool, nn.Identity)

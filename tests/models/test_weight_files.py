@@ -199,3 +199,20 @@ def test_pictures_of_a_file_train_on_as_clips(tmp_path, tiny):
     report = load_weights(tiny("regnetx"), read_weights(tmp_path / "regnetx.pth"), inflate=True)
     assert report.complete
     assert report.unexpected == ()
+
+
+def test_parts_are_taken_out_of_names_before_anything_else(tmp_path, state):
+    torch.save({"model_state": {f"module.backbone.{name}": value for name, value in state.items()}}, tmp_path / "x.pyth")
+    assert set(read_weights(tmp_path / "x.pyth", clear=["backbone."])) == set(state)
+
+
+def test_a_part_that_is_in_no_name_is_told(tmp_path, state, caplog):
+    torch.save(state, tmp_path / "x.pyth")
+    assert set(read_weights(tmp_path / "x.pyth", clear=["backbone."])) == set(state)
+    assert "TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN: no name of these weights holds 'backbone.'" in caplog.text
+
+
+def test_names_that_would_become_the_same_are_refused(tmp_path):
+    torch.save({"a.weight": torch.zeros(1), "b.a.weight": torch.zeros(1)}, tmp_path / "x.pyth")
+    with pytest.raises(WeightsError, match=r"x\.pyth: without 'b\.', 1 of its names are no longer different"):
+        read_weights(tmp_path / "x.pyth", clear=["b."])

@@ -120,6 +120,19 @@ def caffe2(*, pathways=("",), with_nonlocal=False):
     return names
 
 
+def alphaction(prefix=""):
+    """Its lateral connections have no norm; the weights of Kinetics lie under "backbone."."""
+    names = linear("cls_head.pred")
+    for pathway in ("slow", "fast"):
+        names += conv(f"{prefix}{pathway}.conv1") + norm(f"{prefix}{pathway}.bn1")
+        for stage, num_blocks in enumerate(R50, start=1):
+            for index in range(num_blocks):
+                block = f"{prefix}{pathway}.res_nl{stage}.res_{index}"
+                for layer in ("btnk.conv1", "btnk.conv2", "btnk.conv3", *(["shortcut"] if index == 0 else [])):
+                    names += conv(f"{block}.{layer}.conv") + norm(f"{block}.{layer}.bn")
+    return names + [name for stage in range(1, 5) for name in conv(f"{prefix}fast.Tconv{stage}.conv")]
+
+
 def regnet_names(stem, head, block, layers, squeeze):
     """A RegNetY of one block a stage. layers: paths of (shortcut, a, b, c), convolution and norm each."""
     names = conv(stem[0]) + norm(stem[1]) + linear(head)
@@ -193,6 +206,11 @@ def test_a_shortcut_without_a_norm_gets_one_that_changes_nothing():
     norm.load_state_dict({kind: found[f"s2.pathway0_res0.branch1_bn.{kind}"] for kind in NORM[:-1]}, strict=False)
     x = torch.randn(1, 6, 2, 3, 3)
     torch.testing.assert_close(norm(x), x, rtol=1e-5, atol=0)  # but for the norm's epsilon
+
+
+@pytest.mark.parametrize("prefix", ["", "backbone."])
+def test_every_weight_of_alphactions_slowfast_finds_its_counterpart(prefix):
+    assert translated(alphaction(prefix)) == {name for name in ours("SLOWFAST_8x8_R50") if "_fuse.bn." not in name}
 
 
 @pytest.mark.parametrize("names", [TORCHVISION, TIMM, PYCLS], ids=["torchvision", "timm", "pycls"])

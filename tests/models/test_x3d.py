@@ -87,3 +87,9 @@ def test_blocks_of_another_kind_are_refused(config, variant, transform, right):
 def test_options_that_make_no_network_are_refused(tiny, changes, key):
     with pytest.raises(ConfigError, match=key):
         tiny("x3d", **changes)
+
+
+def test_the_hubs_x3d_lacks_the_norm_of_shortcuts_that_keep_their_width(tiny):
+    ours, hubs = (set(tiny("x3d", MODEL__MODEL_NAME=name, X3D__WIDTH_FACTOR=2.0).state_dict()) for name in ("X3D", "PTVX3D"))
+    assert hubs <= ours
+    assert {name.rpartition(".")[0] for name in ours - hubs} == {"s2.pathway0_res0.branch1_bn"}

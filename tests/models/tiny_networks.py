@@ -25,6 +25,9 @@ VARIANTS = {
 }
 """What the config says to get each network."""
 
+SAME_NETWORKS = {"PTVX3D": "X3D"}
+"""Models that differ from another by next to nothing, so that tests of the other are enough."""
+
 RESNETS = ("c2d", "i3d", "slow", "slowfast")
 """Those that are made of ResNets' blocks, with the options of the section RESNET."""
 

@@ -52,7 +52,9 @@ def test_without_a_context_a_block_attends_to_its_own_step() -> None:
     assert torch.equal(model.step(x), block(x)) and model.operators == ()
 
 
-@pytest.mark.parametrize(("norm", "parameters"), [("batchnorm", True), ("layernorm", False), ("none", False)])
+@pytest.mark.parametrize(
+    ("norm", "parameters"), [("batchnorm", True), ("frozen_batchnorm", True), ("layernorm", False), ("none", False)]
+)
 def test_configs_choose_context_and_norm(norm: str, parameters: bool, tiny_cfg: Callable[..., Any]) -> None:
     location = [[[]], [[]], [[1]], [[]]]
     model = build_model(tiny_cfg(NONLOCAL__LOCATION=location, NONLOCAL__PROGRESS=True, PGT__NL_NORM=norm)).eval()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from fvcore.common.config import CfgNode
 
 from pgt.fit import check_fit, check_one_pass
@@ -13,6 +15,7 @@ from slowfast.config import ConfigError, Option, Section
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     if not cfg.PGT.ENABLE:
         return
+    _check_self_attention(cfg)
     num_pathways = 2 if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH else 1
     for key, example in (("STEP_LEN", [8, 32]), ("OVERLAP", [1, 4])):
         if len(cfg.PGT[key]) != num_pathways:
@@ -21,6 +24,7 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
                 right=f"one number a pathway, slow first, such as {example[:num_pathways]}",
             )  # fmt: skip
     if num_pathways == 2:
+        _mend_overlap(cfg, given)
         _check_pathways(cfg)
     try:
         schedule = schedule_of(cfg)
@@ -36,6 +40,26 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     _check_gradients(cfg)
     if not cfg.PGT.PG_EVAL:
         check_one_pass(cfg, schedule)
+
+
+def _check_self_attention(cfg: CfgNode) -> None:
+    if cfg.PGT.SELFATT or any(cfg.PGT.SELFATT_LOCATION):
+        why = "progressive self-attention is that of non-local blocks"
+        raise ConfigError(key="PGT.SELFATT", value=True, why=why, right="False, with NONLOCAL.LOCATION and NONLOCAL.PROGRESS")
+
+
+def _mend_overlap(cfg: CfgNode, given: frozenset[str]) -> None:
+    """Files of the original code say [1, 1] where their DATA.NUM_FRAMES says that pathways share the same time, [1, 4]."""
+    (slow_len, fast_len), (slow, fast), alpha = cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, cfg.SLOWFAST.ALPHA
+    if slow != fast or alpha == 1 or "DATA.NUM_FRAMES" not in given or fast_len != alpha * slow_len:
+        return
+    if cfg.DATA.NUM_FRAMES == alpha * (slow_len + (cfg.PGT.STEPS - 1) * (slow_len - slow)):
+        warnings.warn(
+            f"PGT.OVERLAP = {[slow, fast]} is read as {[slow, alpha * slow]}: then {cfg.PGT.STEPS} steps are the "
+            f"{cfg.DATA.NUM_FRAMES} frames of DATA.NUM_FRAMES, and both pathways share the same time",
+            stacklevel=6,
+        )
+        cfg.PGT.OVERLAP = [slow, alpha * slow]
 
 
 def _check_pathways(cfg: CfgNode) -> None:
@@ -129,8 +153,8 @@ SECTION = Section(
     options={
         "ENABLE": Option(False, "Whether to train progressively."),
         "STEPS": Option(5, "Steps that a clip is cut into.", minimum=1),
-        "STEP_LEN": Option([8], "Frames that a step sees, memory included, for each pathway."),
-        "OVERLAP": Option([1], "How many of them come from the memory, for each pathway."),
+        "STEP_LEN": Option([8], "Frames that a step sees, memory included, for each pathway.", bare=True),
+        "OVERLAP": Option([1], "How many of them come from the memory, for each pathway.", bare=True),
         "TRAIN_TOGETHER": Option(
             False, "Whether the gradients of all steps make one update a video; otherwise each step makes one."
         ),
@@ -154,7 +178,9 @@ SECTION = Section(
         ),
         "ENSEMBLE_METHOD": Option("sum", "How the scores of a clip's steps become one.", choices=("sum", "max")),
         "TPOOL_SIZE": Option(
-            [4], "Temporal positions that are classified, and averaged, in evaluation in one pass, for each pathway."
+            [4],
+            "Temporal positions that are classified, and averaged, in evaluation in one pass, for each pathway.",
+            bare=True,
         ),
         "TBPTT_STEPS": Option(1, "Steps that gradients flow through before they are cut; 1 is the paper's method.", minimum=1),
         "TRUNCATE_GRAD": Option(
@@ -173,9 +199,12 @@ SECTION = Section(
         ),
         "NL_NORM": Option(
             "batchnorm",
-            "Norm of progressive non-local blocks: that of the network (BN.NORM_TYPE), layernorm without parameters, or none.",
-            choices=("batchnorm", "layernorm", "none"),
+            "Norm of progressive non-local blocks: that of the network (batchnorm; see BN.NORM_TYPE), the same but frozen, "
+            "layernorm without parameters, or none.",
+            choices=("batchnorm", "frozen_batchnorm", "layernorm", "none"),
         ),
+        "SELFATT": Option(False, "An older name for what NONLOCAL.PROGRESS does; must stay off."),
+        "SELFATT_LOCATION": Option([0, 0, 0, 0], "Its blocks by stage; must stay zeros."),
         "MGRID": Option(False, "Whether epochs take other schedules in turn (progressive multigrid)."),
         "MGRID_STEPS": Option([5, 6, 7, 9], "Steps of these schedules."),
         "MGRID_STEP_LEN": Option([8, 7, 6, 5], "Their step lengths, of the Slow pathway if there are two; overlaps stay."),

@@ -22,11 +22,32 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
             key="DATA.TRAIN_CROP_SIZE", value=cfg.DATA.TRAIN_CROP_SIZE,
             why=f"larger than the smallest short side, {low} (DATA.TRAIN_JITTER_SCALES)", right=f"at most {low}",
         )  # fmt: skip
+    _check_colours(cfg)
     for key in ("MEAN", "STD"):
         if len(cfg.DATA[key]) != 3:
             raise ConfigError(
                 key=f"DATA.{key}", value=cfg.DATA[key], why="not one number a colour", right="three numbers (R, G, B)"
             )
+
+
+def _check_colours(cfg: CfgNode) -> None:
+    data = cfg.DATA
+    if data.SSL_COLOR_JITTER and cfg.TRAIN.DATASET == "ava":
+        why = "AVA has other changes of colour"
+        raise ConfigError(key="DATA.SSL_COLOR_JITTER", value=True, why=why, right="AVA.TRAIN_USE_COLOR_AUGMENTATION True")
+    if data.COLOR_RND_GRAYSCALE and not data.SSL_COLOR_JITTER:
+        why = "it belongs to the changes of colour that DATA.SSL_COLOR_JITTER switches on"
+        raise ConfigError(
+            key="DATA.COLOR_RND_GRAYSCALE", value=data.COLOR_RND_GRAYSCALE, why=why, right="0, or SSL_COLOR_JITTER"
+        )
+    strengths = data.SSL_COLOR_BRI_CON_SAT
+    if len(strengths) != 3 or not all(0 <= strength <= 1 for strength in strengths):
+        raise ConfigError(
+            key="DATA.SSL_COLOR_BRI_CON_SAT", value=strengths, why="not three strengths", right="three numbers from 0 to 1"
+        )
+    for key, most in (("COLOR_RND_GRAYSCALE", 1.0), ("SSL_COLOR_HUE", 0.5)):
+        if data[key] > most:
+            raise ConfigError(key=f"DATA.{key}", value=data[key], why="too large", right=f"0 to {most:g}")
 
 
 SECTION = Section(
@@ -44,12 +65,20 @@ SECTION = Section(
         "TARGET_FPS": Option(30, "Frame rate that SAMPLING_RATE refers to (Kinetics; Charades has 24).", minimum=1),
         "MEAN": Option([0.45, 0.45, 0.45], "Mean of the pixels, R G B, in [0, 1]."),
         "STD": Option([0.225, 0.225, 0.225], "Standard deviation of the pixels, R G B."),
-        "INPUT_CHANNEL_NUM": Option([3, 3], "Colour channels that each pathway reads."),
+        "INPUT_CHANNEL_NUM": Option([3, 3], "Colour channels that each pathway reads.", bare=True),
         "TRAIN_JITTER_SCALES": Option([256, 320], "Range that the short side is drawn from in training."),
         "TRAIN_CROP_SIZE": Option(224, "Side of the square that training crops out.", minimum=1),
         "TEST_CROP_SIZE": Option(256, "Short side, and side of the square crops, in tests.", minimum=1),
         "INV_UNIFORM_SAMPLE": Option(False, "Whether the inverse of the short side is drawn uniformly, not the side itself."),
         "RANDOM_FLIP": Option(True, "Whether half of the training clips are mirrored."),
+        "SSL_COLOR_JITTER": Option(
+            False, "Whether training changes colours at random (not AVA, which has AVA.TRAIN_USE_COLOR_AUGMENTATION)."
+        ),
+        "COLOR_RND_GRAYSCALE": Option(0.0, "Share of clips that this makes grey.", minimum=0),
+        "SSL_COLOR_BRI_CON_SAT": Option(
+            [0.4, 0.4, 0.4], "How far brightness, contrast and saturation leave 1 at most, as factors."
+        ),
+        "SSL_COLOR_HUE": Option(0.1, "How far hues are turned at most, as a share of the full circle.", minimum=0),
         "MULTI_LABEL": Option(False, "Whether a video can have several labels (then mAP is the measure, else accuracy)."),
         "ENSEMBLE_METHOD": Option("sum", "How the scores of a video's views become one.", choices=("sum", "max")),
         "USE_OFFSET_SAMPLING": Option(

@@ -5,6 +5,26 @@ from fvcore.common.config import CfgNode
 from slowfast.config.errors import ConfigError
 from slowfast.config.options import Option, Section
 
+_REGNET_NOTE = "as in the paper of RegNets, its stem has 32 channels and its groups are of one width."
+MODEL_ALIASES = {
+    "PTVResNet": ("ResNet", ""),
+    "PTVSlowFast": ("SlowFast", ""),
+    "RegNet": ("RegNet3D", _REGNET_NOTE),
+    "R3D": ("RegNet3D", _REGNET_NOTE),
+}
+"""The same networks in other code bases."""
+
+_NO_TRANSFORMERS = ("this library has no video transformers", "ResNet, SlowFast, X3D or RegNet3D")
+REFUSED_MODELS = {
+    "MViT": _NO_TRANSFORMERS,
+    "PTVMViT": _NO_TRANSFORMERS,
+    "MaskMViT": _NO_TRANSFORMERS,
+    "PTVCSN": ("this library has no channel-separated networks", "ResNet, SlowFast, X3D or RegNet3D"),
+    "ContrastiveModel": ("this library has no self-supervised training", "the network to train with labels, such as ResNet"),
+    "ResNet_nopool": ("variants without pooling over time are told by MODEL.ARCH", "ResNet, with MODEL.ARCH c2d_nopool"),
+}
+"""What other code bases have and this one does not: why, and what would be right."""
+
 
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     if cfg.MODEL.NUM_CLASSES < 1:
@@ -30,12 +50,19 @@ SECTION = Section(
     meaning="The network.",
     finish=_finish,
     options={
-        "MODEL_NAME": Option("SlowFast", "Name of the network's class."),
-        "ARCH": Option("slowfast", "Variant: temporal kernels and pooling, as in the papers."),
+        "MODEL_NAME": Option("SlowFast", "Name of the network's class.", aliases=MODEL_ALIASES, refused=REFUSED_MODELS),
+        "ARCH": Option(
+            "slowfast", "Variant: temporal kernels and pooling, as in the papers.", aliases={"r3d": ("regnet3d", "")}
+        ),
         "NUM_CLASSES": Option(400, "Classes; 0: as many as the data set says (data set folder).", minimum=0),
         "LOSS_FUNC": Option("cross_entropy", "Loss.", choices=("cross_entropy", "soft_cross_entropy", "bce", "bce_logit")),
-        "SINGLE_PATHWAY_ARCH": Option(["c2d", "i3d", "slow", "x3d", "regnet3d"], "Variants with one pathway.", elements=str),
+        "SINGLE_PATHWAY_ARCH": Option(
+            ["c2d", "c2d_nopool", "i3d", "i3d_nopool", "slow", "x3d", "regnet3d"], "Variants with one pathway.", elements=str
+        ),
         "MULTI_PATHWAY_ARCH": Option(["slowfast"], "Variants with two pathways.", elements=str),
+        "DETACH_FINAL_FC": Option(
+            False, "Whether only the classifier learns, from the features of a trained network (linear evaluation)."
+        ),
         "DROPOUT_RATE": Option(0.5, "Share of features that training drops before the classifier.", minimum=0),
         "FC_INIT_STD": Option(0.01, "Standard deviation of the classifier's first weights.", minimum=0),
         "HEAD_ACT": Option("softmax", "What makes scores of logits outside training.", choices=("softmax", "sigmoid")),

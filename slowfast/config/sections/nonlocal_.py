@@ -28,6 +28,7 @@ SECTION = Section(
         "LOCATION": Option([[[]], [[]], [[]], [[]]], "Blocks of each stage and pathway that a non-local block follows."),
         "GROUP": Option([[1], [1], [1], [1]], "Groups of frames that attend to each other only, by stage and pathway."),
         "INSTANTIATION": Option("dot_product", "How affinities are normalised.", choices=("dot_product", "softmax")),
+        "USE_BN": Option(True, "Whether a norm stands behind their last convolution."),
         "PROGRESS": Option(
             False, "Whether they attend to the memory of earlier steps (progressive training only; see PGT.NL_CONTEXT)."
         ),

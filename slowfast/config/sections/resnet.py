@@ -50,6 +50,10 @@ SECTION = Section(
         ),
         "NUM_GROUPS": Option(1, "Groups of the spatial convolution (more than 1: ResNeXt).", minimum=1),
         "WIDTH_PER_GROUP": Option(64, "Channels of a group in the first stage.", minimum=1),
+        "STEM_FUNC": Option("resnet_stem", "Kind of stem; x3d_stem belongs to X3D.", choices=("resnet_stem", "x3d_stem")),
+        "STEM_POOL_PAD": Option(
+            True, "Whether the stem's max pooling pads the picture; weights of AlphAction were trained without."
+        ),
         "INPLACE_RELU": Option(True, "Whether rectifiers overwrite their input."),
         "STRIDE_1X1": Option(False, "Whether a block's spatial stride sits in its first 1x1 convolution, not in the 3x3."),
         "ZERO_INIT_FINAL_BN": Option(False, "Whether blocks start as the identity: zero scale in their last norm."),

@@ -38,5 +38,9 @@ SECTION = Section(
         "BETA_INV": Option(8, "Slow channels for each Fast channel.", minimum=1),
         "FUSION_CONV_CHANNEL_RATIO": Option(2, "Channels that the lateral connection makes of each Fast channel.", minimum=1),
         "FUSION_KERNEL_SZ": Option(5, "Temporal kernel of the lateral connection.", minimum=1),
+        "FUSION_BN": Option(True, "Whether the lateral connection has a norm; in weights of AlphAction it has none."),
+        "FUSION_RELU": Option(
+            True, "Whether the lateral connection ends with a rectifier; in weights of AlphAction it does not."
+        ),
     },
 )

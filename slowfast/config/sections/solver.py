@@ -13,10 +13,12 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
             raise ConfigError(
                 key="SOLVER.STEPS", value=solver.STEPS, why="not rising from 0", right="[0, first change, ...] in epochs"
             )
-        if len(solver.LRS) < len(solver.STEPS):
+        reached = [step for step in solver.STEPS if step < solver.MAX_EPOCH]
+        if len(solver.LRS) < len(reached):
             raise ConfigError(
-                key="SOLVER.LRS", value=solver.LRS, why=f"fewer factors than SOLVER.STEPS has entries ({len(solver.STEPS)})",
-                right=f"{len(solver.STEPS)} factors",
+                key="SOLVER.LRS", value=solver.LRS,
+                why=f"fewer factors than SOLVER.STEPS has entries before the end of the training ({len(reached)})",
+                right=f"{len(reached)} factors",
             )  # fmt: skip
     if solver.WARMUP_EPOCHS > solver.MAX_EPOCH:
         raise ConfigError(

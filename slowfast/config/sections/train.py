@@ -2,12 +2,24 @@
 
 from slowfast.config.options import Option, Section
 
+CHECKPOINT_TYPES = ("pytorch", "caffe2", "aia")
+"""What others tell formats of weights by; aia is AlphAction's."""
+
+DATASET_ALIASES = {"ptvkinetics": ("kinetics", ""), "ptvcharades": ("charades", ""), "ptvssv2": ("ssv2", "")}
+"""Other readers of the same lists. Ours samples clips as PySlowFast's own do."""
+
+REFUSED_DATASETS = {
+    "imagenet": ("this library trains on videos, not on pictures", "a data set of videos, such as kinetics"),
+}
+
 SECTION = Section(
     name="TRAIN",
     meaning="Training.",
     options={
         "ENABLE": Option(True, "Whether to train."),
-        "DATASET": Option("kinetics", "Name of the data set to train and validate on."),
+        "DATASET": Option(
+            "kinetics", "Name of the data set to train and validate on.", aliases=DATASET_ALIASES, refused=REFUSED_DATASETS
+        ),
         "BATCH_SIZE": Option(64, "Videos in one update, over all processes together.", minimum=1),
         "EVAL_PERIOD": Option(10, "Epochs between two validations; 0: never.", minimum=0),
         "CHECKPOINT_PERIOD": Option(10, "Epochs between two checkpoints that are kept.", minimum=1),
@@ -19,7 +31,10 @@ SECTION = Section(
             "", "File (or URI) of weights that training starts from, when there is nothing to resume."
         ),
         "CHECKPOINT_TYPE": Option(
-            "pytorch", "Format of that file.", choices=("pytorch", "caffe2"), no_effect="the file's content tells its format."
+            "pytorch", "Format of that file.", choices=CHECKPOINT_TYPES, no_effect="the file's content tells its format."
+        ),
+        "CHECKPOINT_CLEAR_NAME_PATTERN": Option(
+            [], "Parts that are taken out of the names of those weights, such as backbone.", elements=str
         ),
         "CHECKPOINT_INFLATE": Option(False, "Whether those are weights of a network of pictures, to be repeated over time."),
         "MIXED_PRECISION": Option(False, "Whether to compute in half precision where it is safe (GPUs only)."),

@@ -10,6 +10,13 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     for key in ("WIDTH_FACTOR", "DEPTH_FACTOR", "BOTTLENECK_FACTOR"):
         if cfg.X3D[key] <= 0:
             raise ConfigError(key=f"X3D.{key}", value=cfg.X3D[key], why="nothing is left", right="above 0")
+    stem_is_x3d = cfg.RESNET.STEM_FUNC == "x3d_stem"
+    if "RESNET.STEM_FUNC" in given and stem_is_x3d != (cfg.MODEL.ARCH == "x3d"):
+        raise ConfigError(
+            key="RESNET.STEM_FUNC", value=cfg.RESNET.STEM_FUNC,
+            why=f"the stem of MODEL.ARCH {cfg.MODEL.ARCH} is of another kind",
+            right="resnet_stem" if stem_is_x3d else "x3d_stem",
+        )  # fmt: skip
     is_x3d, transform = cfg.MODEL.ARCH == "x3d", cfg.RESNET.TRANS_FUNC
     if is_x3d != (transform == "x3d_transform"):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Changes of colour. All of them are affine, so a whole chain is one small matrix a frame, applied to 8-bit pixels in one pass.
+"""Changes of colour. All but turned hues are affine: a chain is one small matrix a frame, applied to 8-bit pixels in one pass.
 
 A colour is a column (R, G, B, 1) with channels from 0 to 255; a change is a matrix (4, 4). Where the reference works on floats
 that may leave their range, results here are rounded and cut to whole numbers from 0 to 255.
@@ -6,6 +6,7 @@ that may leave their range, results here are rounded and cut to whole numbers fr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -89,14 +90,11 @@ class JitterDraw:
     bgr: bool
 
     def __call__(self, picture: NDArray[np.uint8]) -> None:
-        mean = np.array([*cv2.mean(picture)[:3], 1.0])
-        picture[:] = cv2.transform(picture, self.matrix(mean)[:3])
+        picture[:] = cv2.transform(picture, self.matrix(_mean_colour(picture))[:3])
 
     def matrix(self, mean: NDArray[np.float64]) -> Matrix:
         """The whole change of a picture whose mean colour is `mean` (4,): contrast is about its mean brightness."""
-        total = np.eye(4)
-        for name, factor in self.steps:
-            total = _STEPS[name](factor, total @ mean) @ total
+        total = _chain(self.steps, mean)
         shift = np.eye(4)
         shift[:3, 3] = self.shift
         total = shift @ total
@@ -122,3 +120,74 @@ def _saturation(factor: float, mean: NDArray[np.float64]) -> Matrix:
 
 
 _STEPS = {"brightness": _brightness, "contrast": _contrast, "saturation": _saturation}
+
+
+def _mean_colour(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+    return np.array([*cv2.mean(picture)[:3], 1.0])
+
+
+def _chain(steps: Sequence[tuple[str, float]], mean: NDArray[np.float64]) -> Matrix:
+    """Steps (name, factor), one after the other, of a picture whose mean colour is `mean` (4,)."""
+    total = np.eye(4)
+    for name, factor in steps:
+        total = _STEPS[name](factor, total @ mean) @ total
+    return total
+
+
+HUES = 256
+"""Steps of the full circle of hues, as OpenCV's 8-bit HSV_FULL counts them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipColours:
+    """Brightness, contrast, saturation and hue change in random order, and some clips turn grey before.
+
+    As for self-supervised networks, and where they are fine-tuned (Chen et al., arXiv:2002.05709, app. A). strengths: how far
+    the factors of the first three leave 1 at most. hue: how far hues are turned at most, in shares of the full circle. grey:
+    share of clips.
+    """
+
+    strengths: tuple[float, float, float]
+    hue: float
+    grey: float
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode, split: str) -> ColourRule:
+        """The rule of a data set's training, and no change elsewhere."""
+        if split != "train" or not cfg.DATA.SSL_COLOR_JITTER:
+            return Unchanged()
+        brightness, contrast, saturation = cfg.DATA.SSL_COLOR_BRI_CON_SAT
+        return cls(strengths=(brightness, contrast, saturation), hue=cfg.DATA.SSL_COLOR_HUE, grey=cfg.DATA.COLOR_RND_GRAYSCALE)
+
+    def draw(self, rng: np.random.Generator) -> ClipColoursDraw:
+        steps: list[tuple[str, float]] = [("saturation", 0.0)] if rng.random() < self.grey else []
+        drawn = {
+            name: float(rng.uniform(1 - strength, 1 + strength)) for name, strength in zip(_STEPS, self.strengths, strict=True)
+        }
+        drawn["hue"] = float(rng.uniform(-self.hue, self.hue))
+        steps += [(name, drawn[name]) for name in rng.permutation(list(drawn)).tolist()]
+        return ClipColoursDraw(tuple(steps))
+
+
+@dataclass(frozen=True, slots=True)
+class ClipColoursDraw:
+    """steps: (name, factor) in order; that of "hue" is an angle, in shares of the full circle."""
+
+    steps: tuple[tuple[str, float], ...]
+
+    def __call__(self, picture: NDArray[np.uint8]) -> None:
+        where = [name for name, _ in self.steps].index("hue")
+        _apply(self.steps[:where], picture)
+        _turn_hue(self.steps[where][1], picture)
+        _apply(self.steps[where + 1 :], picture)
+
+
+def _apply(steps: Sequence[tuple[str, float]], picture: NDArray[np.uint8]) -> None:
+    if steps:
+        picture[:] = cv2.transform(picture, _chain(steps, _mean_colour(picture))[:3])
+
+
+def _turn_hue(angle: float, picture: NDArray[np.uint8]) -> None:
+    hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV_FULL)
+    hsv[..., 0] += np.uint8(round(angle * HUES) % HUES)  # runs over at the end of the circle, as it should
+    picture[:] = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL)

@@ -7,13 +7,14 @@ numbers from its generator whatever the size of its video, and pictures that cha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from fvcore.common.config import CfgNode
 from numpy.typing import NDArray
 
+from slowfast.datasets.transforms.colour import ColourDraw, Unchanged
 from slowfast.datasets.transforms.geometry import ViewBox, scale_short_side, uniform_crop
 from slowfast.datasets.transforms.pixels import render
 
@@ -134,12 +135,14 @@ class WholePicture:
 
 @dataclass(frozen=True, slots=True)
 class CropFrames:
-    """Shows every frame of a clip through the same draw; what `decode_frames` wants as a transform."""
+    """Shows every frame of a clip through the same draws; what `decode_frames` wants as a transform."""
 
     draw: ViewDraw
+    colours: ColourDraw = field(default_factory=Unchanged)
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         return self.draw.box(height, width).shape
 
     def __call__(self, image: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
         render(image, self.draw.box(*image.shape[:2]), out)
+        self.colours(out)

@@ -20,11 +20,12 @@ Instantiation = Literal["softmax", "dot_product"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NonLocalSpec:
     """instantiation: how affinities are normalised. pool: window (T, H, W) of the max pooling of keys and values.
-    groups: parts that a clip is cut into in time; frames attend to their own part only."""
+    groups: parts that a clip is cut into in time; frames attend to their own part only. normalises: whether a norm follows."""
 
     instantiation: Instantiation = "softmax"
     pool: tuple[int, int, int] = (1, 1, 1)
     groups: int = 1
+    normalises: bool = True
 
 
 class NonLocalBlock(nn.Module):
@@ -38,7 +39,7 @@ class NonLocalBlock(nn.Module):
         self.conv_phi = nn.Conv3d(channels, inner_channels, 1)
         self.conv_g = nn.Conv3d(channels, inner_channels, 1)
         self.conv_out = nn.Conv3d(inner_channels, channels, 1)
-        self.bn = norm.build(channels)
+        self.bn: nn.Module = norm.build(channels) if spec.normalises else nn.Identity()
         self.pool: nn.Module = nn.MaxPool3d(spec.pool, spec.pool) if spec.pool != (1, 1, 1) else nn.Identity()
 
     @property

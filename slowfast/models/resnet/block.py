@@ -14,12 +14,14 @@ Transform = Literal["bottleneck_transform", "basic_transform"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockStyle:
-    """What all blocks of a network share. stride_in_1x1: a bottleneck strides in its first convolution, not in its second."""
+    """What all blocks of a network share. stride_in_1x1: a bottleneck strides in its first convolution, not in its second.
+    norms_strided_shortcuts: whether shortcuts that stride but keep their width have a norm; those that widen always have."""
 
     transform: Transform = "bottleneck_transform"
     groups: int = 1
     stride_in_1x1: bool = False
     inplace_relu: bool = True
+    norms_strided_shortcuts: bool = True
     norm: NormSpec = field(default_factory=NormSpec)
 
 
@@ -128,7 +130,8 @@ class ResBlock(nn.Module):
         if self.projects:
             stride = (1, spec.stride, spec.stride)
             self.branch1 = nn.Conv3d(spec.in_channels, spec.out_channels, 1, stride=stride, bias=False)
-            self.branch1_bn = spec.style.norm.build(spec.out_channels)
+            normed = spec.style.norms_strided_shortcuts or spec.in_channels != spec.out_channels
+            self.branch1_bn: nn.Module = spec.style.norm.build(spec.out_channels) if normed else nn.Identity()
         self.branch2 = _transform(spec) if branch2 is None else branch2
         self.relu = nn.ReLU(spec.style.inplace_relu)
 

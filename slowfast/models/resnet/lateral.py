@@ -5,25 +5,42 @@ B batch, C slow channels, T slow frames, A alpha (fast frames for each slow one)
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from slowfast.models.layers.norm import NormSpec
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateralSpec:
+    """alpha: fast frames for each slow one. channel_ratio: channels made of each fast channel. kernel: frames it looks at.
+    normalises, rectifies: whether a norm, and a rectifier, follow the convolution."""
+
+    alpha: int
+    channel_ratio: int
+    kernel: int
+    normalises: bool = True
+    rectifies: bool = True
+
+
 class FuseFastToSlow(nn.Module):
     """Brings the Fast features to the Slow frame rate and appends them to the Slow channels; Fast itself passes unchanged."""
 
-    def __init__(
-        self, fast_channels: int, *, channel_ratio: int, kernel: int, alpha: int, norm: NormSpec, inplace_relu: bool
-    ) -> None:
+    def __init__(self, fast_channels: int, *, spec: LateralSpec, norm: NormSpec, inplace_relu: bool) -> None:
         super().__init__()
-        fused = fast_channels * channel_ratio
+        fused = fast_channels * spec.channel_ratio
         self.conv_f2s = nn.Conv3d(
-            fast_channels, fused, (kernel, 1, 1), stride=(alpha, 1, 1), padding=(kernel // 2, 0, 0), bias=False
+            fast_channels,
+            fused,
+            (spec.kernel, 1, 1),
+            stride=(spec.alpha, 1, 1),
+            padding=(spec.kernel // 2, 0, 0),
+            bias=False,
         )
-        self.bn = norm.build(fused)
-        self.relu = nn.ReLU(inplace_relu)
+        self.bn: nn.Module = norm.build(fused) if spec.normalises else nn.Identity()
+        self.relu: nn.Module = nn.ReLU(inplace_relu) if spec.rectifies else nn.Identity()
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
         """[slow (B, C, T, H, W), fast (B, D, A*T, H, W)] -> [(B, C + R*D, T, H, W), fast].

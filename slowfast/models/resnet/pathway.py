@@ -49,6 +49,7 @@ class PathwaySpec:
     input_channels: int
     stem_channels: int
     stem_kernel: int
+    pads_stem_pool: bool
     style: BlockStyle
     stages: tuple[StageSpec, ...]
 
@@ -66,6 +67,7 @@ class PathwaySpec:
             input_channels=_of_pathway(cfg.DATA.INPUT_CHANNEL_NUM, "DATA.INPUT_CHANNEL_NUM", shape),
             stem_channels=shape.width,
             stem_kernel=shape.temporal_kernels[0][0],
+            pads_stem_pool=cfg.RESNET.STEM_POOL_PAD,
             style=style,
             stages=tuple(_stage_from_cfg(cfg, stage, shape, style) for stage in range(4)),
         )
@@ -86,12 +88,15 @@ class PathwaySpec:
             temporal_kernel=self.stem_kernel,
             norm=self.style.norm,
             inplace_relu=self.style.inplace_relu,
+            pads_pool=self.pads_stem_pool,
         )
 
     def map_size(self, crop: int) -> int:
-        """Side of the last stage's map for a square input: every stride rounds up, as all convolutions here are padded."""
-        for stride in (2, 2, *(stage.stride for stage in self.stages)):
-            crop = -(-crop // stride)
+        """Side of the last stage's map for a square input: every stride rounds up, as what is padded does."""
+        crop = -(-crop // 2)
+        crop = -(-crop // 2) if self.pads_stem_pool else (crop - 1) // 2
+        for stage in self.stages:
+            crop = -(-crop // stage.stride)
         return crop
 
 
@@ -119,7 +124,10 @@ def _stage_from_cfg(cfg: CfgNode, stage: int, shape: PathwayShape, style: BlockS
         style=style,
         nonlocal_after=frozenset(locations),
         nonlocal_spec=NonLocalSpec(
-            instantiation=cfg.NONLOCAL.INSTANTIATION, pool=tuple(option("NONLOCAL.POOL")), groups=option("NONLOCAL.GROUP")
+            instantiation=cfg.NONLOCAL.INSTANTIATION,
+            pool=tuple(option("NONLOCAL.POOL")),
+            groups=option("NONLOCAL.GROUP"),
+            normalises=cfg.NONLOCAL.USE_BN,
         ),
     )
 

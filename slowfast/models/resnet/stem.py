@@ -8,10 +8,20 @@ from slowfast.models.layers.norm import NormSpec
 
 
 class ResNetStem(nn.Module):
-    """A T x 7 x 7 convolution and a 1 x 3 x 3 max pooling; each halves height and width, neither touches the frame rate."""
+    """A T x 7 x 7 convolution and a 1 x 3 x 3 max pooling; each halves height and width, neither touches the frame rate.
+
+    pads_pool: whether the pooling pads the picture.
+    """
 
     def __init__(
-        self, in_channels: int, out_channels: int, *, temporal_kernel: int, norm: NormSpec, inplace_relu: bool
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        temporal_kernel: int,
+        norm: NormSpec,
+        inplace_relu: bool,
+        pads_pool: bool = True,
     ) -> None:
         super().__init__()
         self.conv = nn.Conv3d(
@@ -24,9 +34,9 @@ class ResNetStem(nn.Module):
         )
         self.bn = norm.build(out_channels)
         self.relu = nn.ReLU(inplace_relu)
-        self.pool_layer = nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
+        self.pool_layer = nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1) if pads_pool else 0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B, C, T, H, W) -> (B, C', T, H/4, W/4), sizes rounded up."""
+        """x (B, C, T, H, W) -> (B, C', T, H/4, W/4), sizes rounded up; one less without padding."""
         out: Tensor = self.pool_layer(self.relu(self.bn(self.conv(x))))
         return out

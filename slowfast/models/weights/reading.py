@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from slowfast.models.weights.errors import WeightsError
 from slowfast.models.weights.loading import without_parallel_prefix
 from slowfast.models.weights.names import in_our_names
 from slowfast.models.weights.plain_pickle import FORBIDDEN_CALL, ForbiddenPickleError, StoredArray, load_plain_pickle
+
+logger = logging.getLogger(__name__)
 
 ZIP_START = b"PK"
 """First bytes of what torch.save writes."""
@@ -36,17 +39,18 @@ _DAMAGED = (
 """What the readers raise for files that are damaged or forbidden; pickle alone can raise seven of them."""
 
 
-def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Weights by the names of our networks, on the CPU.
+def read_weights(path: str | Path, *, clear: Sequence[str] = ()) -> dict[str, Tensor]:
+    """Weights by the names of our networks, on the CPU. clear: parts that are taken out of the names first.
 
     path: of a file, or a URI that iopath knows (https://...; it keeps a copy). The content tells the format: checkpoints
-    of ours and of PySlowFast, safetensors, Caffe2 files of PySlowFast's zoo, and state dicts of pytorchvideo, torchvision, timm
-    and pycls. Raises WeightsError, which names the file, when it is missing, damaged, forbidden or holds no weights.
+    of ours and of PySlowFast, safetensors, Caffe2 files of PySlowFast's zoo, and state dicts of pytorchvideo, AlphAction,
+    torchvision, timm and pycls. Raises WeightsError, which names the file, when it is missing, damaged,
+    forbidden or holds no weights.
     """
     try:
         local = Path(g_pathmgr.get_local_path(str(path)))
         read = _reader_for(local)
-        return in_our_names(without_parallel_prefix(read(local)))
+        return in_our_names(without_parts(without_parallel_prefix(read(local)), clear))
     except FileNotFoundError:
         raise WeightsError(f"{path}: there is no such file") from None
     except OSError as error:
@@ -58,6 +62,24 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     except _DAMAGED as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise WeightsError(f"{path}: damaged, or not a file of weights ({reason})") from None
+
+
+def without_parts(state: Mapping[str, Tensor], parts: Sequence[str]) -> Mapping[str, Tensor]:
+    """The weights with `parts` taken out of their names wherever they stand, one part after the other.
+
+    A part that is in no name is told in the log. Raises WeightsError where two names become one.
+    """
+    for part in parts:
+        if not any(part in name for name in state):
+            logger.warning("TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN: no name of these weights holds %r", part)
+        cleared = {name.replace(part, ""): value for name, value in state.items()}
+        if len(cleared) < len(state):
+            raise WeightsError(
+                f"without {part!r}, {len(state) - len(cleared)} of its names are no longer different; right would be a longer "
+                "part in TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN, or none"
+            )
+        state = cleared
+    return state
 
 
 def weights_of(state: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from slowfast.models.weights.names.alphaction import ALPHACTION
 from slowfast.models.weights.names.caffe2 import CAFFE2
 from slowfast.models.weights.names.naming import Naming
 from slowfast.models.weights.names.pictures import PYCLS_REGNET, RESNET, TIMM_REGNET, TORCHVISION_REGNET
 from slowfast.models.weights.names.pytorchvideo import PYTORCHVIDEO
 
-NAMINGS = (CAFFE2, PYTORCHVIDEO, RESNET, TORCHVISION_REGNET, TIMM_REGNET, PYCLS_REGNET)
+NAMINGS = (CAFFE2, ALPHACTION, PYTORCHVIDEO, RESNET, TORCHVISION_REGNET, TIMM_REGNET, PYCLS_REGNET)
 
 
 def in_our_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

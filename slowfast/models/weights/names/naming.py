@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-FAST = ("1", "t_")
+FAST = ("1", "t_", "fast")
 """What sources put in a name to say that it is of the Fast pathway."""
 
 

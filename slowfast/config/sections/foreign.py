@@ -1,7 +1,7 @@
-"""Options of PySlowFast that this library does not have, so that its config files load as they are.
+"""Options of PySlowFast and of its forks that are called otherwise here, or are not here: their config files load as they are.
 
-Each either changes nothing in what is trained or measured, and then is ignored, with a warning; or it would, and then only the
-value that asks for nothing is taken: a training that silently leaves something out is worth less than none.
+What is not here either changes nothing in what is trained or measured, and then is ignored, with a warning; or it would,
+and then only the value that asks for nothing is taken: a training that silently leaves something out is worth less than none.
 """
 
 from __future__ import annotations
@@ -13,14 +13,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """why: the reason that others read. off: values that ask for nothing, which are taken silently. refused: whether others are
-    errors; else they are ignored with a warning. An entry without a reason is ignored silently: another option decides."""
+    """An option without an effect here.
+
+    why: the reason that others read; an entry without one is ignored silently, as another option decides. off: values that ask
+    for nothing, which are taken silently; so are texts that begin with `off_prefix`, if there is one. refused: whether other
+    values are errors; else they are ignored with a warning.
+    """
 
     why: str = ""
     off: tuple[Any, ...] = ()
     refused: bool = False
+    off_prefix: str = ""
 
     def asks_for_nothing(self, value: Any) -> bool:
+        if self.off_prefix and isinstance(value, str) and value.startswith(self.off_prefix):
+            return True
         return not self.why or any(_plain(value) == _plain(off) for off in self.off)
 
 
@@ -52,6 +59,15 @@ _PCA_DIRECTIONS = [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5
 _NO_SELF_SUPERVISION = "this library has no self-supervised training"
 _NO_CROP_AUGMENTATION = "clips are cropped by DATA.TRAIN_JITTER_SCALES and DATA.TRAIN_CROP_SIZE alone"
 
+RENAMED = {
+    "LOGS.DIR": "OUTPUT_DIR",
+    "LOGS.PERIOD": "LOG_PERIOD",
+    "LOGS.LOG_MODEL": "LOG_MODEL_INFO",
+    "TRAIN.FULL_TIME_EVAL": "DATA.FULL_TIME_EVAL",
+    "TEST.CYCLIC_LOAD": "DATA.CYCLIC_LOAD",
+}
+"""Their name -> ours. Files and the command line may use either."""
+
 UNUSED: dict[str, Unused] = {
     # Norms and weights.
     "BN.NUM_SPLITS": _ignored("only sub_batchnorm, which this library does not have, splits batches.", 1),
@@ -59,11 +75,16 @@ UNUSED: dict[str, Unused] = {
     "BN.GLOBAL_SYNC": _ignored("sync_batchnorm measures over all processes.", False),
     "MODEL.FROZEN_BN": _refused("norms are frozen by BN.NORM_TYPE frozen_batchnorm"),
     "MODEL.DROPCONNECT_RATE": _refused("this library drops no blocks", 0.0),
-    "MODEL.DETACH_FINAL_FC": _refused("this library trains whole networks"),
     "MODEL.ACT_CHECKPOINT": _ignored("activations are kept; progressive training needs those of one step only.", False),
     "MODEL.FP16_ALLREDUCE": _ignored("gradients are summed in their own type.", False),
     "TRAIN.CHECKPOINT_EPOCH_RESET": _ignored("weights to start from start a training at its first epoch.", True, False),
-    "TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN": _refused("names in files of weights are translated by where they come from", []),
+    "TRAIN.CHECKPOINT_FILE_EPOCH": _ignored("the file of weights is named whole.", -1),
+    "TEST.CHECKPOINT_FILE_EPOCH": _ignored("the file of weights is named whole.", -1),
+    "TRAIN.TRANSFER_WEIGHT": _ignored("weights to start from start a training at its first epoch.", True),
+    "TRAIN.CHECKPOINT_STRICT": _ignored(
+        "weights that do not fit are named in the log, and refused if they are the most.", False
+    ),
+    "TEST.CHECKPOINT_STRICT": _ignored("weights to test must always fit exactly.", False, True),
     "TRAIN.CHECKPOINT_IN_INIT": _refused("weights of pictures are read with TRAIN.CHECKPOINT_INFLATE"),
     # Optimisation.
     "TRAIN.KILL_LOSS_EXPLOSION_FACTOR": _ignored("a training ends when its loss is not a number.", 0.0),
@@ -72,7 +93,8 @@ UNUSED: dict[str, Unused] = {
     "SOLVER.WARMUP_FACTOR": _ignored("warm-up begins at SOLVER.WARMUP_START_LR."),
     "SOLVER.LARS_ON": _refused("this library does not have the optimizer LARS"),
     "SOLVER.LAYER_DECAY": _refused("all layers have the same learning rate", 1.0),
-    "TASK": _refused(_NO_SELF_SUPERVISION, ""),
+    # ssl_eval and its like name the data set that self-supervised weights are tried on, by ordinary training.
+    "TASK": Unused(_NO_SELF_SUPERVISION, ("",), refused=True, off_prefix="ssl_eval"),
     # Data.
     "DATA.TRAIN_PCA_EIGVAL": _ignored(_PCA, [0.225, 0.224, 0.229]),
     "DATA.TRAIN_PCA_EIGVEC": _ignored(_PCA, _PCA_DIRECTIONS),
@@ -81,6 +103,8 @@ UNUSED: dict[str, Unused] = {
     "DATA.IN22k_VAL_IN1K": _ignored(_NO_PICTURES, ""),
     "DATA.IN_VAL_CROP_RATIO": _ignored(_NO_PICTURES),
     "DATA.DECODING_SHORT_SIZE": _ignored("frames are decoded at their own size."),
+    "DATA.VIEW": _refused("this library does not have the data set CharadesEgo", "3rd"),
+    "PREFETCH": _ignored("DATA_LOADER.NUM_WORKERS says how many processes load data."),
     "DATA.LOADER_CHUNK_SIZE": _ignored("lists are read whole.", 0),
     "DATA.LOADER_CHUNK_OVERALL_SIZE": _ignored("lists are read whole.", 0),
     "DATA.SKIP_ROWS": _refused("lists are read from their first row", 0),
@@ -91,12 +115,8 @@ UNUSED: dict[str, Unused] = {
     "DATA.TRAIN_JITTER_FPS": _refused("clips are sampled at DATA.TARGET_FPS, without jitter", 0.0),
     "DATA.TRAIN_CROP_NUM_TEMPORAL": _refused("training takes one clip of a video", 1),
     "DATA.TRAIN_CROP_NUM_SPATIAL": _refused("training takes one crop of a clip", 1),
-    "DATA.COLOR_RND_GRAYSCALE": _refused("clips keep their colours", 0.0),
     "DATA.TIME_DIFF_PROB": _refused("clips keep their frames", 0.0),
-    "DATA.SSL_COLOR_JITTER": _refused(_NO_SELF_SUPERVISION),
     "DATA.SSL_MOCOV2_AUG": _refused(_NO_SELF_SUPERVISION),
-    "DATA.SSL_COLOR_BRI_CON_SAT": Unused(),
-    "DATA.SSL_COLOR_HUE": Unused(),
     "DATA.SSL_BLUR_SIGMA_MIN": Unused(),
     "DATA.SSL_BLUR_SIGMA_MAX": Unused(),
     "TEST.NUM_TEMPORAL_CLIPS": _refused("a video's clips are counted by TEST.NUM_ENSEMBLE_VIEWS", []),
@@ -118,7 +138,9 @@ UNUSED: dict[str, Unused] = {
     # Sections that only networks read which MODEL.MODEL_NAME does not know.
     "MVIT": Unused(),
     "CONTRASTIVE": Unused(),
-    # What is drawn and timed.
+    # What is drawn, logged and timed.
+    "LOGS.FILE_NAME": _ignored("the log is OUTPUT_DIR/log.txt.", ""),
+    "DEBUG": _ignored("the log says what a run does; --debug shows where in the code an error came up.", False),
     "BENCHMARK": _ignored("benchmarks/ measures how fast videos load."),
     "TENSORBOARD.PREDICTIONS_PATH": _ignored(_NO_DRAWING, ""),
     "TENSORBOARD.CLASS_NAMES_PATH": _ignored(_NO_DRAWING, ""),

@@ -1,0 +1,120 @@
+"""Config files of PySlowFast and of the released PGT code do here what they do there, or are refused with a reason."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from slowfast.config import CfgNode, ConfigError, load_config
+from slowfast.engine.optimizer import build_optimizer
+from slowfast.engine.tasks import build_train_step
+from slowfast.engine.updater import Updater
+from slowfast.models import build_model
+from tests.config_tables import read_facts, read_table, write_files
+from tests.test_configs import random_batch
+
+RELEASED, PYSLOWFAST = read_table("pgt_release"), read_table("pyslowfast")
+PARAMETERS = {file: facts["num_params"] for file, facts in read_facts("pyslowfast").items()}
+
+SMALL = ["NUM_GPUS", 0, "DATA.TRAIN_CROP_SIZE", 32, "DATA.TRAIN_JITTER_SCALES", [32, 40]]
+
+OTHER_MODELS = {"MViT", "MaskMViT", "PTVMViT", "PTVCSN", "ContrastiveModel", "ResNet_nopool"}
+
+
+def is_refused(options: dict[str, Any]) -> bool:
+    """Networks that the library does not have, self-supervision, pictures, and multigrid training."""
+    return (
+        options.get("MODEL.MODEL_NAME") in OTHER_MODELS
+        or options.get("TASK") == "ssl"
+        or options.get("TRAIN.DATASET") == "imagenet"
+        or options.get("MULTIGRID.LONG_CYCLE", False)
+    )
+
+
+REFUSED = {file: options for file, options in PYSLOWFAST.items() if is_refused(options)}
+TAKEN = {file: options for file, options in PYSLOWFAST.items() if file not in REFUSED}
+SAMPLE = (
+    "configs/Kinetics/pytorchvideo/X3D_S.yaml",
+    "configs/contrastive_ssl/linear_k400_Slow_8x8_R50_syn0.yaml",
+    "configs/contrastive_ssl/finetune_ava_Slow_R50_syn8.yaml",
+    "Charades/SLOWFAST_PROG_76x8_R50_K400.yaml",
+    "Kinetics/SLOW_PROG_36x8_R50.yaml",
+)
+"""Files that are trained a step in every run of the tests; the others are among the slow tests."""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    write_files(RELEASED, folder)
+    return write_files(PYSLOWFAST, folder)
+
+
+def load(path: Path, overrides: list[object]) -> CfgNode:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return load_config(path, overrides)
+
+
+@pytest.mark.parametrize("file", RELEASED)
+@pytest.mark.parametrize("semantics", ["corrected", "released"])
+def test_file_of_the_released_code_loads_and_builds_its_network(file: str, semantics: str, files: Path) -> None:
+    with torch.device("meta"):
+        cfg = load(files / file, ["NUM_GPUS", 0, "PGT.SEMANTICS", semantics])
+        model = build_model(cfg)
+    assert cfg.OUTPUT_DIR == RELEASED[file]["LOGS.DIR"]
+    frames = next(count for part, count in {"76x8": 76, "36x8": 36, "16x8": 16, "8x8": 8}.items() if part in file)
+    assert cfg.DATA.NUM_FRAMES == frames * (4 if "SLOWFAST" in file else 1)
+    assert len(list(model.s4.chain(0))) == (23 if "R101" in file else 6)
+
+
+@pytest.mark.parametrize("file", TAKEN)
+def test_file_of_pyslowfast_builds_the_network_that_it_builds_there(file: str, files: Path) -> None:
+    cfg = load(files / file, ["NUM_GPUS", 0])
+    with torch.device("meta"):
+        model = build_model(cfg)
+    assert sum(parameter.numel() for parameter in model.parameters()) == PARAMETERS[file]
+
+
+@pytest.mark.parametrize("file", REFUSED)
+def test_refused_file_is_refused_in_one_line_for_its_main_reason_with_what_would_be_right(file: str, files: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(files / file, [])
+    assert caught.value.key in {"MODEL.MODEL_NAME", "TASK", "TRAIN.DATASET", "MULTIGRID.LONG_CYCLE"}
+    assert caught.value.why
+    assert caught.value.right
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("file", [file for file in REFUSED if "multigrid" in file])
+def test_multigrid_file_is_taken_once_its_advice_is_followed_on_the_command_line(file: str, files: Path) -> None:
+    advice: list[object] = ["NUM_GPUS", 0]
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"MULTIGRID\.") as caught:
+            load(files / file, advice)
+        advice += [caught.value.key, caught.value.right]
+    assert load(files / file, advice).MODEL.ARCH == "slowfast"
+
+
+def train_a_step(file: str, files: Path) -> None:
+    cfg = load(files / file, SMALL)
+    torch.manual_seed(0)
+    model = build_model(cfg).train()
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    updater = Updater.from_cfg(cfg, model=model, optimizer=build_optimizer(cfg, model), device=torch.device("cpu"))
+    output = build_train_step(cfg)(model, random_batch(cfg), updater)
+    assert torch.isfinite(output.loss)
+    assert any(not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("file", SAMPLE)
+def test_file_trains_a_step(file: str, files: Path) -> None:
+    train_a_step(file, files)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", [file for file in (*RELEASED, *TAKEN) if file not in SAMPLE])
+def test_every_other_file_trains_a_step(file: str, files: Path) -> None:
+    train_a_step(file, files)
