@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python
+FLOORS := .venv-floors/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo compare test lint format zoo clean
+.PHONY: help demo compare test slow floors lint format zoo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,8 +20,18 @@ demo: $(READY) ## train and test PGT on LongCook, the embedded data set
 compare: $(READY) ## train with and without PGT and put the results side by side
 	$(RUN) tools/compare.py $(ARGS)
 
-test: $(READY) ## run the tests (ARGS='-m slow' runs the slow ones)
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+test: $(READY) ## run the tests
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
+
+slow: $(READY) ## run the tests that take long
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile -m slow $(ARGS)
+
+floors: ## install the lowest versions that are promised into .venv-floors, and run tests of each part with them
+	test -x $(FLOORS) || $(PYTHON) -m venv .venv-floors
+	$(FLOORS) -m pip install -q -r requirements/floors.txt hypothesis pytest pytest-xdist 'setuptools>=77'
+	$(FLOORS) -m pip install -q -e . --no-deps --no-build-isolation
+	OMP_NUM_THREADS=1 $(FLOORS) -m pytest -n 2 --dist loadfile -m 'not slow' tests/config tests/datasets tests/models tests/pgt \
+		tests/engine tests/runtime tests/reports $(ARGS)
 
 lint: $(READY) ## check style and types
 	$(RUN) -m ruff check .
@@ -39,11 +50,11 @@ clean: ## remove caches and build files; keeps .venv, data and runs
 	find . -path ./$(VENV) -prune -o \( -name __pycache__ -o -name '*.egg-info' \) -type d -prune -exec rm -rf {} +
 
 # The package is installed in place; a change of the pins or of setup.py installs again, anything else does not.
-$(READY): requirements/torch.txt requirements/base.txt requirements/dev.txt requirements/clips.txt setup.py
+$(READY): requirements/torch.txt requirements/base.txt requirements/dev.txt requirements/clips.txt setup.py pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "$(PYTHON) is `$(PYTHON) --version 2>&1`; needed is Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(RUN) -c 'import torch; assert tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 4)' 2>/dev/null \
+	$(RUN) -c 'import torch; assert tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 6)' 2>/dev/null \
 		|| $(RUN) -m pip install -r requirements/torch.txt
 	$(RUN) -m pip install -r requirements/base.txt -r requirements/dev.txt
 	$(RUN) -m pip install -r requirements/clips.txt --no-deps

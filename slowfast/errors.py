@@ -6,3 +6,7 @@ class UserError(Exception):
 
     Commands print it as one line and exit with 2. Errors of ours derive from it besides the standard type that fits.
     """
+
+
+class MissingPackageError(UserError, ImportError):
+    """A package that is not needed otherwise is not installed. The text says what for, how to get it, and how to do without."""

@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-OURS = {"slowfast", "projects", "tools", *(path.name for path in (ROOT / "projects").iterdir())}
+OURS = {"slowfast", "projects", "slowfast_tools", *(path.name for path in (ROOT / "projects").iterdir())}
 
 
 def name_of(requirement: str) -> str:
@@ -23,14 +24,19 @@ def pins(file: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def declared(keyword: str = "install_requires") -> set[str]:
-    """What setup.py says under a keyword; of extras, the packages of all of them."""
-    for node in ast.walk(ast.parse((ROOT / "setup.py").read_text())):
-        if isinstance(node, ast.keyword) and node.arg == keyword:
-            value = ast.literal_eval(node.value)
-            texts = [text for group in value.values() for text in group] if isinstance(value, dict) else value
-            return {name_of(text) for text in texts}
-    raise AssertionError(f"setup.py has no {keyword}")
+METADATA = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = [text for group in METADATA["optional-dependencies"].values() for text in group]
+
+
+def declared(requirements: list[str]) -> set[str]:
+    return {name_of(text) for text in requirements}
+
+
+def lowest(requirement: str) -> str:
+    """The version behind `>=`."""
+    found = re.search(r">=([^,;\s]+)", requirement)
+    assert found, f"{requirement} has no lowest version"
+    return found[1]
 
 
 def third_party_imports() -> Iterator[str]:
@@ -45,7 +51,7 @@ def third_party_imports() -> Iterator[str]:
 
 def test_every_imported_package_is_declared() -> None:
     providers = packages_distributions()
-    known = declared() | declared("extras_require")
+    known = declared(METADATA["dependencies"] + EXTRAS)
     missing = {
         module
         for module in set(third_party_imports())
@@ -55,10 +61,16 @@ def test_every_imported_package_is_declared() -> None:
 
 
 def test_every_declared_package_is_pinned() -> None:
-    assert declared() <= {name_of(pin) for file in ("torch.txt", "base.txt") for pin in pins(file)}
+    wanted = declared(METADATA["dependencies"] + METADATA["optional-dependencies"]["report"])
+    assert wanted <= {name_of(pin) for file in ("torch.txt", "base.txt") for pin in pins(file)}
 
 
-@pytest.mark.parametrize("file", ["torch.txt", "base.txt", "dev.txt", "clips.txt"])
+def test_floors_that_are_tried_are_those_that_are_promised() -> None:
+    promised = METADATA["dependencies"] + METADATA["optional-dependencies"]["report"]
+    assert set(pins("floors.txt")) == {f"{re.split('[<>=]', text)[0]}=={lowest(text)}" for text in promised}
+
+
+@pytest.mark.parametrize("file", ["torch.txt", "base.txt", "dev.txt", "clips.txt", "floors.txt"])
 def test_pins_are_exact_and_name_no_place_to_load_from(file: str) -> None:
     assert [pin for pin in pins(file) if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*", pin)] == []
 

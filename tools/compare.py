@@ -10,7 +10,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-CONFIGS = Path(__file__).parent.parent / "configs" / "LongCook"
 CONTENDERS = {"short clips": "SLOWONLY_CLIP", "PGT": "SLOWONLY_PGT", "end to end": "SLOWONLY_END2END"}
 
 
@@ -30,7 +29,7 @@ def run(options: argparse.Namespace) -> None:
 
     folder = Path(options.output_dir)
     cfgs = {
-        name: load_config(CONFIGS / f"{config}.yaml", ["OUTPUT_DIR", str(folder / config.lower()), *options.overrides])
+        name: load_config(f"configs/LongCook/{config}.yaml", ["OUTPUT_DIR", str(folder / config.lower()), *options.overrides])
         for name, config in CONTENDERS.items()
     }
     print(comparison_table(compare(cfgs, folder)))

@@ -23,8 +23,8 @@ from slowfast.reports.report import of_last_training
 from slowfast.runtime.atomic_files import write_json
 from slowfast.runtime.device import Place
 from slowfast.runtime.launch import launch
-from slowfast.runtime.logging import LOG_FILE
-from slowfast.visualization import format_table, read_stats
+from slowfast.runtime.logging import LOG_FILE, read_stats
+from slowfast.runtime.tables import format_table
 
 logger = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from slowfast.datasets.ava.videos import FPS
 from slowfast.datasets.decoding import decode_frames, read_index
 from slowfast.datasets.errors import DecodeError
 from slowfast.datasets.frame_folder import read_picture
+from slowfast.errors import MissingPackageError
 from slowfast.preparation.ava_media import Medium, find_media
 from slowfast.runtime.atomic_files import whole_file
-from slowfast.runtime.errors import MissingPackageError
 
 logger = logging.getLogger(__name__)
 

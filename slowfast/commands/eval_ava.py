@@ -24,7 +24,7 @@ from slowfast.evaluation.ava import (
 )
 from slowfast.evaluation.ava.frame_map import NO_SECONDS, check_rules
 from slowfast.runtime.atomic_files import write_json
-from slowfast.visualization.results_table import format_table
+from slowfast.runtime.tables import format_table
 
 CATEGORIES = ("pose", "object", "person")
 

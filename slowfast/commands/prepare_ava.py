@@ -11,7 +11,7 @@ import numpy as np
 from slowfast.datasets.ava.videos import FPS
 from slowfast.preparation.ava import SPLITS, AvaFolder, frame_list, look_at_ava
 from slowfast.runtime.atomic_files import whole_file
-from slowfast.visualization import format_table
+from slowfast.runtime.tables import format_table
 
 MOST_SHOWN = 30
 

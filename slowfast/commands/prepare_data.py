@@ -12,7 +12,7 @@ from slowfast.preparation.preparing import Preparation, Prepared, prepare, stale
 from slowfast.preparation.reencoding import Reencoded, Reencoding, reencode, sample
 from slowfast.preparation.speed import measure_speed
 from slowfast.runtime.atomic_files import whole_file, write_json
-from slowfast.visualization import format_table
+from slowfast.runtime.tables import format_table
 
 __all__ = ["Preparation", "Reencoding", "check_data", "prepare_folder", "reencode_videos"]
 

@@ -6,17 +6,24 @@ from fvcore.common.config import CfgNode
 
 from slowfast.engine.testing import test
 from slowfast.engine.training import train
-from slowfast.reports.report import write_report
 from slowfast.runtime import distributed
 from slowfast.runtime.device import Place
+from slowfast.runtime.packages import has_report_package
 
 
 def train_and_test(cfg: CfgNode, place: Place) -> None:
     """Trains if TRAIN.ENABLE, then tests if TEST.ENABLE, and then draws the report. Runs on every process."""
+    draws = (
+        cfg.TEST.ENABLE
+        and cfg.REPORT.ENABLE
+        and has_report_package("matplotlib", option="REPORT.ENABLE", without="the test draws no curves and no examples")
+    )
     if cfg.TRAIN.ENABLE:
         train(cfg, place)
     if cfg.TEST.ENABLE:
         tested = test(cfg, place)
-        if cfg.REPORT.ENABLE and distributed.main_process():
+        if draws and distributed.main_process():
+            from slowfast.reports.report import write_report  # imports matplotlib, which need not be there
+
             write_report(cfg, model=tested.model, step=tested.step, dataset=tested.dataset, device=place.device)
         distributed.barrier()

@@ -21,6 +21,7 @@ from slowfast.config.errors import ConfigError
 from slowfast.config.options import Option, Section
 from slowfast.config.projects import load_projects
 from slowfast.config.sections.foreign import RENAMED, find_unused
+from slowfast.config.shipped import find_config
 from slowfast.registry import CONFIG_SECTIONS
 
 BASE_KEY = "_BASE_"
@@ -31,6 +32,7 @@ DECISIVE = ("TASK", "MODEL.MODEL_NAME", "TRAIN.DATASET", "TEST.DATASET")
 def load_config(path: str | Path | None = None, overrides: Sequence[Any] = ()) -> CfgNode:
     """Reads a config file, applies `overrides` (KEY VALUE KEY VALUE ...) and returns the frozen config.
 
+    A relative path that does not exist may name a file that comes with the library, such as `configs/LongCook/AVA.yaml`.
     A file may name others under `_BASE_` (a path, or a list of paths, relative to itself); its own values win. Values in
     `overrides` may be Python objects or their text. Raises ConfigError, which names the key, the value, where it was set,
     why it is wrong and what would be right; ProjectError when an installed project cannot be loaded.
@@ -38,7 +40,7 @@ def load_config(path: str | Path | None = None, overrides: Sequence[Any] = ()) -
     load_projects()
     cfg = default_config()
     given: dict[str, str] = {}
-    layers = [*(_read_file(str(path)) if path else ()), (COMMAND_LINE, _parse_overrides(overrides))]
+    layers = [*(_read_file(find_config(str(path))) if path else ()), (COMMAND_LINE, _parse_overrides(overrides))]
     for key, setting in _last_settings(layers).items():
         if not _is_unused(setting) and not _is_left_open(key, setting):
             _set(cfg, key, setting)

@@ -24,7 +24,7 @@ from slowfast.runtime.atomic_files import write_json
 from slowfast.runtime.device import Place
 from slowfast.runtime.errors import CheckpointError
 from slowfast.runtime.logging import log_stats
-from slowfast.visualization import format_table
+from slowfast.runtime.tables import format_table
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from slowfast.datasets import ClipDataset
 from slowfast.engine.steps import EvalStep
 from slowfast.reports.scenes import draw_scenes
 from slowfast.reports.timelines import draw_timelines
-from slowfast.runtime.logging import LOG_FILE
-from slowfast.visualization import draw_curves, read_stats
+from slowfast.runtime.logging import LOG_FILE, read_stats
+from slowfast.visualization import draw_curves
 
 logger = logging.getLogger(__name__)
 

@@ -22,10 +22,6 @@ class NonFiniteLossError(EngineError):
         self.here = here
 
 
-class MissingPackageError(EngineError):
-    """A package that is not needed otherwise is not installed. The text says what for, how to get it, and how to do without."""
-
-
 class ModelZooError(EngineError):
     """MODEL_ZOO.md, or what it is made of, is out of date or not of the right form."""
 

@@ -58,6 +58,22 @@ def log_stats(stats: Mapping[str, Any], *, shown_by_bar: bool = False) -> None:
     logger.info("%s%s", STATS_MARK, text, extra={"shown_by_bar": shown_by_bar})
 
 
+def read_stats(log_path: str | Path) -> list[dict[str, Any]]:
+    """The statistics in a log: of each line that holds `json_stats: {...}`, the object.
+
+    A line that a kill cut short is passed over: the run that went on has written the same statistics again.
+    """
+    stats = []
+    for line in Path(log_path).read_text(encoding="utf-8").splitlines():
+        _, mark, text = line.partition(STATS_MARK)
+        if mark:
+            try:
+                stats.append(json.loads(text))
+            except json.JSONDecodeError:
+                continue
+    return stats
+
+
 def _tidy(value: Any) -> Any:
     return float(f"{value:.5g}") if isinstance(value, float) else value
 

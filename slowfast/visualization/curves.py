@@ -1,6 +1,5 @@
 """Curves of a training run, from the statistics in its log."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,28 +11,11 @@ from matplotlib.ticker import MaxNLocator
 
 from slowfast.visualization.canvas import BLUE, FAINT, GREEN, GREY, ORANGE, DrawingError, bare, figure
 
-STATS_MARK = "json_stats: "
 MEASURES = {"mAP": "mAP (%)", "map": "mAP (%)", "top1_acc": "top-1 (%)", "top1_err": "top-1 error (%)"}
 """What a validation can report, by the name in the statistics (those of PySlowFast's logs too); the first there is is drawn."""
 
 Point = tuple[float, float]
 Stats = Sequence[Mapping[str, Any]]
-
-
-def read_stats(log_path: str | Path) -> list[dict[str, Any]]:
-    """The statistics in a log: of each line that holds `json_stats: {...}`, the object.
-
-    A line that a kill cut short is passed over: the run that went on has written the same statistics again.
-    """
-    stats = []
-    for line in Path(log_path).read_text(encoding="utf-8").splitlines():
-        _, mark, text = line.partition(STATS_MARK)
-        if mark:
-            try:
-                stats.append(json.loads(text))
-            except json.JSONDecodeError:
-                continue
-    return stats
 
 
 def draw_curves(stats: Stats, path: str | Path, *, title: str) -> None:

@@ -11,8 +11,8 @@ from torch import Tensor
 from slowfast.config import CfgNode
 from slowfast.models import build_model
 from slowfast.models.weights import read_weights
+from slowfast_tools.convert_checkpoint import main
 from tests.models.tiny_networks import TINY, VARIANTS, tiny_config
-from tools.convert_checkpoint import main
 
 
 @pytest.fixture

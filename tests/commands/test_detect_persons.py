@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from slowfast.commands.detect_persons import PersonDetection, Picture, detect_persons, detectron2_detector
+from slowfast_tools import detect_persons as command
 from tests.datasets.videos import write_video
-from tools import detect_persons as command
 
 HEIGHT, WIDTH = 24, 32
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slowfast.commands.model_zoo import BEGIN, END
-from tools.model_zoo import ROOT, main
+from slowfast_tools.model_zoo import ROOT, main
 
 EMPTY = f"# Zoo\n\n{BEGIN}\n{END}\n\nThe end.\n"
 

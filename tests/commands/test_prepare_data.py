@@ -7,8 +7,8 @@ import pytest
 
 from slowfast.commands import inspect_data as inspecting
 from slowfast.commands import prepare_data as preparing
+from slowfast_tools import inspect_data, prepare_data, run_net
 from tests.datasets.videos import write_video
-from tools import inspect_data, prepare_data, run_net
 
 CONFIG = Path(__file__).parents[2] / "configs" / "Folder" / "SLOWONLY_PGT.yaml"
 CLASSES = ("jump rope", "läuft", "run", "sit")

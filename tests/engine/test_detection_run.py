@@ -10,7 +10,7 @@ from slowfast.commands.eval_ava import AvaScoring, score_ava
 from slowfast.commands.run_net import train_and_test
 from slowfast.config import load_config
 from slowfast.runtime.launch import launch
-from slowfast.visualization import read_stats
+from slowfast.runtime.logging import read_stats
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "AVA"
 

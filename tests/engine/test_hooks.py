@@ -10,8 +10,7 @@ import torch
 from slowfast.datasets.reading_log import ReadingLog
 from slowfast.engine.hooks import BadVideosHook, EvaluateHook, LogHook, PreciseBNHook, ProgressBarHook, TensorBoardHook
 from slowfast.engine.hooks.precise_bn import measure_statistics
-from slowfast.runtime.logging import LOG_FILE, log_stats, setup_logging
-from slowfast.visualization import read_stats
+from slowfast.runtime.logging import LOG_FILE, log_stats, read_stats, setup_logging
 from tests.engine.engine_toys import ToyLoader, ToyNet, toy_batch, toy_trainer, train_step
 
 

@@ -15,7 +15,7 @@ from slowfast.models.weights import WeightsError
 from slowfast.runtime.device import Place
 from slowfast.runtime.errors import CheckpointError
 from slowfast.runtime.launch import launch
-from slowfast.visualization import read_stats
+from slowfast.runtime.logging import read_stats
 
 CONFIG = Path(__file__).parents[2] / "configs" / "LongCook" / "SLOWONLY_CLIP.yaml"
 CPU = Place(torch.device("cpu"), loader_workers=0)

@@ -11,8 +11,8 @@ from slowfast.datasets import DatasetError, build_dataset
 from slowfast.preparation.ava import frame_list, look_at_ava
 from slowfast.preparation.ava_checks import kind_of
 from slowfast.preparation.checking import check
+from slowfast_tools.prepare_data import main
 from tests.datasets.ava_folders import PERSONS, VIDEOS, Folder, row, truth_rows, write_folder
-from tools.prepare_data import main
 
 TRAIN = VIDEOS["train"][0].name
 TRUTHS, DETECTIONS = "ava_train_v2.2.csv", "ava_val_predicted_boxes.csv"

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from slowfast.visualization import DrawingError, draw_curves, read_stats
+from slowfast.runtime.logging import read_stats
+from slowfast.visualization import DrawingError, draw_curves
 from slowfast.visualization.curves import _series
 
 

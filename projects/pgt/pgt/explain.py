@@ -14,7 +14,7 @@ from pgt.operators import MarkovNonLocalBlock, MarkovTemporalPool
 from pgt.operators.pooling import MarkovHeadPool
 from pgt.swap import along_time, pathway_of
 from pgt.wrapper import ProgressiveModel
-from slowfast.visualization import format_table
+from slowfast.runtime.tables import format_table
 
 WHOLE_TIME = (MarkovTemporalPool, MarkovHeadPool, MarkovNonLocalBlock)
 

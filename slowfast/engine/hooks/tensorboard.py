@@ -8,6 +8,7 @@ from typing import Any
 from slowfast.engine.hooks.base import Hook
 from slowfast.engine.trainer import Trainer
 from slowfast.runtime import distributed
+from slowfast.runtime.packages import has_report_package
 
 
 class TensorBoardHook(Hook):
@@ -22,7 +23,9 @@ class TensorBoardHook(Hook):
         self._writer: Any = None
 
     def before_train(self, trainer: Trainer) -> None:
-        if distributed.main_process():
+        if distributed.main_process() and has_report_package(
+            "tensorboard", option="TENSORBOARD.ENABLE", without="no scalars are written for it"
+        ):
             # Imported late: it takes a second, which only a training should pay.
             from torch.utils.tensorboard import SummaryWriter
 

@@ -1,6 +1,6 @@
 import pytest
 
-from slowfast.visualization import format_table
+from slowfast.runtime.tables import format_table
 
 
 def test_table_is_aligned_markdown_with_numbers_on_the_right() -> None:
