@@ -27,6 +27,9 @@ from slowfast.registry import DATASETS
 from slowfast.structures import VideoRecord
 
 FPS = 24
+VALIDATION_FILE = "Charades_v1_val.csv"
+"""Read in validation where a folder holds it; Charades itself has only a training and a test list."""
+
 ANNOTATION_FILES = {"train": "Charades_v1_train.csv", "val": "Charades_v1_test.csv", "test": "Charades_v1_test.csv"}
 FRAME_LISTS = {"train": "train.csv", "val": "val.csv", "test": "val.csv"}
 VIDEO_FOLDERS = ("", "videos", "Charades_v1_480", "Charades_v1")
@@ -36,8 +39,9 @@ Reader = Callable[[CfgNode, Path, str], tuple[Sequence[VideoRecord], FrameSource
 
 @DATASETS.register("charades")
 def build_charades(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int, ...]] | None = None) -> VideoDataset:
-    """Charades, or any data set in its format: `val` and `test` both read the test list. class_groups: see VideoDataset.
+    """Charades, or any data set in its format. class_groups: see VideoDataset.
 
+    `val` reads VALIDATION_FILE where the folder holds one, else the test list, as PySlowFast does.
     Raises ConfigError when no folder is given, DatasetError when annotation or all videos are missing or wrong.
     """
     if not cfg.DATA.PATH_TO_DATA_DIR:
@@ -66,9 +70,15 @@ def build_charades(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple
     )
 
 
+def annotation_file(folder: Path, split: str) -> Path:
+    """The csv file with the intervals of a split."""
+    own = folder / VALIDATION_FILE
+    return own if split == "val" and own.exists() else folder / ANNOTATION_FILES[split]
+
+
 def _choose_reader(folder: Path, split: str) -> Reader:
     """By what the folder holds; the original annotation goes before lists of frames."""
-    annotation, frame_list = folder / ANNOTATION_FILES[split], folder / FRAME_LISTS[split]
+    annotation, frame_list = annotation_file(folder, split), folder / FRAME_LISTS[split]
     if annotation.exists():
         return _read_videos
     if has_frame_list_header(frame_list):
@@ -83,7 +93,7 @@ def _choose_reader(folder: Path, split: str) -> Reader:
 
 
 def _read_videos(cfg: CfgNode, folder: Path, split: str) -> tuple[Sequence[VideoRecord], FrameSource]:
-    annotation = folder / ANNOTATION_FILES[split]
+    annotation = annotation_file(folder, split)
     rows = read_annotation(annotation, cfg.MODEL.NUM_CLASSES)
     video_folder = find_video_folder(Path(cfg.DATA.PATH_PREFIX or folder), [row.video_id for row in rows])
     return tuple(_video_records(rows, annotation, video_folder)), GridSource(FPS, VideoFiles.from_cfg(cfg))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from slowfast.annotations.ava import ActionClass, read_label_map
 from slowfast.config import ConfigError
+from slowfast.config.sections.ava import ava_file_key
 from slowfast.datasets.ava.build import VALIDATED_EVERY, Folders
 from slowfast.engine.detections_file import write_detections
 from slowfast.engine.inference import Metrics
@@ -43,7 +44,8 @@ class AvaTruth:
     @classmethod
     def from_cfg(cls, cfg: CfgNode, *, videos: Sequence[str], split: str) -> Self:
         """videos: those of the data set, in its order. Raises ConfigError and AvaFileError."""
-        for key in ("LABEL_MAP_FILE", "GROUNDTRUTH_FILE"):
+        truth_key = ava_file_key(cfg, split, "GROUNDTRUTH_FILE")
+        for key in ("LABEL_MAP_FILE", truth_key):
             if not cfg.AVA[key]:
                 raise ConfigError(key=f"AVA.{key}", value="", why="detections cannot be scored without", right="name of a file")
         folder = Folders.from_cfg(cfg).annotations
@@ -52,11 +54,12 @@ class AvaTruth:
             why = f"{cfg.AVA.LABEL_MAP_FILE} has the class {classes[-1].id}, {classes[-1].name}"
             raise ConfigError(key="MODEL.NUM_CLASSES", value=cfg.MODEL.NUM_CLASSES, why=why, right=f"{classes[-1].id} or more")
         numbers = {name: number for number, name in enumerate(videos)}
-        truths = read_truths(folder / cfg.AVA.GROUNDTRUTH_FILE, numbers)
+        truths = read_truths(folder / cfg.AVA[truth_key], numbers)
         if len(numbers) > len(videos):
-            missing = f"{len(numbers) - len(videos)} videos of {cfg.AVA.GROUNDTRUTH_FILE}"
+            missing = f"{len(numbers) - len(videos)} videos of {cfg.AVA[truth_key]}"
             logger.warning("%s are not in the data set; what is true in them counts as missed", missing)
-        excluded = read_excluded(folder / cfg.AVA.EXCLUSION_FILE, numbers) if cfg.AVA.EXCLUSION_FILE else NO_SECONDS
+        exclusions = cfg.AVA[ava_file_key(cfg, split, "EXCLUSION_FILE")]
+        excluded = read_excluded(folder / exclusions, numbers) if exclusions else NO_SECONDS
         every = 1 if split == "test" or cfg.AVA.FULL_TEST_ON_VAL else VALIDATED_EVERY
         return cls(videos=tuple(numbers), classes=classes, truths=truths, excluded=excluded, every=every)
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from slowfast.config.prepared_folder import MANIFEST, FolderManifest
-from slowfast.datasets.charades import ANNOTATION_FILES, FRAME_LISTS, find_video_folder
+from slowfast.datasets.charades import ANNOTATION_FILES, FRAME_LISTS, annotation_file, find_video_folder
 from slowfast.datasets.charades_csv import CLASS_FILE, read_annotation, read_class_names
 from slowfast.datasets.csv_reading import read_rows
 from slowfast.datasets.errors import DatasetError
@@ -70,8 +70,8 @@ def _charades_lists(folder: Path, prefix: str) -> Iterator[ReadList]:
     num_classes = _count_lines(folder / CLASS_FILE) or ANY_CLASS
     if num_classes != ANY_CLASS:
         yield partial(_nothing, read_class_names, folder / CLASS_FILE, num_classes)
-    for name in dict.fromkeys(ANNOTATION_FILES.values()):
-        yield partial(_charades_list, folder / name, Path(prefix or folder), num_classes)
+    for path in dict.fromkeys(annotation_file(folder, split) for split in ("train", "val", "test")):
+        yield partial(_charades_list, path, Path(prefix or folder), num_classes)
 
 
 def _frame_lists(folder: Path, prefix: str) -> Iterator[ReadList]:

@@ -17,7 +17,16 @@ def tiny(name: str, folder: Path, *, frames: int, epochs: int) -> CfgNode:
         CONFIGS / f"{name}.yaml",
         [
             *("NUM_GPUS", 0, "DATA_LOADER.NUM_WORKERS", 0, "OUTPUT_DIR", str(folder / name)),
-            *("DATA.PATH_TO_DATA_DIR", str(folder / "data"), "LONGCOOK.NUM_TRAIN", 4, "LONGCOOK.NUM_TEST", 2),
+            *(
+                "DATA.PATH_TO_DATA_DIR",
+                str(folder / "data"),
+                "LONGCOOK.NUM_TRAIN",
+                4,
+                "LONGCOOK.NUM_VAL",
+                2,
+                "LONGCOOK.NUM_TEST",
+                2,
+            ),
             *("TRAIN.BATCH_SIZE", 2, "TRAIN.EVAL_PERIOD", 0, "SOLVER.MAX_EPOCH", epochs, "SOLVER.WARMUP_EPOCHS", 0),
             *("RESNET.WIDTH_PER_GROUP", 2, "DATA.NUM_FRAMES", frames, "TEST.NUM_ENSEMBLE_VIEWS", 1, "REPORT.ENABLE", False),
             *pgt,

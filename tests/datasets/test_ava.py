@@ -56,6 +56,15 @@ def test_samples_are_the_seconds_with_boxes_video_by_video(folder):
     assert samples(full) == samples(build_dataset(cfg, "test"))
 
 
+def test_validation_may_have_videos_of_its_own(other_folder):
+    other_folder.set("annotations/ava_dev.csv", detected_rows(VIDEOS["train"], ""))
+    boxes = ["AVA.VAL_GROUNDTRUTH_FILE", "truths.csv", "AVA.VAL_PREDICT_BOX_LISTS", ["ava_dev.csv"]]
+    own_files = ["AVA.VAL_LISTS", ["train.csv"], *boxes]
+    cfg = other_folder.cfg("AVA.FULL_TEST_ON_VAL", True, *own_files)
+    assert {video for video, _ in samples(build_dataset(cfg, "val"))} == {video.name for video in VIDEOS["train"]}
+    assert {video for video, _ in samples(build_dataset(cfg, "test"))} == {video.name for video in VIDEOS["val"]}
+
+
 def test_validation_and_tests_see_no_truth(other_folder):
     other_folder.set("annotations/ava_val_v2.2.csv", ["nothing that could be read"])
     for split in ("val", "test"):
@@ -337,6 +346,8 @@ def test_a_label_map_with_more_classes_than_the_network_is_an_error(folder):
         (["DATA.PATH_TO_DATA_DIR", "", "AVA.VIDEO_DIR", "videos"], "AVA.ANNOTATION_DIR"),
         (["AVA.TEST_PREDICT_BOX_LISTS", []], "AVA.TEST_PREDICT_BOX_LISTS"),
         (["AVA.TEST_LISTS", []], "AVA.TEST_LISTS"),
+        (["AVA.VAL_LISTS", ["val.csv"]], "AVA.VAL_LISTS"),
+        (["AVA.VAL_EXCLUSION_FILE", "excluded.csv"], "AVA.VAL_EXCLUSION_FILE"),
         (["AVA.CENTER_FRAME", 8], "AVA.CENTER_FRAME"),
         (["AVA.TRAIN_PCA_EIGVAL", [1.0]], "AVA.TRAIN_PCA_EIGVAL"),
         (["AVA.TRAIN_PCA_EIGVEC", [[1.0, 0.0], [0.0, 1.0]]], "AVA.TRAIN_PCA_EIGVEC"),

@@ -36,6 +36,15 @@ def test_splits_read_their_lists(make_cfg):
         assert [r.video_id for r in build_dataset(make_cfg(), split).records] == list(CHARADES_TEST)
 
 
+def test_validation_reads_a_list_of_its_own_where_there_is_one(make_cfg, charades_folder, tmp_path):
+    for name in ("Charades_v1_train.csv", "Charades_v1_test.csv"):
+        shutil.copy(charades_folder / name, tmp_path / name)
+    shutil.copy(charades_folder / "Charades_v1_train.csv", tmp_path / "Charades_v1_val.csv")
+    cfg = make_cfg("DATA.PATH_TO_DATA_DIR", str(tmp_path), "DATA.PATH_PREFIX", str(charades_folder))
+    assert [r.video_id for r in build_dataset(cfg, "val").records] == list(CHARADES_TRAIN)
+    assert [r.video_id for r in build_dataset(cfg, "test").records] == list(CHARADES_TEST)
+
+
 def test_records_say_where_they_stand(make_cfg, charades_folder):
     record = build_dataset(make_cfg(), "train").records[1]
     assert record.source == f"{charades_folder}/Charades_v1_train.csv, row 4"

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,20 @@ def test_validation_scores_every_fourth_second_unless_told_otherwise(
     metrics = evaluation.result()
     assert metrics.values["mAP"] == 100
     assert metrics.counts["num_truths"] == truths
+
+
+def test_validation_with_truths_of_its_own_is_scored_against_these(annotations: Path, tmp_path: Path) -> None:
+    shutil.copytree(annotations, tmp_path, dirs_exist_ok=True)
+    rows = (tmp_path / "truths.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "own.csv").write_text("".join(row for row in rows if row.startswith('"one"')))
+    num_own = sum(row.startswith('"one"') for row in rows)
+    counts = []
+    for split, exclusions in (("val", ""), ("val", "excluded.csv"), ("test", "")):
+        own = {"AVA__VAL_GROUNDTRUTH_FILE": "own.csv", "AVA__VAL_EXCLUSION_FILE": exclusions}
+        evaluation = evaluation_of(tmp_path, split=split, AVA__FULL_TEST_ON_VAL=True, **own)
+        evaluation.add(detection_batch([(0, 902, 1)]), perfect(everything()))
+        counts.append(evaluation.result().counts["num_truths"])
+    assert 0 < counts[0] == counts[1] <= num_own < counts[2] == 34
 
 
 def test_batches_and_processes_may_share_the_clips_out_in_any_way(annotations: Path) -> None:

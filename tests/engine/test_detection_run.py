@@ -25,7 +25,8 @@ def run(name: str, data: Path, output_dir: Path, *overrides: object) -> dict:
         CONFIGS / f"{name}.yaml",
         [
             *("NUM_GPUS", 0, "DATA_LOADER.NUM_WORKERS", 0, "OUTPUT_DIR", str(output_dir), "DATA.PATH_TO_DATA_DIR", str(data)),
-            *("TRAIN.DATASET", "longcook_ava", "TEST.DATASET", "longcook_ava", "LONGCOOK.NUM_TRAIN", 1, "LONGCOOK.NUM_TEST", 1),
+            *("TRAIN.DATASET", "longcook_ava", "TEST.DATASET", "longcook_ava", "LONGCOOK.NUM_TRAIN", 1),
+            *("LONGCOOK.NUM_VAL", 1, "LONGCOOK.NUM_TEST", 1, "AVA.TEST_PREDICT_BOX_LISTS", ["ava_test_predicted_boxes.csv"]),
             *("TRAIN.BATCH_SIZE", 8, "TRAIN.EVAL_PERIOD", 1, "TEST.BATCH_SIZE", 8, "AVA.FULL_TEST_ON_VAL", True),
             *("SOLVER.MAX_EPOCH", 1, "SOLVER.WARMUP_EPOCHS", 0, "SOLVER.STEPS", [0], "SOLVER.LRS", [1], "LOG_PERIOD", 1),
             *("RESNET.DEPTH", 18, "RESNET.WIDTH_PER_GROUP", 2),
@@ -51,9 +52,9 @@ def test_run_leaves_results_that_another_evaluation_of_its_file_finds_too(name: 
     score_ava(
         AvaScoring(
             detections=tmp_path / "detections.csv",
-            groundtruth=data / "annotations" / "ava_val_v2.2.csv",
+            groundtruth=data / "annotations" / "ava_test_v2.2.csv",
             labelmap=data / "annotations" / "ava_action_list_v2.2_for_activitynet_2019.pbtxt",
-            exclusions=data / "annotations" / "ava_val_excluded_timestamps_v2.2.csv",
+            exclusions=data / "annotations" / "ava_test_excluded_timestamps_v2.2.csv",
             json=tmp_path / "again.json",
         )
     )

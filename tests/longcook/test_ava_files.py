@@ -13,14 +13,16 @@ from longcook.plan_duet import CAUSE_PAIRS
 from slowfast.annotations.ava import EXCLUDED, PROPOSALS, TRUTHS, RowKind, read_label_map, read_rows
 from slowfast.config import load_config
 from slowfast.datasets import SampleKey
+from slowfast.engine.ava_evaluation import AvaTruth
 from slowfast.registry import DATASETS
 
-RECIPE = Recipe(format="ava", num_train=2, num_test=1, seed=2)
-NAMES = {"train": "train", "val": "test"}
+RECIPE = Recipe(format="ava", num_train=2, num_val=1, num_test=1, seed=2)
+CONFIG = Path(__file__).parents[2] / "configs" / "LongCook" / "AVA.yaml"
+NAMES = tuple(RECIPE.counts)
 
 
 def planned(name: str) -> list[Duet]:
-    return plan_duets(num_train=2, num_test=1, seed=2)[NAMES[name]]
+    return plan_duets(RECIPE.counts, seed=2)[name]
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +93,9 @@ def test_every_person_has_one_row_for_each_label_at_each_keyframe(written: Path,
         assert (x1, y1, x2, y2) == pytest.approx(box, abs=6e-4)
 
 
-def test_detections_for_tests_have_no_label(written: Path) -> None:
-    rows = rows_of(written / "annotations" / "ava_val_predicted_boxes.csv", PROPOSALS, "val")
+@pytest.mark.parametrize("name", ["val", "test"])
+def test_detections_outside_of_training_have_no_label(written: Path, name: str) -> None:
+    rows = rows_of(written / "annotations" / f"ava_{name}_predicted_boxes.csv", PROPOSALS, name)
     assert len(rows) > 15
     assert all(np.isnan(row[6]) for row in rows)
 
@@ -160,7 +163,7 @@ def test_excluded_seconds_are_those_at_the_border_of_two_actions(written: Path, 
 def test_ava_loader_reads_the_folder(written: Path, place: str) -> None:
     options = {"DATA.PATH_TO_DATA_DIR": written, "MODEL.NUM_CLASSES": 12, "DATA.NUM_FRAMES": 8, "DATA.SAMPLING_RATE": 8}
     sizes = {"DATA.TEST_CROP_SIZE": 96, "DATA.TRAIN_CROP_SIZE": 96, "DATA.TRAIN_JITTER_SCALES": [96, 96]}
-    recipe = {"LONGCOOK.NUM_TRAIN": 2, "LONGCOOK.NUM_TEST": 1, "LONGCOOK.SEED": 2}
+    recipe = {"LONGCOOK.NUM_TRAIN": 2, "LONGCOOK.NUM_VAL": 1, "LONGCOOK.NUM_TEST": 1, "LONGCOOK.SEED": 2}
     folders = {"AVA.VIDEO_DIR": written / "videos"} if place == "videos" else {}
     overrides = {**options, **sizes, **recipe, **folders}
     cfg = load_config(overrides=[item for pair in overrides.items() for item in pair])
@@ -173,3 +176,17 @@ def test_ava_loader_reads_the_folder(written: Path, place: str) -> None:
     assert clip.frames.shape == (3, 8, 96, 96)
     labels = [part.labels_at(2) for part in duets[clip.name].parts]
     assert sorted(map(tuple, (row.nonzero()[:, 0].tolist() for row in clip.keyframes.labels[:2]))) == sorted(labels)
+
+
+def test_validation_and_test_are_scored_on_videos_of_their_own(written: Path) -> None:
+    recipe = {"LONGCOOK.NUM_TRAIN": 2, "LONGCOOK.NUM_VAL": 1, "LONGCOOK.NUM_TEST": 1, "LONGCOOK.SEED": 2}
+    overrides = {"DATA.PATH_TO_DATA_DIR": written, **recipe}
+    cfg = load_config(CONFIG, [item for pair in overrides.items() for item in pair])
+    seen = {}
+    for split in ("val", "test"):
+        dataset = DATASETS.get("longcook_ava")(cfg, split)
+        (seen[split],) = {record.video_id for record in dataset.records}
+        truth = AvaTruth.from_cfg(cfg, videos=[seen[split]], split=split)
+        assert truth.videos == (seen[split],)  # the files of truths and excluded seconds name no other video
+        assert len(truth.truths) > 0
+    assert seen == {split: planned(split)[0].video_id for split in ("val", "test")}

@@ -104,7 +104,7 @@ def test_composite_is_on_while_its_cook_pours_and_is_decided_by_his_own_cause(du
 
 @given(st.integers(0, 2**31), st.integers(0, 30))
 def test_pairs_of_causes_are_balanced(seed: int, num_train: int) -> None:
-    planned = plan_duets(num_train=num_train, num_test=0, seed=seed)["train"]
+    planned = plan_duets({"train": num_train}, seed=seed)["train"]
     counts = Counter((duet.parts[0].cause.label, duet.parts[1].cause.label) for duet in planned)
     assert max(counts.values(), default=0) - min(counts[pair] for pair in CAUSE_PAIRS) <= 1
     assert all(len(duet.video_id) == 11 for duet in planned)

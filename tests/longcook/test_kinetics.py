@@ -17,7 +17,7 @@ from slowfast.datasets import SampleKey
 from slowfast.datasets.clip_sampling import RandomSpacedClip
 from slowfast.registry import DATASETS
 
-RECIPE = Recipe(format="kinetics", num_train=3, num_test=1, seed=5)
+RECIPE = Recipe(format="kinetics", num_train=3, num_val=2, num_test=1, seed=5)
 
 scripts = st.builds(
     lambda seed, number, label: draw_order("VIDEO", (seed, 0, number)).with_label(label),
@@ -68,7 +68,7 @@ def test_every_long_clip_shows_both_causes_from_beginning_to_end(script: OrderSc
 
 
 def test_what_surrounds_a_cause_is_drawn_alike_for_the_first_and_the_second() -> None:
-    scripts = plan_orders(num_train=800, num_test=0, seed=0)["train"]
+    scripts = plan_orders({"train": 800}, seed=0)["train"]
     lengths = np.array([[event.end_centisec - event.start_centisec for event in script.events] for script in scripts])
     for first, second in ((0, 2), (1, 3), (2, 4)):
         difference = (lengths[:, first] - lengths[:, second]).tolist()
@@ -97,15 +97,14 @@ def test_frames_are_bit_identical_outside_the_causes() -> None:
 
 @given(st.integers(0, 2**31), st.integers(0, 30))
 def test_classes_are_balanced(seed: int, num_train: int) -> None:
-    counts = Counter(script.label for script in plan_orders(num_train=num_train, num_test=0, seed=seed)["train"])
+    counts = Counter(script.label for script in plan_orders({"train": num_train}, seed=seed)["train"])
     assert max(counts.values(), default=0) - min(counts[label] for label in range(len(ORDERS))) <= 1
 
 
-def test_lists_name_every_video_with_its_class_and_the_test_list_copies_val(written: Path) -> None:
-    assert (written / "test.csv").read_text() == (written / "val.csv").read_text()
+def test_lists_name_every_video_with_its_class(written: Path) -> None:
     assert (written / "classes.txt").read_text().splitlines() == list(ORDER_NAMES)
     listed = []
-    for name, num_videos in (("train", 3), ("val", 1)):
+    for name, num_videos in RECIPE.counts.items():
         lines = (written / f"{name}.csv").read_text().splitlines()
         assert len(lines) == num_videos
         for line in lines:
@@ -126,7 +125,7 @@ def test_empty_folder_is_filled_as_a_new_one_is(written: Path, tmp_path: Path) -
 
 
 def test_file_shows_the_script(written: Path) -> None:
-    script = plan_orders(num_train=3, num_test=1, seed=5)["test"][0]
+    script = plan_orders(RECIPE.counts, seed=5)["test"][0]
     (path,) = written.rglob(f"{script.video_id}*.mp4")
     with av.open(str(path)) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
@@ -135,16 +134,16 @@ def test_file_shows_the_script(written: Path) -> None:
         assert np.abs(frame.astype(float) - drawn).mean() < 8
 
 
-@pytest.mark.parametrize(("split", "planned"), [("train", "train"), ("val", "test"), ("test", "test")])
-def test_kinetics_loader_reads_the_folder(written: Path, split: str, planned: str) -> None:
+@pytest.mark.parametrize("split", RECIPE.counts)
+def test_kinetics_loader_reads_the_folder(written: Path, split: str) -> None:
     config = Path(__file__).parents[2] / "configs" / "LongCook" / "KINETICS_PGT.yaml"
-    recipe = {"LONGCOOK.NUM_TRAIN": 3, "LONGCOOK.NUM_TEST": 1, "LONGCOOK.SEED": 5}
+    recipe = {"LONGCOOK.NUM_TRAIN": 3, "LONGCOOK.NUM_VAL": 2, "LONGCOOK.NUM_TEST": 1, "LONGCOOK.SEED": 5}
     overrides = {"DATA.PATH_TO_DATA_DIR": written, **recipe}
     cfg = load_config(config, [item for pair in overrides.items() for item in pair])
     dataset = DATASETS.get("longcook_kinetics")(cfg, split)
     assert dataset.class_names == ORDER_NAMES
     labels = [record.label for record in dataset.records]
-    assert labels == [script.label for script in plan_orders(num_train=3, num_test=1, seed=5)[planned]]
+    assert labels == [script.label for script in plan_orders(RECIPE.counts, seed=5)[split]]
     clip = dataset[SampleKey(0, 0)]
     assert int(clip.label) == labels[0]
     assert clip.frames.shape[:2] == (3, 36)

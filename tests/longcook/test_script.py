@@ -1,14 +1,18 @@
 """LongCook: what the scripts of the Charades format promise, whatever the seed."""
 
+import hashlib
 from collections import Counter
+from collections.abc import Callable
 from statistics import mean, stdev
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longcook import CAUSES, CLASS_NAMES, COMPOSITES, FILLERS, POUR, MilkScript, plan_milk
+from longcook import CAUSES, CLASS_NAMES, COMPOSITES, FILLERS, POUR, MilkScript, plan_duets, plan_milk, plan_orders
 from longcook.plan_milk import EVENT_SEC, MIN_GAP_SEC, NUM_EVENTS, VIDEO_SEC, draw_milk
+
+Plan = Callable[..., dict[str, list[object]]]
 
 seeds = st.integers(0, 2**31)
 scripts = st.builds(
@@ -61,28 +65,53 @@ def test_another_cause_changes_nothing_but_one_label(script: MilkScript, cause: 
     assert [e for e in other.events if e.label not in CAUSES] == [e for e in script.events if e.label not in CAUSES]
 
 
-@given(seeds, st.integers(0, 30), st.integers(0, 30))
-def test_composites_are_balanced_in_each_split(seed: int, num_train: int, num_test: int) -> None:
-    for split in plan_milk(num_train=num_train, num_test=num_test, seed=seed).values():
+counts_of_splits = st.fixed_dictionaries(dict.fromkeys(("train", "val", "test"), st.integers(0, 30)))
+
+
+@given(seeds, counts_of_splits)
+def test_composites_are_balanced_in_each_split(seed: int, sizes: dict[str, int]) -> None:
+    for split in plan_milk(sizes, seed=seed).values():
         counts = Counter(script.composite for script in split)
         assert max(counts.values(), default=0) - min(counts[label] for label in COMPOSITES) <= 1
 
 
 @given(seeds)
-def test_ids_are_distinct_over_both_splits_and_look_like_those_of_charades(seed: int) -> None:
-    splits = plan_milk(num_train=12, num_test=8, seed=seed)
+def test_ids_are_distinct_over_all_splits_and_look_like_those_of_charades(seed: int) -> None:
+    splits = plan_milk({"train": 9, "val": 5, "test": 6}, seed=seed)
     ids = [script.video_id for split in splits.values() for script in split]
     assert len(set(ids)) == len(ids) == 20
     assert all(len(name) == 5 and name.isascii() and name.isalnum() and name == name.upper() for name in ids)
 
 
 def test_same_seed_gives_same_scripts_and_another_seed_others() -> None:
-    assert plan_milk(num_train=5, num_test=3, seed=7) == plan_milk(num_train=5, num_test=3, seed=7)
-    assert plan_milk(num_train=5, num_test=3, seed=7) != plan_milk(num_train=5, num_test=3, seed=8)
+    assert plan_milk({"train": 5, "test": 3}, seed=7) == plan_milk({"train": 5, "test": 3}, seed=7)
+    assert plan_milk({"train": 5, "test": 3}, seed=7) != plan_milk({"train": 5, "test": 3}, seed=8)
+
+
+@given(seeds, counts_of_splits)
+def test_number_of_test_videos_changes_no_other_video(seed: int, sizes: dict[str, int]) -> None:
+    more, fewer = (plan_milk({**sizes, "test": count}, seed=seed) for count in (sizes["test"] + 1, 0))
+    assert (more["train"], more["val"]) == (fewer["train"], fewer["val"])
+
+
+@pytest.mark.parametrize(
+    ("plan", "train", "val"),
+    [
+        (plan_milk, "700b3f345d2683de", "a705ca7fa8077bd5"),
+        (plan_orders, "5837fd511090cd29", "f2ec5a5e1d0943e1"),
+        (plan_duets, "da31bf7fd2275d62", "0691d89656f85c1e"),
+    ],
+)
+def test_videos_on_which_the_schedules_were_chosen_are_those_of_training_and_validation(
+    plan: Plan, train: str, val: str
+) -> None:
+    splits = plan({"train": 5, "val": 4, "test": 3}, seed=0)
+    hashes = {split: hashlib.sha256(repr(videos).encode()).hexdigest()[:16] for split, videos in splits.items()}
+    assert (hashes["train"], hashes["val"]) == (train, val)
 
 
 def test_place_of_the_cause_says_nothing_about_which_one_it_is() -> None:
-    scripts = plan_milk(num_train=400, num_test=0, seed=0)["train"]
+    scripts = plan_milk({"train": 400}, seed=0)["train"]
     overall = mean(script.cause.start_centisec for script in scripts)
     for cause in CAUSES:
         starts = [script.cause.start_centisec for script in scripts if script.cause.label == cause]

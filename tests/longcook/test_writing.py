@@ -1,6 +1,7 @@
 """LongCook: the folder appears whole or not at all, once, and never over anything else."""
 
 import csv
+import json
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from slowfast.datasets import SampleKey
 from slowfast.datasets.errors import DatasetError
 from slowfast.registry import DATASETS
 
-RECIPE = Recipe(format="charades", num_train=2, num_test=1, seed=3)
+RECIPE = Recipe(format="charades", num_train=2, num_val=1, num_test=1, seed=3)
 
 
 def write(folder: Path, **changes: Any) -> None:
@@ -45,16 +46,16 @@ def copy(written: Path, tmp_path: Path) -> Path:
 
 
 def test_folder_holds_exactly_the_files_of_charades_and_the_manifest(written: Path) -> None:
-    videos = {f"videos/{s.video_id}.mp4" for split in plan_milk(num_train=2, num_test=1, seed=3).values() for s in split}
-    lists = {"Charades_v1_train.csv", "Charades_v1_test.csv", "Charades_v1_classes.txt", "longcook.json"}
+    videos = {f"videos/{s.video_id}.mp4" for split in plan_milk(RECIPE.counts, seed=3).values() for s in split}
+    lists = {*(f"Charades_v1_{split}.csv" for split in RECIPE.counts), "Charades_v1_classes.txt", "longcook.json"}
     assert set(files(written)) == videos | lists
     assert is_complete(written, RECIPE)
     assert {path.name for path in written.parent.iterdir()} == {"longcook", ".longcook.lock"}
 
 
-@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("split", ["train", "val", "test"])
 def test_annotation_states_the_script_and_the_videos_length(written: Path, split: str) -> None:
-    scripts = plan_milk(num_train=2, num_test=1, seed=3)[split]
+    scripts = plan_milk(RECIPE.counts, seed=3)[split]
     with (written / f"Charades_v1_{split}.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == [script.video_id for script in scripts]
@@ -104,7 +105,7 @@ def test_interrupted_writing_leaves_no_folder_and_the_next_call_goes_on(
     later: list[str] = []
     monkeypatch.setattr(writing_module, "write_film", lambda folder, film: (later.append(film.path), write_film(folder, film)))
     write(folder)
-    assert len(later) == 1
+    assert len(later) == 2
     assert not set(later) & set(drawn)
     assert files(folder) == files(written)
     assert not (tmp_path / ".longcook.partial").exists()
@@ -112,7 +113,7 @@ def test_interrupted_writing_leaves_no_folder_and_the_next_call_goes_on(
 
 def test_remains_of_another_seed_are_not_used(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(workshop: Path, film: Film) -> None:
-        name = plan_milk(num_train=2, num_test=1, seed=3)["train"][0].video_id
+        name = plan_milk(RECIPE.counts, seed=3)["train"][0].video_id
         (workshop / "videos").mkdir()
         (workshop / "videos" / f"{name}.mp4").write_bytes(b"of another seed")
         raise KeyboardInterrupt
@@ -152,7 +153,7 @@ def test_callers_at_the_same_time_share_one_writing(written: Path, tmp_path: Pat
     with ThreadPoolExecutor(3) as pool:  # each call opens the lock file itself, as calls in other processes do
         for call in [pool.submit(write, tmp_path / "longcook") for _ in range(3)]:
             call.result(timeout=60)
-    assert len(drawn) == 3
+    assert len(drawn) == 4
     assert files(tmp_path / "longcook") == files(written)
 
 
@@ -163,12 +164,23 @@ def test_folder_with_other_content_is_refused_and_untouched(tmp_path: Path) -> N
     assert files(tmp_path) == {"thesis.tex": b"years of work"}
 
 
-@pytest.mark.parametrize("change", [{"seed": 4}, {"num_train": 3}, {"num_test": 2}])
+@pytest.mark.parametrize("change", [{"seed": 4}, {"num_train": 3}, {"num_val": 2}, {"num_test": 2}])
 def test_longcook_of_another_recipe_is_refused(written: Path, change: dict[str, int]) -> None:
     ((key, value),) = change.items()
     with pytest.raises(DatasetError, match=rf"not with .*{key} {value}.*LONGCOOK.NUM_TRAIN"):
         write(written, **change)
     assert is_complete(written, RECIPE)
+
+
+def test_folder_of_an_earlier_version_is_refused_with_what_to_do(copy: Path) -> None:
+    manifest = json.loads((copy / "longcook.json").read_text())
+    manifest["recipe"]["version"] = 1
+    del manifest["recipe"]["num_val"]
+    (copy / "longcook.json").write_text(json.dumps(manifest))
+    before = files(copy)
+    with pytest.raises(DatasetError, match=r"version 1; .*version 2 .*this folder be deleted.*DATA.PATH_TO_DATA_DIR"):
+        write(copy)
+    assert files(copy) == before
 
 
 def test_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
@@ -195,16 +207,17 @@ def test_missing_folder_option_is_a_config_error() -> None:
         build_longcook(load_config(overrides=["DATA.PATH_TO_DATA_DIR", ""]), "train")
 
 
-@pytest.mark.parametrize(("split", "num_videos"), [("train", 2), ("test", 1)])
+@pytest.mark.parametrize(("split", "num_videos"), [("train", 2), ("val", 1), ("test", 1)])
 def test_charades_loader_reads_the_folder(written: Path, split: str, num_videos: int) -> None:
     options = {"DATA.PATH_TO_DATA_DIR": written, "MODEL.NUM_CLASSES": 12, "DATA.NUM_FRAMES": 64, "DATA.SAMPLING_RATE": 3}
     views = {"TEST.NUM_ENSEMBLE_VIEWS": 1, "TEST.NUM_SPATIAL_CROPS": 1, "DATA.TEST_CROP_SIZE": 64, "DATA.TRAIN_CROP_SIZE": 64}
-    sizes = {"DATA.TRAIN_JITTER_SCALES": [64, 72], "LONGCOOK.NUM_TRAIN": 2, "LONGCOOK.NUM_TEST": 1, "LONGCOOK.SEED": 3}
+    sizes = {"DATA.TRAIN_JITTER_SCALES": [64, 72], "LONGCOOK.NUM_TRAIN": 2}
+    sizes |= {"LONGCOOK.NUM_VAL": 1, "LONGCOOK.NUM_TEST": 1, "LONGCOOK.SEED": 3}
     overrides = [item for pair in {**options, **views, **sizes}.items() for item in pair]
     dataset = DATASETS.get("longcook")(load_config(overrides=[str(item) for item in overrides]), split)
     assert dataset.class_names == CLASS_NAMES
     assert len(dataset.records) == num_videos
-    script = plan_milk(num_train=2, num_test=1, seed=3)[split][0]
+    script = plan_milk(RECIPE.counts, seed=3)[split][0]
     clip = dataset[SampleKey(0, 0)]
     on = {label for label in range(12) if clip.frame_labels[:, label].any()}
     assert on == {event.label for event in script.events} | {script.composite}  # the clip spans the whole video

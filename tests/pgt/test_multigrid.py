@@ -91,7 +91,8 @@ def test_a_resumed_cycle_ends_with_the_weights_of_an_uninterrupted_one(tmp_path:
             config,
             [
                 *("NUM_GPUS", 0, "DATA_LOADER.NUM_WORKERS", 0, "OUTPUT_DIR", str(tmp_path / name), "TRAIN.EVAL_PERIOD", 0),
-                *("DATA.PATH_TO_DATA_DIR", str(tmp_path / "data"), "LONGCOOK.NUM_TRAIN", 4, "LONGCOOK.NUM_TEST", 1),
+                *("DATA.PATH_TO_DATA_DIR", str(tmp_path / "data"), "LONGCOOK.NUM_TRAIN", 4),
+                *("LONGCOOK.NUM_VAL", 1, "LONGCOOK.NUM_TEST", 1),
                 *("TRAIN.BATCH_SIZE", 2, "SOLVER.MAX_EPOCH", 3, "SOLVER.WARMUP_EPOCHS", 0, "RESNET.WIDTH_PER_GROUP", 2),
                 *("DATA.NUM_FRAMES", 0, "PGT.STEPS", 2, "PGT.STEP_LEN", [4], "TENSORBOARD.ENABLE", False),
                 *("PGT.MGRID", True, "PGT.MGRID_STEPS", [3, 2], "PGT.MGRID_STEP_LEN", [3, 5], "PGT.MGRID_LRSCALES", [1.0, 0.5]),

@@ -68,6 +68,11 @@ def test_charades_is_checked(class_folders: Path, tmp_path: Path) -> None:
     assert checked(tmp_path, prefix).problems == [
         (f"{tmp_path}/Charades_v1_test.csv, row 3", f"{prefix}/77.mp4: the file does not exist")
     ]
+    (tmp_path / "Charades_v1_test.csv").rename(tmp_path / "Charades_v1_val.csv")
+    (tmp_path / "Charades_v1_test.csv").write_text("id,actions,length\n1,c000 0 1,1\n")
+    assert checked(tmp_path, prefix).problems == [
+        (f"{tmp_path}/Charades_v1_val.csv, row 3", f"{prefix}/77.mp4: the file does not exist")
+    ]
 
 
 def test_lists_of_frames_are_checked(tmp_path: Path) -> None:

@@ -40,7 +40,11 @@ class LongCook:
                 key="DATA.PATH_TO_DATA_DIR", value=folder, why="LongCook needs a folder to be written to", right="data/longcook"
             )
         recipe = Recipe(
-            format=self.format, num_train=cfg.LONGCOOK.NUM_TRAIN, num_test=cfg.LONGCOOK.NUM_TEST, seed=cfg.LONGCOOK.SEED
+            format=self.format,
+            num_train=cfg.LONGCOOK.NUM_TRAIN,
+            num_val=cfg.LONGCOOK.NUM_VAL,
+            num_test=cfg.LONGCOOK.NUM_TEST,
+            seed=cfg.LONGCOOK.SEED,
         )
         write_longcook(folder, recipe, num_processes=min(_MOST_PROCESSES, os.cpu_count() or 1))
         return self.read(cfg, split)

@@ -18,7 +18,7 @@ from slowfast.datasets.errors import DatasetError
 
 MANIFEST = "longcook.json"
 
-_VERSION = 1
+_VERSION = 2
 """To be raised whenever the same seed gives other videos or another annotation."""
 
 _EMPTY = "a new or empty folder as DATA.PATH_TO_DATA_DIR"
@@ -30,9 +30,15 @@ class Recipe:
 
     format: str
     num_train: int
+    num_val: int
     num_test: int
     seed: int
     version: int = _VERSION
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Videos of each split."""
+        return {"train": self.num_train, "val": self.num_val, "test": self.num_test}
 
 
 def write_manifest(folder: Path, recipe: Recipe, *, finished: bool) -> None:
@@ -76,11 +82,18 @@ def refuse_other_content(folder: Path, recipe: Recipe) -> None:
     content = read_manifest(folder)
     if content is not None:
         wanted = dataclasses.asdict(recipe)
+        if (version := content["recipe"].get("version")) != recipe.version:
+            raise DatasetError(
+                path=str(folder),
+                found=f"this folder holds LongCook of version {version}; that of version {recipe.version} has other splits",
+                expected=f"that this folder be deleted, as it is then written anew, or {_EMPTY}",
+            )
         if content["recipe"] != wanted:
             raise DatasetError(
                 path=str(folder),
                 found=f"this folder holds LongCook with {_describe(content['recipe'])}, not with {_describe(wanted)}",
-                expected=f"the same data set, LONGCOOK.NUM_TRAIN, NUM_TEST and SEED, {_EMPTY}, or that this one be deleted",
+                expected="the same data set, LONGCOOK.NUM_TRAIN, NUM_VAL, NUM_TEST and SEED, "
+                f"{_EMPTY}, or that this one be deleted",
             )
     elif folder.exists() and not folder.is_dir():
         raise DatasetError(path=str(folder), found="this is a file", expected=_EMPTY)

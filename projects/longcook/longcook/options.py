@@ -1,12 +1,38 @@
 """Options of LongCook, the embedded data set."""
 
+from fvcore.common.config import CfgNode
+
 from slowfast.config.options import Option, Section
+
+_AVA_FILES = {
+    "VAL_LISTS": ["val.csv"],
+    "VAL_PREDICT_BOX_LISTS": ["ava_val_predicted_boxes.csv"],
+    "VAL_EXCLUSION_FILE": "ava_val_excluded_timestamps_v2.2.csv",
+    "VAL_GROUNDTRUTH_FILE": "ava_val_v2.2.csv",
+    "TEST_LISTS": ["test.csv"],
+    "TEST_PREDICT_BOX_LISTS": ["ava_test_predicted_boxes.csv"],
+    "EXCLUSION_FILE": "ava_test_excluded_timestamps_v2.2.csv",
+    "GROUNDTRUTH_FILE": "ava_test_v2.2.csv",
+}
+"""AVA is validated and tested on one list; LongCook in its format has a list for each."""
+
+
+def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
+    """Names the files of LongCook in the section AVA, where nobody has named others."""
+    if "longcook_ava" in (cfg.TRAIN.DATASET, cfg.TEST.DATASET):
+        for key, value in _AVA_FILES.items():
+            if f"AVA.{key}" not in given:
+                cfg.AVA[key] = value
+
 
 SECTION = Section(
     name="LONGCOOK",
     meaning="The embedded data set; it is written to DATA.PATH_TO_DATA_DIR when it is missing there.",
+    finish=_finish,
+    order=-10,  # before the core, which checks the names of files in AVA
     options={
         "NUM_TRAIN": Option(400, "Training videos.", minimum=1),
+        "NUM_VAL": Option(150, "Validation videos, on which choices are made.", minimum=1),
         "NUM_TEST": Option(150, "Test videos.", minimum=1),
         "SEED": Option(0, "Seed of the kitchen: other seeds give other videos.", minimum=0),
     },

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,15 +106,13 @@ class Duet:
         return dataclasses.replace(self, parts=(first, second))
 
 
-def plan_duets(*, num_train: int, num_test: int, seed: int) -> Splits[Duet]:
-    """Videos of both splits; pairs of causes are balanced in each."""
+def plan_duets(counts: Mapping[str, int], *, seed: int) -> Splits[Duet]:
+    """Videos of all splits, counts[split] each; pairs of causes are balanced in each."""
 
     def draw(video_id: str, key: tuple[int, ...], choice: int) -> Duet:
         return draw_duet(video_id, key).with_causes(CAUSE_PAIRS[choice])
 
-    return plan_splits(
-        draw, num_train=num_train, num_test=num_test, seed=seed, id_length=11, num_choices=len(CAUSE_PAIRS)
-    )  # fmt: skip
+    return plan_splits(draw, counts, seed=seed, id_length=11, num_choices=len(CAUSE_PAIRS))
 
 
 def draw_duet(video_id: str, key: tuple[int, ...]) -> Duet:

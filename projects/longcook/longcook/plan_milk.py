@@ -7,6 +7,7 @@ cause.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,15 +58,13 @@ class MilkScript(Script):
         return dataclasses.replace(self, events=with_cause(self.events, cause))
 
 
-def plan_milk(*, num_train: int, num_test: int, seed: int) -> Splits[MilkScript]:
-    """Scripts of both splits; causes, and so composites, are balanced in each."""
+def plan_milk(counts: Mapping[str, int], *, seed: int) -> Splits[MilkScript]:
+    """Scripts of all splits, counts[split] each; causes, and so composites, are balanced in each."""
 
     def draw(video_id: str, key: tuple[int, ...], choice: int) -> MilkScript:
         return draw_milk(video_id, key).with_cause(CAUSES[choice])
 
-    return plan_splits(
-        draw, num_train=num_train, num_test=num_test, seed=seed, id_length=5, num_choices=len(CAUSES)
-    )  # fmt: skip
+    return plan_splits(draw, counts, seed=seed, id_length=5, num_choices=len(CAUSES))
 
 
 def draw_milk(video_id: str, key: tuple[int, ...]) -> MilkScript:

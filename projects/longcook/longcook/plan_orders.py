@@ -8,6 +8,7 @@ sees the same whether it is the first or the second: from such clips the pair ca
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,15 +59,13 @@ class OrderScript(Script):
         return dataclasses.replace(self, events=tuple(events))
 
 
-def plan_orders(*, num_train: int, num_test: int, seed: int) -> Splits[OrderScript]:
-    """Scripts of both splits; classes are balanced in each."""
+def plan_orders(counts: Mapping[str, int], *, seed: int) -> Splits[OrderScript]:
+    """Scripts of all splits, counts[split] each; classes are balanced in each."""
 
     def draw(video_id: str, key: tuple[int, ...], choice: int) -> OrderScript:
         return draw_order(video_id, key).with_label(choice)
 
-    return plan_splits(
-        draw, num_train=num_train, num_test=num_test, seed=seed, id_length=11, num_choices=len(ORDERS)
-    )  # fmt: skip
+    return plan_splits(draw, counts, seed=seed, id_length=11, num_choices=len(ORDERS))
 
 
 def draw_order(video_id: str, key: tuple[int, ...]) -> OrderScript:

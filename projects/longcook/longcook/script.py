@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -41,6 +41,10 @@ FPS = 24
 
 # The purpose of each random stream comes first in its key, so that no two streams share numbers.
 _IDS, _CHOICES, _CHAIN, _PICTURES = range(4)
+
+SPLITS = ("train", "val", "test")
+"""A split's place here is part of the keys of its random streams. Schedules are chosen on validation videos; no choice was
+ever made on videos from the streams of the test split."""
 
 Planned = TypeVar("Planned")
 Splits = dict[str, list[Planned]]
@@ -98,21 +102,24 @@ def composite_of(cause: int) -> int:
 
 def plan_splits(
     draw: Callable[[str, tuple[int, ...], int], Planned],
+    counts: Mapping[str, int],
     *,
-    num_train: int,
-    num_test: int,
     seed: int,
     id_length: int,
     num_choices: int,
 ) -> Splits[Planned]:
-    """Both splits of a data set; `draw` plans one video from its id, the key of its random streams and its choice.
+    """The splits of a data set; `draw` plans one video from its id, the key of its random streams and its choice.
 
-    The choice, in range(num_choices), is what decides the labels. In each split choices are as balanced as the count allows.
+    counts: videos of each split of SPLITS; a missing one has none. The choice, in range(num_choices), is what decides the
+    labels. In each split choices are as balanced as the count allows.
     """
-    ids = _draw_ids(num_train + num_test, id_length, np.random.default_rng((_IDS, seed)))
-    parts = {"train": ids[:num_train], "test": ids[num_train:]}
+    num_train, num_val, num_test = (counts.get(split, 0) for split in SPLITS)
+    ids = _draw_ids(num_train + num_val, id_length, np.random.default_rng((_IDS, seed)))
+    test_ids = _draw_ids(num_test, id_length, np.random.default_rng((_IDS, seed, SPLITS.index("test"))), taken=ids)
+    parts = {"train": ids[:num_train], "val": ids[num_train:], "test": test_ids}
     splits: Splits[Planned] = {}
-    for split_number, (split, part) in enumerate(parts.items()):
+    for split, part in parts.items():
+        split_number = SPLITS.index(split)
         # A permutation starts the round, so that no choice is always the one that is left over.
         order = np.random.default_rng((_CHOICES, seed, split_number))
         choices = order.permutation(np.resize(order.permutation(num_choices), len(part))).tolist()
@@ -154,11 +161,14 @@ def draw_fillers(count: int, rng: np.random.Generator) -> list[int]:
     return fillers
 
 
-def _draw_ids(count: int, length: int, rng: np.random.Generator) -> list[str]:
-    """Distinct ids; the first character is a letter, so that no reader takes an id for a number."""
+def _draw_ids(count: int, length: int, rng: np.random.Generator, taken: Collection[str] = ()) -> list[str]:
+    """Distinct ids, none of those taken; the first character is a letter, so that no reader takes an id for a number."""
+    used = frozenset(taken)
     ids: dict[str, None] = {}
     while len(ids) < count:
         first = rng.choice(list(string.ascii_uppercase))
         rest = rng.choice(list(string.ascii_uppercase + string.digits), size=length - 1)
-        ids["".join([first, *rest])] = None
+        name = "".join([first, *rest])
+        if name not in used:
+            ids[name] = None
     return list(ids)

@@ -5,8 +5,30 @@ from fvcore.common.config import CfgNode
 from slowfast.config.errors import ConfigError
 from slowfast.config.options import Option, Section
 
+_VALIDATION = ("VAL_LISTS", "VAL_PREDICT_BOX_LISTS", "VAL_EXCLUSION_FILE")
+"""What goes with VAL_GROUNDTRUTH_FILE."""
+
+
+def ava_file_key(cfg: CfgNode, split: str, kind: str) -> str:
+    """Key, in the section AVA, of the option that names a split's files: those of the test serve validation too, unless it
+    has its own.
+
+    kind: LISTS or PREDICT_BOX_LISTS; for validation and tests also GROUNDTRUTH_FILE or EXCLUSION_FILE.
+    """
+    if split == "train":
+        return f"TRAIN_{kind}"
+    if split == "val" and cfg.AVA.VAL_GROUNDTRUTH_FILE:
+        return f"VAL_{kind}"
+    return f"TEST_{kind}" if kind.endswith("LISTS") else kind
+
 
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
+    if not cfg.AVA.VAL_GROUNDTRUTH_FILE and (alone := [key for key in _VALIDATION if cfg.AVA[key]]):
+        raise ConfigError(
+            key=f"AVA.{alone[0]}", value=cfg.AVA[alone[0]],
+            why="validation has files of its own only with AVA.VAL_GROUNDTRUTH_FILE, which is empty",
+            right="AVA.VAL_GROUNDTRUTH_FILE as well, or none of the options VAL_*",
+        )  # fmt: skip
     if len(cfg.AVA.TRAIN_PCA_EIGVAL) != 3:
         raise ConfigError(
             key="AVA.TRAIN_PCA_EIGVAL", value=cfg.AVA.TRAIN_PCA_EIGVAL, why="not one number a direction", right="three numbers"
@@ -44,6 +66,12 @@ SECTION = Section(
         "TEST_PREDICT_BOX_LISTS": Option(
             ["ava_val_predicted_boxes.csv"], "Lists of detected boxes, for validation and tests.", elements=str
         ),
+        "VAL_GROUNDTRUTH_FILE": Option(
+            "", "Annotated boxes of validation videos other than those of the test; empty: validation uses the files of tests."
+        ),
+        "VAL_LISTS": Option([], "Frame lists of such validation videos.", elements=str),
+        "VAL_PREDICT_BOX_LISTS": Option([], "Lists of detected boxes in such validation videos.", elements=str),
+        "VAL_EXCLUSION_FILE": Option("", "Seconds of such validation videos that are not scored; empty: all are."),
         "DETECTION_SCORE_THRESH": Option(0.9, "Smallest score of a detected box that counts."),
         "BGR": Option(False, "Whether the network is fed blue-green-red, as some old weights want."),
         "TRAIN_USE_COLOR_AUGMENTATION": Option(False, "Whether training changes colours at random."),

@@ -13,6 +13,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.annotations.ava import START_SECOND, AvaFileError, read_label_map
 from slowfast.config import ConfigError
+from slowfast.config.sections.ava import ava_file_key
 from slowfast.datasets.ava.box_lists import BoxLists, Ignored, read_persons
 from slowfast.datasets.ava.dataset import AvaDataset, AvaRules
 from slowfast.datasets.ava.persons import Persons
@@ -68,7 +69,7 @@ def build_ava(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int,
     if cfg.AVA.VIDEO_DIR:
         videos = filed_videos(Path(cfg.AVA.VIDEO_DIR), files)
     else:
-        key = "TRAIN_LISTS" if split == "train" else "TEST_LISTS"
+        key = ava_file_key(cfg, split, "LISTS")
         if not cfg.AVA[key]:
             raise ConfigError(key=f"AVA.{key}", value=[], why="nothing says which frames there are", right="names of csv files")
         videos = listed_videos([folders.lists / name for name in cfg.AVA[key]], folders.frames, files)
@@ -135,13 +136,14 @@ def rules_of(cfg: CfgNode, split: str) -> AvaRules:
 
 
 def _box_lists(cfg: CfgNode, split: str, folder: Path) -> BoxLists:
-    keys = ["TRAIN_GT_BOX_LISTS", "TRAIN_PREDICT_BOX_LISTS"] if split == "train" else ["TEST_PREDICT_BOX_LISTS"]
+    detected = ava_file_key(cfg, split, "PREDICT_BOX_LISTS")
+    keys = ["TRAIN_GT_BOX_LISTS", detected] if split == "train" else [detected]
     files = {key: tuple(folder / name for name in cfg.AVA[key]) for key in keys}
     if not any(files.values()):
         raise ConfigError(key=f"AVA.{keys[0]}", value=[], why="nothing says where the boxes are", right="names of csv files")
     return BoxLists(
         truths=files.get("TRAIN_GT_BOX_LISTS", ()),
-        detections=files[keys[-1]],
+        detections=files[detected],
         threshold=cfg.AVA.DETECTION_SCORE_THRESH,
         num_classes=cfg.MODEL.NUM_CLASSES,
         every=VALIDATED_EVERY if split == "val" and not cfg.AVA.FULL_TEST_ON_VAL else 1,

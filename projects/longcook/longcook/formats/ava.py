@@ -22,19 +22,17 @@ _BORDER_CENTISEC = 5
 """A keyframe this near to the border of two actions is left out of the evaluation: nobody could say what it shows."""
 
 _DETECTIONS = 4  # the random stream of the detector, besides those of the script
-_NAMES = {"train": "train", "test": "val"}
 
 
 def contents(recipe: Recipe) -> Contents:
     """Videos with a picture for each frame, lists of frames, of true and of detected boxes, of classes, of excluded seconds."""
-    splits = plan_duets(num_train=recipe.num_train, num_test=recipe.num_test, seed=recipe.seed)
+    splits = plan_duets(recipe.counts, seed=recipe.seed)
     texts = {"annotations/ava_action_list_v2.2_for_activitynet_2019.pbtxt": "".join(_label_map())}
-    for split, name in _NAMES.items():
-        duets = splits[split]
-        texts[f"frame_lists/{name}.csv"] = "".join(_frame_list(duets))
-        texts[f"annotations/ava_{name}_v2.2.csv"] = _csv(_true_boxes(duets))
-        texts[f"annotations/ava_{name}_predicted_boxes.csv"] = _csv(predicted_boxes(duets, labelled=split == "train"))
-        texts[f"annotations/ava_{name}_excluded_timestamps_v2.2.csv"] = _csv(_excluded_seconds(duets))
+    for split, duets in splits.items():
+        texts[f"frame_lists/{split}.csv"] = "".join(_frame_list(duets))
+        texts[f"annotations/ava_{split}_v2.2.csv"] = _csv(_true_boxes(duets))
+        texts[f"annotations/ava_{split}_predicted_boxes.csv"] = _csv(predicted_boxes(duets, labelled=split == "train"))
+        texts[f"annotations/ava_{split}_excluded_timestamps_v2.2.csv"] = _csv(_excluded_seconds(duets))
     films = tuple(
         film_of_duet(duet, f"videos/{duet.video_id}.mp4", f"frames/{_still(duet)}")
         for duets in splits.values()

@@ -22,8 +22,8 @@ _OBJECTS = {
 
 
 def contents(recipe: Recipe) -> Contents:
-    """A training and a test list with one row a video, the list of classes, and the videos."""
-    splits = plan_milk(num_train=recipe.num_train, num_test=recipe.num_test, seed=recipe.seed)
+    """A list for each split with one row a video, the list of classes, and the videos."""
+    splits = plan_milk(recipe.counts, seed=recipe.seed)
     texts = {f"Charades_v1_{split}.csv": _annotation_csv(scripts) for split, scripts in splits.items()}
     texts["Charades_v1_classes.txt"] = _classes_txt()
     films = tuple(film_of(script, f"videos/{script.video_id}.mp4") for scripts in splits.values() for script in scripts)

@@ -9,14 +9,11 @@ from longcook.manifest import Recipe
 from longcook.plan_orders import ORDER_NAMES, OrderScript, plan_orders
 from longcook.rendering import film_of
 
-LISTS = {"train": "train", "val": "test", "test": "test"}
-"""Which split each list holds; the test list is a copy of the validation list, as for Kinetics."""
-
 
 def contents(recipe: Recipe) -> Contents:
     """Three lists, the names of the classes, and the videos."""
-    splits = plan_orders(num_train=recipe.num_train, num_test=recipe.num_test, seed=recipe.seed)
-    texts = {f"{name}.csv": "".join(map(_line, splits[split])) for name, split in LISTS.items()}
+    splits = plan_orders(recipe.counts, seed=recipe.seed)
+    texts = {f"{split}.csv": "".join(map(_line, scripts)) for split, scripts in splits.items()}
     texts["classes.txt"] = "".join(f"{name}\n" for name in ORDER_NAMES)
     films = tuple(film_of(script, _path(script)) for scripts in splits.values() for script in scripts)
     return Contents(films=films, texts=texts)
