@@ -11,6 +11,7 @@ from slowfast.datasets.errors import DatasetError, DecodeError, TooManyBadVideos
 from slowfast.datasets.folder import build_folder
 from slowfast.datasets.kinetics import build_kinetics
 from slowfast.datasets.loader import ClipLoader
+from slowfast.datasets.ssv2 import build_ssv2
 from slowfast.datasets.video_dataset import VideoDataset
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "build_folder",
     "build_kinetics",
     "build_loader",
+    "build_ssv2",
 ]

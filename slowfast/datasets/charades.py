@@ -15,10 +15,9 @@ from slowfast.config import ConfigError
 from slowfast.datasets.charades_csv import CLASS_FILE, CharadesRow, read_annotation, read_class_names
 from slowfast.datasets.clip_sampling import ClipRule, RandomStridedClip, UniformStridedClips
 from slowfast.datasets.errors import DatasetError
-from slowfast.datasets.frame_folder import FrameFolderSource
+from slowfast.datasets.frame_folder import open_listed
 from slowfast.datasets.frame_lists import HEADER, has_frame_list_header, read_frame_list
 from slowfast.datasets.labels import IntervalLabels
-from slowfast.datasets.remote_files import is_remote
 from slowfast.datasets.sources import FrameSource, GridSource
 from slowfast.datasets.transforms import ClipColours, FixedCrops, RandomCrop, SpatialRule
 from slowfast.datasets.video_dataset import VideoDataset
@@ -107,15 +106,7 @@ def _read_frames(cfg: CfgNode, folder: Path, split: str) -> tuple[Sequence[Video
         VideoRecord(video_id=name, path=f"{prefix}/{name}", source=f"{path}, row {video.row}", actions=video.actions(FPS))
         for name, video in videos.items()
     )
-    frames = {record.path: videos[record.video_id].paths for record in records}
-    source = FrameFolderSource(frames=frames, prefix=prefix, fps=FPS, remote=VideoFiles.from_cfg(cfg).remote)
-    if not is_remote(prefix) and not any(Path(next(source.files(record.path))).is_file() for record in records):
-        raise DatasetError(
-            path=prefix,
-            found=f"the first picture of none of the {len(records)} listed videos",
-            expected=f"files like {frames[records[0].path][0]} (DATA.PATH_PREFIX, or DATA.PATH_TO_DATA_DIR if that is empty)",
-        )
-    return records, source
+    return records, open_listed(records, videos, prefix=prefix, fps=FPS, remote=VideoFiles.from_cfg(cfg).remote)
 
 
 def sampling_rules(cfg: CfgNode, split: str) -> tuple[ClipRule, SpatialRule]:

@@ -176,3 +176,20 @@ class KeyframeClip:
         """A clip of another length, with the keyframe as far from its end as here, or in the middle if it is here."""
         place = None if self.place is None else max(self.place + length - self.length, 0)
         return KeyframeClip(length, self.step, place)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentClip:
+    """Something-Something: one frame of each of T equal parts of the whole video, a random one or the middle one."""
+
+    length: int
+    randomly: bool
+    num_views: int = 1
+
+    def frames(self, num_frames: int, fps: float, view: int, rng: np.random.Generator) -> Frames:
+        """Borders of parts are rounded half to even, and both of a part's belong to it."""
+        borders = np.round((num_frames - 1) / self.length * np.arange(self.length + 1)).astype(np.int64)
+        if self.randomly:
+            return rng.integers(borders[:-1], borders[1:], endpoint=True)
+        middles: Frames = (borders[:-1] + borders[1:]) // 2
+        return middles

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 
 from slowfast.datasets.clip_sampling import Frames
 from slowfast.datasets.decoding import FrameTransform
-from slowfast.datasets.errors import DecodeError
-from slowfast.datasets.frame_lists import FramePaths
-from slowfast.datasets.remote_files import RemoteFiles
+from slowfast.datasets.errors import DatasetError, DecodeError
+from slowfast.datasets.frame_lists import FramePaths, ListedFrames
+from slowfast.datasets.remote_files import RemoteFiles, is_remote
 from slowfast.datasets.time_limit import check_time
+from slowfast.structures import VideoRecord
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +95,24 @@ class FrameFolder:
             raise DecodeError(path, found)
         logger.warning("%s: %s is scaled to their size", path, found)
         return cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+
+
+def open_listed(
+    records: Sequence[VideoRecord], listed: Mapping[str, ListedFrames], *, prefix: str, fps: int, remote: RemoteFiles | None
+) -> FrameFolderSource:
+    """The source of records whose pictures a list names, by video id.
+
+    Raises DatasetError when the first picture of none is there.
+    """
+    frames = {record.path: listed[record.video_id].paths for record in records}
+    source = FrameFolderSource(frames=frames, prefix=prefix, fps=fps, remote=remote)
+    if not is_remote(prefix) and not any(Path(next(source.files(record.path))).is_file() for record in records):
+        raise DatasetError(
+            path=prefix,
+            found=f"the first picture of none of the {len(records)} listed videos",
+            expected=f"files like {frames[records[0].path][0]} (DATA.PATH_PREFIX, or DATA.PATH_TO_DATA_DIR if that is empty)",
+        )
+    return source
 
 
 def read_picture(path: str) -> NDArray[np.uint8]:

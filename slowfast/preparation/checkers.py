@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from slowfast.config.prepared_folder import MANIFEST, FolderManifest
+from slowfast.datasets import ssv2, ssv2_lists
 from slowfast.datasets.charades import ANNOTATION_FILES, FRAME_LISTS, annotation_file, find_video_folder
 from slowfast.datasets.charades_csv import CLASS_FILE, read_annotation, read_class_names
 from slowfast.datasets.csv_reading import read_rows
@@ -84,6 +85,29 @@ def _ava_lists(folder: Path, prefix: str) -> Iterator[ReadList]:
         yield partial(_frame_list, path, Path(prefix or folder / "frames"))
 
 
+def _ssv2_lists(folder: Path, prefix: str) -> Iterator[ReadList]:
+    yield partial(_ssv2_labels, folder)
+    for split in ("train", "val"):
+        if has_frame_list_header(folder / ssv2.FRAME_LISTS[split]):
+            yield partial(_frame_list, folder / ssv2.FRAME_LISTS[split], Path(prefix or folder))
+        yield partial(_ssv2_list, folder, split, Path(prefix or folder))
+
+
+def _ssv2_labels(folder: Path) -> list[Listed]:
+    ssv2_lists.read_labels(folder / ssv2_lists.LABEL_FILE)
+    return []
+
+
+def _ssv2_list(folder: Path, split: str, root: Path) -> list[Listed]:
+    """The annotation; it names files only where no list of frames does."""
+    labels = ssv2_lists.read_labels(folder / ssv2_lists.LABEL_FILE)
+    videos = ssv2_lists.read_videos(folder / ssv2_lists.ANNOTATION_FILES[split], labels)
+    if has_frame_list_header(folder / ssv2.FRAME_LISTS[split]):
+        ssv2.listed_frames(folder, split, videos, len(labels))
+        return []
+    return [Listed(record.source, (record.path,)) for record in ssv2.filed_records(root, folder, split, videos)]
+
+
 def _kinetics_list(path: Path, root: str, num_classes: int) -> list[Listed]:
     videos = read_list(path, separator=" ", num_classes=num_classes, prefix=root)
     return [Listed(video.source, (video.path,)) for video in videos]
@@ -133,6 +157,7 @@ CHECKERS: list[Checker] = [
         lambda folder: any((folder / name).exists() for name in ANNOTATION_FILES.values()),
         _charades_lists,
     ),
+    Checker("ssv2 (json files)", lambda folder: (folder / ssv2_lists.LABEL_FILE).exists(), _ssv2_lists),
     Checker(
         "frame lists (pictures)",
         lambda folder: any(has_frame_list_header(folder / name) for name in FRAME_LISTS.values()),

@@ -139,7 +139,7 @@ UNUSED: dict[str, Unused] = {
     "MVIT": Unused(),
     "CONTRASTIVE": Unused(),
     # What is drawn, logged and timed.
-    "LOGS.FILE_NAME": _ignored("the log is OUTPUT_DIR/log.txt.", ""),
+    "LOGS.FILE_NAME": _ignored("the log is OUTPUT_DIR/stdout.log.", ""),
     "DEBUG": _ignored("the log says what a run does; --debug shows where in the code an error came up.", False),
     "BENCHMARK": _ignored("benchmarks/ measures how fast videos load."),
     "TENSORBOARD.PREDICTIONS_PATH": _ignored(_NO_DRAWING, ""),

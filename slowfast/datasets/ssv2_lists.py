@@ -1,0 +1,105 @@
+"""The annotation of Something-Something v2: three json files.
+
+`something-something-v2-labels.json` numbers the classes by their templates; `something-something-v2-train.json` and
+`something-something-v2-validation.json` give each video the template that it shows, with brackets around its gaps.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slowfast.datasets.errors import DatasetError
+
+LABEL_FILE = "something-something-v2-labels.json"
+ANNOTATION_FILES = {
+    "train": "something-something-v2-train.json",
+    "val": "something-something-v2-validation.json",
+    "test": "something-something-v2-validation.json",
+}
+
+_LABELS_EXAMPLE = 'templates with their numbers, like {"Holding something": "0"}'
+_VIDEO_EXAMPLE = 'a video and its template, like {"id": "78687", "template": "Holding [something]"}'
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledVideo:
+    """where: the file and the entry, from 1."""
+
+    video_id: str
+    label: int
+    where: str
+
+
+def read_labels(path: Path) -> dict[str, int]:
+    """Numbers of the classes by their templates. Raises DatasetError unless they count from 0 without a gap."""
+    content = _read_json(path, dict, _LABELS_EXAMPLE)
+    labels: dict[str, int] = {}
+    for template, number in content.items():
+        if not (isinstance(number, int | str) and not isinstance(number, bool) and str(number).isdecimal()):
+            raise DatasetError(path=str(path), found=f"the number of {template!r} is {number!r}", expected=_LABELS_EXAMPLE)
+        labels[template] = int(number)
+    if sorted(labels.values()) != list(range(len(labels))):
+        found = (
+            f"{len(labels)} templates with numbers from {min(labels.values(), default=0)} to {max(labels.values(), default=0)}"
+        )
+        raise DatasetError(path=str(path), found=found, expected=f"each number from 0 to {max(len(labels) - 1, 0)} once")
+    return labels
+
+
+def read_videos(path: Path, labels: dict[str, int]) -> list[LabelledVideo]:
+    """All videos of an annotation file, in its order. Raises DatasetError, which names file and entry."""
+    videos = list(_videos(path, labels))
+    if not videos:
+        raise DatasetError(path=str(path), found="no video", expected=f"a list of entries, each {_VIDEO_EXAMPLE}")
+    return videos
+
+
+def _videos(path: Path, labels: dict[str, int]) -> Iterator[LabelledVideo]:
+    first_entry: dict[str, int] = {}
+    for number, entry in enumerate(_read_json(path, list, f"a list of entries, each {_VIDEO_EXAMPLE}"), 1):
+        where = f"{path}, entry {number}"
+        video_id, template = (_text(entry, key, where) for key in ("id", "template"))
+        if video_id in first_entry:
+            raise DatasetError(
+                path=where, found=f"video {video_id!r} again, after entry {first_entry[video_id]}", expected="one entry a video"
+            )
+        first_entry[video_id] = number
+        name = template.replace("[", "").replace("]", "")
+        if name not in labels:
+            near = difflib.get_close_matches(name, labels, n=1)
+            hint = f" such as {near[0]!r}" if near else ""
+            raise DatasetError(path=where, found=f"template {template!r}", expected=f"one of {LABEL_FILE}{hint}")
+        yield LabelledVideo(video_id, labels[name], where)
+
+
+def _text(entry: Any, key: str, where: str) -> str:
+    """A text of an entry; numbers of videos may also be numbers."""
+    if not isinstance(entry, dict) or key not in entry:
+        raise DatasetError(path=where, found=f"{json.dumps(entry)[:200]}, without {key!r}", expected=_VIDEO_EXAMPLE)
+    value = entry[key]
+    text = str(value) if key == "id" and isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not text.strip():
+        raise DatasetError(path=where, found=f"{key} {value!r}", expected=_VIDEO_EXAMPLE)
+    return text
+
+
+def _read_json(path: Path, kind: type, expected: str) -> Any:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise DatasetError(path=str(path), found="there is no such file", expected="the annotation of the data set") from None
+    except OSError as error:
+        raise DatasetError(path=str(path), found=f"{error.strerror}", expected="a file that can be read") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(path=str(path), found=f"this is not UTF-8 ({error.reason})", expected="json in UTF-8") from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        row = getattr(error, "lineno", None)
+        raise DatasetError(path=str(path), row=row, found=f"this is not json ({error})", expected=expected) from None
+    if not isinstance(content, kind):
+        raise DatasetError(path=str(path), found=f"a {type(content).__name__}, not a {kind.__name__}", expected=expected)
+    return content
