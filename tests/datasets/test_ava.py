@@ -83,6 +83,28 @@ def test_training_joins_truths_and_detections(folder):
         assert clip.frame_labels is None
 
 
+@pytest.mark.parametrize(
+    "name", ["ava_train_v2.2.csv", "./../annotations/ava_train_v2.2.csv", "lists/link.csv", "lists/copy.csv"]
+)
+@pytest.mark.parametrize("person", [0, 1, 17])
+def test_annotated_boxes_among_the_detected_ones_change_nothing(other_folder, caplog, name, person):
+    """Settings of PySlowFast name the same list twice; there the second one finds persons that are there already."""
+    caplog.set_level("INFO")
+    annotations = other_folder.root / "annotations"
+    other_folder.set("annotations/ava_train_v2.2.csv", [line.rpartition(",")[0] + f",{person}" for line in truth_rows()])
+    plain = build_dataset(other_folder.cfg(), "train").persons
+    (annotations / "lists").mkdir()
+    (annotations / "lists/link.csv").symlink_to(annotations / "ava_train_v2.2.csv")
+    shutil.copy(annotations / "ava_train_v2.2.csv", annotations / "lists/copy.csv")
+    lists = [name, "ava_train_predicted_boxes.csv"]
+    twice = build_dataset(other_folder.cfg("AVA.TRAIN_PREDICT_BOX_LISTS", lists), "train").persons
+    assert (twice.boxes == plain.boxes).all()
+    assert (twice.labels == plain.labels).all()
+    assert "left out of AVA.TRAIN_PREDICT_BOX_LISTS: it is in AVA.TRAIN_GT_BOX_LISTS" in caplog.text
+    alone = build_dataset(other_folder.cfg("AVA.TRAIN_PREDICT_BOX_LISTS", [name]), "train").persons
+    assert len(alone.boxes) == 8
+
+
 @pytest.mark.parametrize("place", [-1, 0, 6])
 @pytest.mark.parametrize("split", ALL_SPLITS)
 def test_clip_is_every_rth_frame_around_its_second(folder, split, place):

@@ -131,7 +131,7 @@ def test_marks_line_ends_blank_lines_and_whole_decimals_are_fine(read):
         (
             "detections",
             f"film_a,902,{FIRST},12,17",
-            "score is 17; expected the score of a detector, from 0 to 1.*not of truths",
+            "score is 17; expected the score of a detector, from 0 to 1.*annotated boxes belong into AVA.TRAIN_GT_BOX_LISTS",
         ),
         ("detections", f"film_a,902,{FIRST},12,", "score is missing; expected the score of a detector"),
         ("detections", f"film_a,902,{FIRST},12,0.9,0.1", "more than 8 fields"),

@@ -94,7 +94,8 @@ _ACTION_OR_NONE = Rule(
 _CONFIDENCE = Rule(
     is_wrong=lambda rows: ~((rows["score"] >= 0) & (rows["score"] <= 1)),
     shown=("score",),
-    right="the score of a detector, from 0 to 1, as this is read as a file of detected boxes, not of truths",
+    right="the score of a detector, from 0 to 1, as this is read as a file of detected boxes; "
+    "annotated boxes belong into AVA.TRAIN_GT_BOX_LISTS",
 )
 _NOT_SWAPPED = Rule(
     is_wrong=lambda rows: (rows["x1"] > rows["x2"]) | (rows["y1"] > rows["y2"]), shown=CORNERS, right="x1 <= x2 and y1 <= y2"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import filecmp
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -141,14 +142,26 @@ def _box_lists(cfg: CfgNode, split: str, folder: Path) -> BoxLists:
     files = {key: tuple(folder / name for name in cfg.AVA[key]) for key in keys}
     if not any(files.values()):
         raise ConfigError(key=f"AVA.{keys[0]}", value=[], why="nothing says where the boxes are", right="names of csv files")
+    truths, detections = files.get("TRAIN_GT_BOX_LISTS", ()), files[detected]
     return BoxLists(
-        truths=files.get("TRAIN_GT_BOX_LISTS", ()),
-        detections=files[detected],
+        truths=truths,
+        detections=tuple(path for path in detections if not _is_among(path, truths)),
         threshold=cfg.AVA.DETECTION_SCORE_THRESH,
         num_classes=cfg.MODEL.NUM_CLASSES,
         every=VALIDATED_EVERY if split == "val" and not cfg.AVA.FULL_TEST_ON_VAL else 1,
         drop_flat=split == "train",
     )
+
+
+def _is_among(path: Path, truths: Sequence[Path]) -> bool:
+    """Whether a list of detected boxes is one of annotated boxes, which PySlowFast's settings name a second time.
+
+    Nothing is lost without it: each of its persons is there already. Its last column holds persons, not scores.
+    """
+    same = [truth for truth in truths if path.is_file() and truth.is_file() and filecmp.cmp(path, truth, shallow=False)]
+    if same:
+        logger.info("%s is left out of AVA.TRAIN_PREDICT_BOX_LISTS: it is in AVA.TRAIN_GT_BOX_LISTS (%s)", path, same[0].name)
+    return bool(same)
 
 
 def _tell(split: str, videos: AvaVideos, persons: Persons, ignored: Ignored) -> None:
