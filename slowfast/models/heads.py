@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from slowfast.config import CfgNode, ConfigError
-from slowfast.models.layers.spatial_pool import SpatialPool
-from slowfast.models.layers.temporal_pool import PoolMode, TemporalPool
+from slowfast.models.layers.pools import PoolMode, SpatialPool, TemporalPool
 
 Activation = Literal["softmax", "sigmoid"]
 

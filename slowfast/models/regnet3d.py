@@ -8,19 +8,19 @@ the last two stages sees three frames.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from slowfast.config import CfgNode, ConfigError
 from slowfast.models.heads import HeadSpec
-from slowfast.models.init import InitSpec, init_weights
+from slowfast.models.init import InitSpec
 from slowfast.models.layers.nonlocal_block import refuse_nonlocal_blocks
 from slowfast.models.layers.norm import NormSpec
 from slowfast.models.layers.pathway_chains import PathwayChains
 from slowfast.models.layers.squeeze_excite import SqueezeExcite
 from slowfast.models.resnet.block import BlockSpec, BlockStyle, Bottleneck, ResBlock
+from slowfast.models.staged_network import StagedNetwork
 from slowfast.registry import MODELS
 
 NUM_STRIDES = 5
@@ -101,7 +101,7 @@ class SqueezedBottleneck(Bottleneck):
 
 
 @MODELS.register("RegNet3D")
-class RegNet3D(nn.Module):
+class RegNet3D(StagedNetwork):
     """crop: side of the pictures that the head is built for."""
 
     def __init__(
@@ -115,18 +115,14 @@ class RegNet3D(nn.Module):
         head: HeadSpec,
         init: InitSpec,
     ) -> None:
-        super().__init__()
-        self.s1 = PathwayChains([{"stem": RegNetStem(input_channels, norm=norm, inplace_relu=inplace_relu)}])
-        self.s2 = _stage(size, 0, norm=norm, inplace_relu=inplace_relu)
-        self.s3 = _stage(size, 1, norm=norm, inplace_relu=inplace_relu)
-        self.s4 = _stage(size, 2, norm=norm, inplace_relu=inplace_relu)
-        self.s5 = _stage(size, 3, norm=norm, inplace_relu=inplace_relu)
-        self.head = head.build(channels=[size.widths[-1]], windows=[math.ceil(crop / 2**NUM_STRIDES)])
-        init_weights(self, init)
-
-    @staticmethod
-    def temporal_stride(cfg: CfgNode) -> int:
-        return 1
+        parts: dict[str, nn.Module] = {
+            "s1": PathwayChains([{"stem": RegNetStem(input_channels, norm=norm, inplace_relu=inplace_relu)}])
+        }
+        for stage in range(len(size.depths)):
+            parts[f"s{stage + 2}"] = _stage(size, stage, norm=norm, inplace_relu=inplace_relu)
+        super().__init__(
+            parts, head=head.build(channels=[size.widths[-1]], windows=[math.ceil(crop / 2**NUM_STRIDES)]), init=init
+        )
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> RegNet3D:
@@ -145,15 +141,6 @@ class RegNet3D(nn.Module):
             head=HeadSpec.from_cfg(cfg),
             init=InitSpec.from_cfg(cfg),
         )
-
-    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """inputs: one float (B, C, T, H, W) -> (B, K): logits in training, activated and averaged scores in evaluation."""
-        if len(inputs) != 1:
-            raise ValueError(f"this network reads one pathway, but was given {len(inputs)}")
-        x = self.s3(self.s2(self.s1(inputs)))
-        x = self.s5(self.s4(x))
-        scores: Tensor = self.head(x)
-        return scores
 
 
 def _stage(size: RegNetSize, stage: int, *, norm: NormSpec, inplace_relu: bool) -> PathwayChains:

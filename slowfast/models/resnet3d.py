@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from slowfast.config import CfgNode, ConfigError
 from slowfast.models.heads import HeadSpec
-from slowfast.models.init import InitSpec, init_weights
+from slowfast.models.init import InitSpec
 from slowfast.models.layers.pathway_chains import PathwayChains
 from slowfast.models.resnet.pathway import PathwayShape, PathwaySpec
 from slowfast.models.resnet.stage import build_stage
 from slowfast.models.roi_head import RoIHeadSpec, head_from_cfg
+from slowfast.models.staged_network import StagedNetwork
 from slowfast.registry import MODELS
 
 TEMPORAL_KERNELS = {
@@ -32,23 +33,28 @@ TEMPORAL_POOL = {"c2d": 2, "i3d": 2}
 
 
 @MODELS.register("ResNet")
-class ResNet(nn.Module):
+class ResNet(StagedNetwork):
     """temporal_pool: frames that become one between res2 and res3. crop: side of the pictures that the head is built for."""
+
+    pathway0_pool: nn.Module
 
     def __init__(
         self, pathway: PathwaySpec, *, temporal_pool: int, crop: int, head: HeadSpec | RoIHeadSpec, init: InitSpec
     ) -> None:
-        super().__init__()
-        self.s1 = PathwayChains([{"stem": pathway.build_stem()}])
-        self.s2 = build_stage([pathway.stages[0]])
-        self.pathway0_pool: nn.Module = (
-            nn.MaxPool3d((temporal_pool, 1, 1), (temporal_pool, 1, 1)) if temporal_pool > 1 else nn.Identity()
+        pool = nn.MaxPool3d((temporal_pool, 1, 1), (temporal_pool, 1, 1)) if temporal_pool > 1 else nn.Identity()
+        res2, res3, res4, res5 = (build_stage([stage]) for stage in pathway.stages)
+        super().__init__(
+            {
+                "s1": PathwayChains([{"stem": pathway.build_stem()}]),
+                "s2": res2,
+                "pathway0_pool": pool,
+                "s3": res3,
+                "s4": res4,
+                "s5": res5,
+            },
+            head=head.build(channels=[pathway.out_channels], windows=[pathway.map_size(crop)]),
+            init=init,
         )
-        self.s3 = build_stage([pathway.stages[1]])
-        self.s4 = build_stage([pathway.stages[2]])
-        self.s5 = build_stage([pathway.stages[3]])
-        self.head = head.build(channels=[pathway.out_channels], windows=[pathway.map_size(crop)])
-        init_weights(self, init)
 
     @staticmethod
     def temporal_stride(cfg: CfgNode) -> int:
@@ -79,15 +85,7 @@ class ResNet(nn.Module):
             init=InitSpec.from_cfg(cfg),
         )
 
-    def forward(self, inputs: Sequence[Tensor], *rois: Tensor) -> Tensor:
-        """inputs: one float (B, C, T, H, W) -> (B, K): logits in training, activated and averaged scores in evaluation.
-
-        For detection with the boxes besides, (R, 5) -> (R, K); see `RoIHead`.
-        """
-        if len(inputs) != 1:
-            raise ValueError(f"this network reads one pathway, but was given {len(inputs)}")
-        x = self.s2(self.s1(inputs))
-        x = [self.pathway0_pool(x[0])]
-        x = self.s5(self.s4(self.s3(x)))
-        scores: Tensor = self.head(x, *rois)
-        return scores
+    def features(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        [x] = self.s2(self.s1(inputs))
+        features: Sequence[Tensor] = self.s5(self.s4(self.s3([self.pathway0_pool(x)])))
+        return features

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from slowfast.config import CfgNode, ConfigError
 from slowfast.models.heads import Activation, HeadSpec
+from slowfast.models.layers.pools import PoolMode, TemporalPool
 from slowfast.models.layers.roi_align import roi_align
-from slowfast.models.layers.temporal_pool import PoolMode, TemporalPool
 from slowfast.models.resnet.pathway import PathwaySpec
 
 

@@ -6,18 +6,17 @@ times fewer channels. After the stem and each stage but the last, Fast features 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from torch import Tensor, nn
+from torch import nn
 
 from slowfast.config import CfgNode, ConfigError
 from slowfast.models.heads import HeadSpec
-from slowfast.models.init import InitSpec, init_weights
+from slowfast.models.init import InitSpec
 from slowfast.models.layers.pathway_chains import PathwayChains
 from slowfast.models.resnet.lateral import FuseFastToSlow, LateralSpec
 from slowfast.models.resnet.pathway import PathwayShape, PathwaySpec
 from slowfast.models.resnet.stage import build_stage
 from slowfast.models.roi_head import RoIHeadSpec, head_from_cfg
+from slowfast.models.staged_network import StagedNetwork
 from slowfast.registry import MODELS
 
 SLOW_KERNELS = ((1,), (1,), (1,), (3,), (3,))
@@ -26,8 +25,10 @@ FAST_KERNELS = ((5,), (3,), (3,), (3,), (3,))
 
 
 @MODELS.register("SlowFast")
-class SlowFast(nn.Module):
+class SlowFast(StagedNetwork):
     """crop: side of the pictures that the head is built for."""
+
+    num_pathways = 2
 
     def __init__(
         self,
@@ -39,30 +40,27 @@ class SlowFast(nn.Module):
         head: HeadSpec | RoIHeadSpec,
         init: InitSpec,
     ) -> None:
-        super().__init__()
 
         def fuse(fast_channels: int) -> FuseFastToSlow:
             return FuseFastToSlow(fast_channels, spec=lateral, norm=fast.style.norm, inplace_relu=fast.style.inplace_relu)
 
         pathways = (slow, fast)
-        self.s1 = PathwayChains([{"stem": pathway.build_stem()} for pathway in pathways])
-        self.s1_fuse = fuse(fast.stem_channels)
-        self.s2 = build_stage([pathway.stages[0] for pathway in pathways])
-        self.s2_fuse = fuse(fast.stages[0].out_channels)
-        self.s3 = build_stage([pathway.stages[1] for pathway in pathways])
-        self.s3_fuse = fuse(fast.stages[1].out_channels)
-        self.s4 = build_stage([pathway.stages[2] for pathway in pathways])
-        self.s4_fuse = fuse(fast.stages[2].out_channels)
-        self.s5 = build_stage([pathway.stages[3] for pathway in pathways])
-        self.head = head.build(
-            channels=[pathway.out_channels for pathway in pathways],
-            windows=[pathway.map_size(crop) for pathway in pathways],
+        parts: dict[str, nn.Module] = {
+            "s1": PathwayChains([{"stem": pathway.build_stem()} for pathway in pathways]),
+            "s1_fuse": fuse(fast.stem_channels),
+        }
+        for number, stages in enumerate(zip(slow.stages, fast.stages, strict=True), 2):
+            parts[f"s{number}"] = build_stage(stages)
+            parts[f"s{number}_fuse"] = fuse(stages[1].out_channels)
+        del parts["s5_fuse"]  # behind the last stage the head joins the pathways
+        super().__init__(
+            parts,
+            head=head.build(
+                channels=[pathway.out_channels for pathway in pathways],
+                windows=[pathway.map_size(crop) for pathway in pathways],
+            ),
+            init=init,
         )
-        init_weights(self, init)
-
-    @staticmethod
-    def temporal_stride(cfg: CfgNode) -> int:
-        return 1
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> SlowFast:
@@ -103,18 +101,3 @@ class SlowFast(nn.Module):
             head=head_from_cfg(cfg, [slow, fast]),
             init=InitSpec.from_cfg(cfg),
         )
-
-    def forward(self, inputs: Sequence[Tensor], *rois: Tensor) -> Tensor:
-        """inputs: slow (B, C, T, H, W) and fast (B, C, alpha * T, H, W), float -> (B, K).
-
-        Logits in training, activated and averaged scores in evaluation. For detection with the boxes besides, (R, 5) -> (R, K);
-        see `RoIHead`.
-        """
-        if len(inputs) != 2:
-            raise ValueError(f"this network reads two pathways, slow and fast, but was given {len(inputs)}")
-        x = self.s1_fuse(self.s1(inputs))
-        x = self.s2_fuse(self.s2(x))
-        x = self.s3_fuse(self.s3(x))
-        x = self.s4_fuse(self.s4(x))
-        scores: Tensor = self.head(self.s5(x), *rois)
-        return scores

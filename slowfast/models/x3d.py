@@ -6,15 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import nn
 
 from slowfast.config import CfgNode, ConfigError
 from slowfast.models.heads import HeadSpec
-from slowfast.models.init import InitSpec, init_weights
+from slowfast.models.init import InitSpec
 from slowfast.models.layers.nonlocal_block import refuse_nonlocal_blocks
 from slowfast.models.layers.norm import NormSpec
 from slowfast.models.layers.pathway_chains import PathwayChains
 from slowfast.models.resnet.block import BlockSpec, BlockStyle, ResBlock
+from slowfast.models.staged_network import StagedNetwork
 from slowfast.models.x3d_parts import X3DHead, X3DHeadSpec, X3DStem, X3DTransform, round_width
 from slowfast.registry import MODELS
 
@@ -78,7 +79,7 @@ class X3DStage:
 
 
 @MODELS.register("X3D")
-class X3D(nn.Module):
+class X3D(StagedNetwork):
     """stem: its channels of input and output. stages: res2 to res5. crop: side of the pictures that the head is built for."""
 
     norms_strided_shortcuts = True
@@ -94,19 +95,15 @@ class X3D(nn.Module):
         head: X3DHeadSpec,
         init: InitSpec,
     ) -> None:
-        super().__init__()
-        res2, res3, res4, res5 = stages
-        self.s1 = PathwayChains([{"stem": X3DStem(*stem, norm=norm, inplace_relu=inplace_relu)}])
-        self.s2 = res2.build(stem[1], norm=norm, inplace_relu=inplace_relu)
-        self.s3 = res3.build(res2.channels, norm=norm, inplace_relu=inplace_relu)
-        self.s4 = res4.build(res3.channels, norm=norm, inplace_relu=inplace_relu)
-        self.s5 = res5.build(res4.channels, norm=norm, inplace_relu=inplace_relu)
-        self.head = X3DHead(res5.channels, res5.inner_channels, window=math.ceil(crop / 2**NUM_STRIDES), spec=head, norm=norm)
-        init_weights(self, init)
-
-    @staticmethod
-    def temporal_stride(cfg: CfgNode) -> int:
-        return 1
+        parts: dict[str, nn.Module] = {"s1": PathwayChains([{"stem": X3DStem(*stem, norm=norm, inplace_relu=inplace_relu)}])}
+        channels = stem[1]
+        for number, stage in enumerate(stages, 2):
+            parts[f"s{number}"] = stage.build(channels, norm=norm, inplace_relu=inplace_relu)
+            channels = stage.channels
+        window = math.ceil(crop / 2**NUM_STRIDES)
+        super().__init__(
+            parts, head=X3DHead(channels, stages[-1].inner_channels, window=window, spec=head, norm=norm), init=init
+        )
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> X3D:
@@ -130,15 +127,6 @@ class X3D(nn.Module):
             head=X3DHeadSpec(head=HeadSpec.from_cfg(cfg), features=cfg.X3D.DIM_C5, normalises_features=cfg.X3D.BN_LIN5),
             init=InitSpec.from_cfg(cfg),
         )
-
-    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """inputs: one float (B, C, T, H, W) -> (B, K): logits in training, activated and averaged scores in evaluation."""
-        if len(inputs) != 1:
-            raise ValueError(f"this network reads one pathway, but was given {len(inputs)}")
-        x = self.s3(self.s2(self.s1(inputs)))
-        x = self.s5(self.s4(x))
-        scores: Tensor = self.head(x)
-        return scores
 
 
 @MODELS.register("PTVX3D")

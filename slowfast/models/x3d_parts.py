@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from slowfast.models.heads import HeadSpec, PositionHead
 from slowfast.models.layers.norm import NormSpec
-from slowfast.models.layers.spatial_pool import SpatialPool
+from slowfast.models.layers.pools import SpatialPool, TemporalPool
 from slowfast.models.layers.squeeze_excite import SqueezeExcite
-from slowfast.models.layers.temporal_pool import TemporalPool
 from slowfast.models.resnet.block import BlockSpec
 
 SQUEEZE_RATIO = 1 / 16

@@ -9,6 +9,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
 
@@ -28,6 +29,9 @@ Job = Callable[[CfgNode, Place], None]
 
 SHUTDOWN_SECONDS = 300
 """Time that processes get to finish an iteration and save it when they are asked to stop."""
+
+GRACE = {"shutdown_timeout": SHUTDOWN_SECONDS} if "shutdown_timeout" in {field.name for field in fields(LaunchConfig)} else {}
+"""Older versions of PyTorch have no such option; there it is 30 seconds."""
 
 
 def launch(cfg: CfgNode, job: Job) -> None:
@@ -89,7 +93,7 @@ def _launch_config(cfg: CfgNode, processes: int) -> LaunchConfig:
         monitor_interval=0.1,
         start_method="spawn",
         local_addr=None if several_machines else "localhost",
-        shutdown_timeout=SHUTDOWN_SECONDS,
+        **GRACE,
     )
 
 

@@ -5,8 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from slowfast.models.heads import ClassificationHead, HeadSpec
-from slowfast.models.layers.spatial_pool import SpatialPool
-from slowfast.models.layers.temporal_pool import TemporalPool
+from slowfast.models.layers.pools import SpatialPool, TemporalPool
 
 
 def head(**changes):

@@ -14,8 +14,8 @@ from pgt import ProgressiveModel, UnsupportedOperatorError, progressive
 from slowfast.models import build_model
 from slowfast.models.layers.nonlocal_block import NonLocalBlock, NonLocalSpec
 from slowfast.models.layers.norm import NormSpec
+from slowfast.models.layers.pools import TemporalPool
 from slowfast.models.layers.squeeze_excite import SqueezeExcite
-from slowfast.models.layers.temporal_pool import TemporalPool
 
 FRAMES = 24
 

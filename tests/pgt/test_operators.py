@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from pgt.memory import Cell, Memory
 from pgt.operators import MarkovConv3d, MarkovTemporalPool
-from slowfast.models.layers.temporal_pool import TemporalPool
+from slowfast.models.layers.pools import TemporalPool
 
 
 def make_conv(

@@ -24,8 +24,8 @@ from pgt.operators import (
 from pgt.operators.nonlocal_block import Context, NonLocalNorm
 from pgt.schedule import Semantics
 from slowfast.models.layers.nonlocal_block import NonLocalBlock
+from slowfast.models.layers.pools import TemporalPool
 from slowfast.models.layers.squeeze_excite import SqueezeExcite
-from slowfast.models.layers.temporal_pool import TemporalPool
 from slowfast.models.resnet.lateral import FuseFastToSlow
 
 Operator = Literal["local", "causal"]

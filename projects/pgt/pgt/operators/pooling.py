@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from pgt.memory import Cell, Memory
 from pgt.operators.adoption import take_over
-from slowfast.models.layers.temporal_pool import TemporalPool
+from slowfast.models.layers.pools import TemporalPool
 
 PoolMode = Literal["avg", "max"]
 
