@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from fvcore.common.config import CfgNode
 from torch.distributed.elastic.multiprocessing import SignalException
@@ -30,7 +30,9 @@ Job = Callable[[CfgNode, Place], None]
 SHUTDOWN_SECONDS = 300
 """Time that processes get to finish an iteration and save it when they are asked to stop."""
 
-GRACE = {"shutdown_timeout": SHUTDOWN_SECONDS} if "shutdown_timeout" in {field.name for field in fields(LaunchConfig)} else {}
+GRACE: dict[str, Any] = (
+    {"shutdown_timeout": SHUTDOWN_SECONDS} if "shutdown_timeout" in {field.name for field in fields(LaunchConfig)} else {}
+)
 """Older versions of PyTorch have no such option; there it is 30 seconds."""
 
 
