@@ -20,6 +20,7 @@ from slowfast.engine.testing import RESULTS
 from slowfast.engine.updater import Updater
 from slowfast.models import build_model
 from slowfast.reports.report import of_last_training
+from slowfast.runtime import distributed
 from slowfast.runtime.atomic_files import write_json
 from slowfast.runtime.device import Place
 from slowfast.runtime.launch import launch
@@ -99,15 +100,24 @@ def _check_same_frames(cfgs: dict[str, CfgNode]) -> None:
 
 
 def _measure_activations(cfg: CfgNode, place: Place) -> None:
-    """Writes OUTPUT_DIR/activations.json: the most bytes that one training step on real clips keeps for going back."""
+    """Writes OUTPUT_DIR/activations.json: the most bytes that one training step on real clips keeps for going back.
+
+    Of several processes each takes its share of the batch, as in training, and the one that keeps most counts.
+    """
     model = build_model(cfg).to(place.device).train()
     step, optimizer = build_train_step(cfg), build_optimizer(cfg, model)
     updater = Updater.from_cfg(cfg, model=model, optimizer=optimizer, device=place.device)
-    with build_loader(cfg, "train", rank=0, world_size=1, num_workers=0, batch_size=cfg.TRAIN.BATCH_SIZE) as loader:
+    world = distributed.world_size()
+    with build_loader(
+        cfg, "train", rank=distributed.rank(), world_size=world, batch_size=cfg.TRAIN.BATCH_SIZE // world
+    ) as loader:
         batch = next(iter(loader.batches(0))).to(place.device)
     with ActivationMeter(exclude=model) as meter:
         step(model, batch, updater)
-    write_json(_activations(cfg), {"peak_bytes": meter.peak_bytes, "clips": len(batch), "videos": len(loader.dataset.records)})
+    peak = distributed.largest(meter.peak_bytes, place.device)
+    if distributed.main_process():
+        write_json(_activations(cfg), {"peak_bytes": peak, "clips": len(batch), "videos": len(loader.dataset.records)})
+    distributed.barrier()
 
 
 def _activations(cfg: CfgNode) -> Path:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import nn
 
-from slowfast.engine.hooks.base import Hook
 from slowfast.engine.lr_schedule import Schedule
 from slowfast.engine.optimizer import set_learning_rate
 from slowfast.engine.steps import TrainStep
@@ -17,6 +16,9 @@ from slowfast.runtime import distributed
 from slowfast.runtime.errors import NonFiniteLossError
 from slowfast.runtime.random_state import seed_iteration
 from slowfast.structures import ClipBatch, EpochPlan, StepOutput
+
+if TYPE_CHECKING:  # hooks import the trainer
+    from slowfast.engine.hooks.base import Hook
 
 
 class Loader(Protocol):

@@ -35,32 +35,38 @@ class Updater:
         clip_norm: float = 0.0,
         clip_value: float = 0.0,
     ) -> None:
-        """clip_norm: largest L2 norm of the whole gradient, clip_value: largest absolute value of an entry; 0: any."""
+        """mixed_precision: forward passes in half precision (float16 on a GPU, bfloat16 on a CPU), losses scaled.
+
+        clip_norm: largest L2 norm of the whole gradient, clip_value: largest absolute value of an entry; 0: any.
+        """
         self._parameters = list(parameters)
         self._optimizer = optimizer
         self._device = device
-        self._mixed_precision = mixed_precision and device.type == "cuda"
-        if mixed_precision and not self._mixed_precision:
-            logger.warning("TRAIN.MIXED_PRECISION needs a GPU; this run computes in single precision")
-        self._scaler = torch.amp.GradScaler(device.type, enabled=self._mixed_precision)
+        self._mixed_precision = mixed_precision
+        self._scaler = torch.amp.GradScaler(device.type, enabled=mixed_precision)
         self._clip_norm = clip_norm
         self._clip_value = clip_value
         self._loss_sum = torch.zeros((), device=device)
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode, *, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> Updater:
+        """Raises nothing, but says that TRAIN.MIXED_PRECISION has no effect on a CPU, where it would only be slower."""
+        mixed_precision = cfg.TRAIN.MIXED_PRECISION and device.type == "cuda"
+        if cfg.TRAIN.MIXED_PRECISION and not mixed_precision:
+            logger.warning("TRAIN.MIXED_PRECISION needs a GPU; this run computes in single precision")
         return cls(
             parameters=list(trainable(model)),
             optimizer=optimizer,
             device=device,
-            mixed_precision=cfg.TRAIN.MIXED_PRECISION,
+            mixed_precision=mixed_precision,
             clip_norm=cfg.SOLVER.CLIP_GRAD_L2NORM,
             clip_value=cfg.SOLVER.CLIP_GRAD_VAL,
         )
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """Context for the forward pass: half precision where it is safe, if that is wanted."""
-        return torch.autocast(self._device.type, dtype=torch.float16, enabled=self._mixed_precision)
+        half = torch.float16 if self._device.type == "cuda" else torch.bfloat16
+        return torch.autocast(self._device.type, dtype=half, enabled=self._mixed_precision)
 
     def accumulate(self, loss: Tensor) -> None:
         """Adds the gradient of `loss`, a scalar, to what the next update will use."""
@@ -78,6 +84,8 @@ class Updater:
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         if not gradients:  # no process had anything to learn from
             return
+        # A scaler gets its scale from the first loss that it sees; a process without boxes has seen none so far.
+        self._scaler.scale(own_loss)
         self._scaler.unscale_(self._optimizer)
         norm = torch.nn.utils.get_total_norm(gradients)
         self._check_finite(own_loss, loss, norm)

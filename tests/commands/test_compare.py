@@ -4,9 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+from slowfast.commands import compare as comparing
 from slowfast.commands.compare import compare, comparison_table
 from slowfast.config import CfgNode, ConfigError, load_config
+from slowfast.runtime.device import Place
+from tests.two_processes import in_two_processes
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "LongCook"
 
@@ -40,6 +44,12 @@ def test_contenders_are_trained_tested_and_put_side_by_side(tmp_path: Path) -> N
         "PGT": tiny("SLOWONLY_PGT", tmp_path, frames=10, epochs=1),
     }
     clips, pgt = compare(cfgs, tmp_path)
+    alone = json.loads((tmp_path / "SLOWONLY_PGT" / "activations.json").read_text())
+    place = Place(torch.device("cpu"), loader_workers=0)
+    in_two_processes(lambda: comparing._measure_activations(cfgs["PGT"], place), tmp_path)
+    shared = json.loads((tmp_path / "SLOWONLY_PGT" / "activations.json").read_text())
+    assert (shared["clips"], alone["clips"], shared["videos"]) == (1, 2, alone["videos"]), "a process measures its own share"
+    assert shared["peak_bytes"] < alone["peak_bytes"]
     assert clips.frames_seen == pgt.frames_seen == 40
     assert clips.seconds_per_video(10) == pytest.approx(clips.seconds / 4)
     assert pgt.activation_bytes < clips.activation_bytes, "a step of 4 frames keeps less than a clip of 5"

@@ -1,16 +1,21 @@
 """An update uses the sum of the accumulated losses, and nothing that is not finite."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
+from slowfast.config import load_config
 from slowfast.engine.updater import Updater
+from slowfast.runtime import distributed
 from slowfast.runtime.errors import NonFiniteLossError
+from tests.two_processes import in_two_processes
 
 CPU = torch.device("cpu")
 
 
-def weight_and_updater(**options: float) -> tuple[nn.Parameter, Updater]:
+def weight_and_updater(**options: float | bool) -> tuple[nn.Parameter, Updater]:
     weight = nn.Parameter(torch.tensor([1.0, -2.0]))
     optimizer = torch.optim.SGD([weight], lr=0.1)
     return weight, Updater(parameters=[weight], optimizer=optimizer, device=CPU, **options)
@@ -83,7 +88,47 @@ def test_small_gradients_are_not_clipped() -> None:
 
 
 def test_mixed_precision_on_a_cpu_is_refused_aloud(caplog: pytest.LogCaptureFixture) -> None:
-    weight, updater = weight_and_updater(mixed_precision=True)
+    layer = nn.Linear(2, 2)
+    cfg = load_config(None, ["NUM_GPUS", 0, "TRAIN.MIXED_PRECISION", True])
+    updater = Updater.from_cfg(cfg, model=layer, optimizer=torch.optim.SGD(layer.parameters(), lr=0.1), device=CPU)
     with updater.autocast():
-        assert (weight[None] @ weight[:, None]).dtype == torch.float32
+        assert layer(torch.ones(1, 2)).dtype == torch.float32
     assert "TRAIN.MIXED_PRECISION needs a GPU" in caplog.text
+
+
+def test_mixed_precision_computes_in_half_and_updates_by_the_unscaled_gradient() -> None:
+    weight, updater = weight_and_updater(mixed_precision=True, clip_norm=1.0)
+    with updater.autocast():
+        product = weight[None] @ torch.tensor([[3.0], [4.0]])
+        assert product.dtype == torch.bfloat16
+    updater.accumulate(product.float().sum())
+    updater.apply()
+    assert torch.allclose(weight, torch.tensor([1.0 - 0.1 * 0.6, -2.0 - 0.1 * 0.8]), atol=1e-5)
+
+
+def test_gradient_that_overflows_under_mixed_precision_leaves_out_the_update_and_lowers_the_scale() -> None:
+    weight, updater = weight_and_updater(mixed_precision=True)
+    updater.accumulate((weight - weight.detach()).abs().sqrt().sum())
+    before = updater._scaler.get_scale()
+    updater.apply()
+    assert weight.tolist() == [1.0, -2.0]
+    assert updater.state_dict()["scale"] == before / 2
+
+
+@pytest.mark.parametrize("without", [{0: [0]}, {0: [1]}, {0: [0], 1: [1]}, {0: [0, 1], 1: [1]}])
+def test_process_without_a_loss_takes_part_under_mixed_precision(tmp_path: Path, without: dict[int, list[int]]) -> None:
+    """without: ranks that have nothing to learn from, by update; so it is where no person stands in a clip."""
+
+    def job() -> None:
+        weight, updater = weight_and_updater(mixed_precision=True)
+        expected = torch.tensor([1.0, -2.0])
+        for update in range(3):
+            idle = without.get(update, [])
+            if distributed.rank() not in idle:
+                updater.accumulate(weight.sum())
+            updater.apply()
+            expected -= 0.1 * (2 - len(idle)) / 2
+        assert torch.allclose(weight, expected), weight
+        assert distributed.gather_everywhere(updater.state_dict()) == [updater.state_dict()] * 2
+
+    in_two_processes(job, tmp_path)
