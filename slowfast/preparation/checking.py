@@ -25,8 +25,8 @@ class Checked:
 
 
 def check(folder: Path, *, prefix: str = "", jobs: int) -> Checked:
-    """Reads all lists, opens every video and decodes its first and last frame; of pictures, all must exist and the first and
-    last of a video are decoded. Of a list with a wrong row no file is looked at. Raises DatasetError for a folder of no known
+    """Reads all lists and decodes every video from beginning to end; of pictures, all must exist and the first and last of a
+    video are decoded. Of a list with a wrong row no file is looked at. Raises DatasetError for a folder of no known
     format."""
     checker = next((checker for checker in CHECKERS if checker.recognises(folder)), None)
     if checker is None:
@@ -55,7 +55,7 @@ def _problem(row: Listed) -> str:
 
 
 def _video_problem(path: str) -> str:
-    problem = probe_video(path).problem
+    problem = probe_video(path, every_frame=True).problem
     return f"{path}: {problem}" if problem else ""
 
 

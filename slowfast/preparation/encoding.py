@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
@@ -18,8 +17,8 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from slowfast.datasets.decoding import VideoIndex, read_index
-from slowfast.datasets.decoding.opening import open_video
+from slowfast.datasets.decoding import VideoIndex, check_frames, each_picture, read_index
+from slowfast.datasets.decoding.opening import PROTOCOL
 from slowfast.datasets.errors import DatasetError, DecodeError
 from slowfast.datasets.transforms import scale_short_side
 
@@ -36,7 +35,7 @@ class Encoding:
 
 
 def encode_copy(source: str, target: Path, encoding: Encoding) -> None:
-    """Writes an H.264 copy in MP4: upright, with the frames and time stamps of the source, the first at 0.
+    """Writes an H.264 copy in MP4: upright, with square pixels, with the frames and time stamps of the source, the first at 0.
 
     The copy has its name only once it is whole, and has been decoded to count its frames. Raises DecodeError when the source
     cannot be read to its end, DatasetError when the copy cannot be written.
@@ -61,15 +60,12 @@ def _write(source: str, index: VideoIndex, target: Path, encoding: Encoding) -> 
     stamps = (index.pts - index.pts[0]) * index.time_base.numerator
     lasts = np.diff(np.append(stamps, (index.end - index.pts[0]) * index.time_base.numerator))
     duration_of = dict(zip(stamps.tolist(), lasts.tolist(), strict=True))
-    with (
-        _blaming(target),
-        av.open(str(target), "w", format="mp4", options={"video_track_timescale": str(unit.denominator)}) as copy,
-        open_video(source) as (container, stream),
-    ):
+    options = {"video_track_timescale": str(unit.denominator)}
+    with _blaming(target), av.open(f"{PROTOCOL}:{target}", "w", format="mp4", options=options) as copy:
         out: VideoStream | None = None
         to_yuv = VideoReformatter()
         count = 0
-        for number, picture in _pictures(container.decode(stream), index):
+        for number, picture in each_picture(source, index):
             picture = _scale(picture, encoding.short_side)
             out = out or _add_stream(copy, picture, Fraction(index.fps).limit_denominator(1001), unit, encoding)
             if picture.shape[:2] != (out.height, out.width):  # some streams change size midway; their first one stays
@@ -81,19 +77,6 @@ def _write(source: str, index: VideoIndex, target: Path, encoding: Encoding) -> 
         if out is not None:
             _mux(copy, out, None, duration_of)
     return count
-
-
-def _pictures(frames: Iterator[VideoFrame], index: VideoIndex) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """(number, upright RGB picture) of each frame that the index knows."""
-    # Without stamps the index has made some up, 0, 1, 2, ..., and frames are told by their count.
-    number_of = {int(pts): number for number, pts in enumerate(index.pts)}
-    to_rgb = VideoReformatter()
-    for count, frame in enumerate(frames):
-        stamp = frame.pts if index.has_stamps else count
-        number = None if stamp is None else number_of.get(stamp)
-        if number is not None:
-            picture: NDArray[Any] = to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()
-            yield number, np.rot90(picture, round(frame.rotation / 90)) if frame.rotation else picture
 
 
 def _scale(picture: NDArray[np.uint8], short_side: int) -> NDArray[np.uint8]:
@@ -123,7 +106,7 @@ def _add_stream(
 def _mux(
     copy: av.container.OutputContainer, stream: VideoStream, frame: VideoFrame | None, duration_of: dict[int, int]
 ) -> None:
-    with _blaming(Path(copy.name)):
+    with _blaming(Path(copy.name.removeprefix(f"{PROTOCOL}:"))):
         for packet in stream.encode(frame):
             assert packet.pts is not None
             packet.duration = duration_of[packet.pts]
@@ -143,10 +126,9 @@ def _blaming(copy: Path) -> Iterator[None]:
 def _verify(path: Path, source: VideoIndex) -> None:
     """Raises DecodeError unless the copy decodes to as many frames as the source has, with its time stamps."""
     copy = read_index(str(path))
-    with open_video(str(path)) as (container, stream):
-        decoded = sum(1 for _ in container.decode(stream))
-    if decoded != source.num_frames:
-        raise DecodeError(str(path), f"the copy has {decoded} frames, the source {source.num_frames}")
+    if copy.num_frames != source.num_frames:
+        raise DecodeError(str(path), f"the copy has {copy.num_frames} frames, the source {source.num_frames}")
+    check_frames(str(path), copy)
     everything = np.arange(source.num_frames)
     if not np.allclose(copy.seconds(everything), source.seconds(everything), atol=1e-6):
         raise DecodeError(str(path), "the copy shows its frames at other times than the source")

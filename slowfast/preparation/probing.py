@@ -1,4 +1,4 @@
-"""What a video file really has: found out by indexing it and decoding its first and last frame."""
+"""What a video file really has: found out by indexing it and decoding frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from slowfast.datasets.decoding import decode_frames, read_index
+from slowfast.datasets.decoding import check_frames, decode_frames, read_index
 from slowfast.datasets.decoding.opening import open_video
 from slowfast.datasets.errors import DecodeError
 from slowfast.preparation.parallel import in_parallel
@@ -37,12 +37,14 @@ class Probe:
     problem: str = ""
 
 
-def probe_video(path: str) -> Probe:
-    """Opens a file, counts its frames and decodes two of them. What is wrong with it is said in the result, not raised."""
+def probe_video(path: str, *, every_frame: bool = False) -> Probe:
+    """Opens a file, counts its frames and decodes the first and the last, or every frame. What is wrong with it is said in the
+    result, not raised."""
     try:
         stat = os.stat(path)  # noqa: PTH116 - paths are texts here, as decoders want them
-    except OSError as error:
-        reason = "the file does not exist" if isinstance(error, FileNotFoundError) else f"{error.strerror}"
+    except (OSError, ValueError) as error:  # a ValueError where the operating system has no such names
+        missing = isinstance(error, FileNotFoundError)
+        reason = "the file does not exist" if missing else f"the file cannot be opened ({getattr(error, 'strerror', error)})"
         return Probe(path=path, size=0, modified_ns=0, problem=reason)
     same = partial(Probe, path=path, size=stat.st_size, modified_ns=stat.st_mtime_ns)
     try:
@@ -50,6 +52,8 @@ def probe_video(path: str) -> Probe:
         with open_video(path) as (_, stream):
             codec = stream.codec_context.name
         frames = decode_frames(path, index, [0, index.num_frames - 1])
+        if every_frame:
+            check_frames(path, index)
     except DecodeError as error:
         return same(problem=error.reason)
     return same(

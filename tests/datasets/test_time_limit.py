@@ -7,7 +7,7 @@ import time
 import pytest
 
 from slowfast.datasets import DecodeError, build_loader
-from slowfast.datasets.decoding import decode_frames, index, read_index, reader
+from slowfast.datasets.decoding import decode_frames, indexing, read_index, reader
 from slowfast.datasets.time_limit import check_time, within
 
 
@@ -64,7 +64,7 @@ def test_limits_do_not_outlive_their_call():
 def test_time_is_checked_between_packets(get_video, monkeypatch, work):
     path = get_video("raw.h264" if "start" in work else "plain.mp4")
     known, seen = read_index(path), []
-    monkeypatch.setattr(index if work == "indexing" else reader, "check_time", seen.append)
+    monkeypatch.setattr(indexing if work == "indexing" else reader, "check_time", seen.append)
     if work == "indexing":
         read_index(path)
     else:

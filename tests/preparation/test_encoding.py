@@ -1,5 +1,6 @@
 """Copies show the same frames at the same times, upright and small, and decode from near anywhere."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -62,14 +63,21 @@ def test_rotation_is_carried_out(tmp_path: Path) -> None:
         assert next(container.decode(video=0)).rotation == 0
 
 
-def test_a_damaged_source_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda content: content[: len(content) * 6 // 10], r"a\.mp4: the file is cut off"),
+        (lambda content: content[:4000] + b"\xff" * 800 + content[4800:], r"a\.mp4: frame \d+ of 30 is damaged"),
+    ],
+    ids=["cut off", "damaged in the middle"],
+)
+def test_a_damaged_source_leaves_nothing_behind(tmp_path: Path, damage: Callable[[bytes], bytes], message: str) -> None:
     source = tmp_path / "a.mp4"
     write_video(source, FRAMES, container_options={"movflags": "faststart"})
-    content = source.read_bytes()
-    source.write_bytes(content[: len(content) * 6 // 10])
-    with pytest.raises(DecodeError, match=r"a\.mp4"):
-        encode_copy(str(source), tmp_path / "out" / "copy.mp4", SAME_SIZE)
-    assert list((tmp_path / "out").iterdir()) == []
+    source.write_bytes(damage(source.read_bytes()))
+    with pytest.raises(DecodeError, match=message):
+        encode_copy(str(source), tmp_path / "copy.mp4", SAME_SIZE)
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def test_a_full_disk_is_not_blamed_on_the_source(tmp_path: Path) -> None:

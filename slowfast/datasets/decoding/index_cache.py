@@ -20,11 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-from slowfast.datasets.decoding.index import VideoIndex, read_index
+from slowfast.datasets.decoding.index import VideoIndex
+from slowfast.datasets.decoding.indexing import read_index
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 """Entries of other formats are out of date."""
 
 _ARRAYS = ("pts", "packets", "key_pts", "key_dts", "key_packets")
@@ -45,7 +46,7 @@ class IndexCache:
             return read_index(path)
         try:
             status = os.stat(path)  # noqa: PTH116 - twice as fast as Path
-        except OSError:
+        except (OSError, ValueError):
             return read_index(path)  # and it says what is wrong
         whose = {"path": os.path.abspath(path), "size": status.st_size, "mtime": status.st_mtime_ns}  # noqa: PTH100
         name = hashlib.sha1(str(whose["path"]).encode(errors="surrogateescape"), usedforsecurity=False).hexdigest()
@@ -96,7 +97,8 @@ def pack(index: VideoIndex, whose: dict[str, object]) -> bytes:
         "time_base": index.time_base.as_integer_ratio(),
         "stated_rate": index.stated_rate.as_integer_ratio() if index.stated_rate else None,
         "end": index.end,
-        "has_stamps": index.has_stamps,
+        "stamps": index.stamps,
+        "num_packets": index.num_packets,
     }
     text = json.dumps(header).encode()
     steps = np.concatenate([np.diff(array, prepend=0) for array in arrays]).astype("<i8")
@@ -116,6 +118,7 @@ def unpack(content: bytes, whose: dict[str, object]) -> VideoIndex | None:
         time_base=Fraction(*header["time_base"]),
         stated_rate=Fraction(*header["stated_rate"]) if header["stated_rate"] else None,
         end=header["end"],
-        has_stamps=header["has_stamps"],
+        stamps=header["stamps"],
+        num_packets=header["num_packets"],
         **arrays,
     )

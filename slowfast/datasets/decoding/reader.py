@@ -3,38 +3,34 @@
 Decoding begins at the key packet before the first wanted frame and ends with the last one; groups of pictures in between
 that hold nothing wanted are not decoded, nor are pictures that no other refers to. Every frame goes through the transform as
 soon as it comes, so that a clip needs the memory of its result, not of the stretch of video that it spans.
+
+Packets are handed to the decoder with their number for a time stamp, and frames come out with it. So it does not matter here
+what stamps a file has, and a frame cannot be taken for another.
 """
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import av
 import cv2
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
+from slowfast.datasets.decoding.decoder import NumberedDecoder
 from slowfast.datasets.decoding.index import Ints, VideoIndex
 from slowfast.datasets.decoding.opening import describe, open_video
-from slowfast.datasets.decoding.plan import Stretch, plan_stretches
-from slowfast.datasets.decoding.seeking import packets_from
+from slowfast.datasets.decoding.picture import Picture, ToPicture
+from slowfast.datasets.decoding.plan import Plan, Stretch, from_start, plan_stretches
+from slowfast.datasets.decoding.seeking import Packet, packets_from
 from slowfast.datasets.errors import DecodeError
 from slowfast.datasets.time_limit import check_time
 
 logger = logging.getLogger(__name__)
-
-Picture = NDArray[np.uint8]
-
-SKIPS_SAFELY = frozenset({"h264", "mpeg4"})
-"""Codecs whose pictures marked as "no reference" are needed by no other picture. (In HEVC a higher temporal layer may.)"""
 
 
 class FrameTransform(Protocol):
@@ -63,129 +59,149 @@ class WholeFrame:
 def decode_frames(
     path: str, index: VideoIndex, wanted: Sequence[int] | Ints, transform: FrameTransform | None = None
 ) -> Picture:
-    """Frames `wanted` (any order, repeats allowed) of a file, as uint8 (T, H, W, 3), RGB, upright.
+    """Frames `wanted` (any order, repeats allowed) of a file, as uint8 (T, H, W, 3), RGB, upright, with square pixels.
 
-    A frame that the decoder silently leaves out is replaced by the one before it, with a warning. Raises DecodeError when
-    the file cannot be read, or is damaged where wanted frames lie.
+    Raises DecodeError when the file cannot be read, or when a wanted frame does not come out of the decoder whole.
     """
-    clip = _Clip(path, np.asarray(wanted, np.int64).tolist(), transform or WholeFrame())
-    stretches = plan_stretches(index, np.array(sorted(clip.missing), np.int64)) if index.has_stamps else []
-    if stretches:
-        with open_video(path) as (container, stream):
-            _decode_stretches(container, stream, index, stretches, clip)
-    if clip.missing:
-        # Some files do not keep what their index promises, some have no stamps or no key packet to begin at.
-        with open_video(path) as (container, stream):
-            damage = _decode_everything(container, stream, index, clip)
-        if clip.missing and damage:
-            raise DecodeError(path, f"frame {min(clip.missing)} of {index.num_frames} is damaged ({damage})")
-    return clip.finish()
+    places = np.asarray(wanted, np.int64)
+    clip, problem = _decode_clip(path, index, plan_stretches, places, transform or WholeFrame())
+    if problem and index.stamps != "count":
+        # Some files do not keep what their index promises, so everything is decoded that comes before.
+        logger.debug("%s: decoding from the start, since %s", path, problem)
+        clip, problem = _decode_clip(path, index, from_start, places, transform or WholeFrame())
+    if problem:
+        raise DecodeError(path, problem)
+    return clip.pictures
+
+
+def _decode_clip(path: str, index: VideoIndex, plan: Plan, places: Ints, transform: FrameTransform) -> tuple[_Clip, str]:
+    """A clip decoded by a plan, and what is wrong with it."""
+    clip, numbers = _Clip(places, transform), np.unique(places)
+    with open_video(path) as (container, stream):
+        run = _Run(path, index, plan(index, numbers), numbers)
+        to_picture = ToPicture(stream)
+        for number, frame in run.frames(container, stream):
+            clip.take(number, to_picture(frame))
+    return clip, run.problem()
+
+
+def each_picture(path: str, index: VideoIndex) -> Iterator[tuple[int, Picture]]:
+    """(number, picture) of every frame, in the order in which they are shown. Raises DecodeError, if need be after the last."""
+    expected = 0
+    for number, frame, to_picture in _each_frame(path, index):
+        if number < expected:
+            raise DecodeError(path, f"frame {number} is decoded after frame {expected - 1}, so its time stamps are wrong")
+        expected = number + 1
+        yield number, to_picture(frame)
+
+
+def check_frames(path: str, index: VideoIndex) -> None:
+    """Decodes every frame. Raises DecodeError for the first that does not come out of the decoder whole."""
+    for _ in _each_frame(path, index):
+        pass
+
+
+def _each_frame(path: str, index: VideoIndex) -> Iterator[tuple[int, VideoFrame, ToPicture]]:
+    everything = np.arange(index.num_frames)
+    with open_video(path) as (container, stream):
+        run = _Run(path, index, from_start(index, everything), everything)
+        to_picture = ToPicture(stream)
+        for number, frame in run.frames(container, stream):
+            yield number, frame, to_picture
+    if problem := run.problem():
+        raise DecodeError(path, problem)
 
 
 class _Clip:
     """The result in the making: takes wanted frames in any order and writes each to all its places."""
 
-    def __init__(self, path: str, wanted: list[int], transform: FrameTransform) -> None:
-        self.path = path
+    def __init__(self, wanted: Ints, transform: FrameTransform) -> None:
         self._places: dict[int, list[int]] = {}
-        for place, number in enumerate(wanted):
+        for place, number in enumerate(wanted.tolist()):
             self._places.setdefault(number, []).append(place)
-        self.missing = set(self._places)
         self._length = len(wanted)
         self._transform = transform
-        self._to_rgb = VideoReformatter()
-        self._out: Picture | None = None
+        self.pictures: Picture = np.empty((0, 0, 0, 3), np.uint8)
 
-    def take(self, number: int, frame: VideoFrame) -> None:
-        # Without a kept reformatter and one thread, every frame would set up a scaler anew and start threads for it.
-        image: NDArray[Any] = self._to_rgb.reformat(frame, format="rgb24", threads=1).to_ndarray()
-        if frame.rotation:
-            image = np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
-        if self._out is None:
-            self._out = np.empty((self._length, *self._transform.output_size(*image.shape[:2]), 3), np.uint8)
+    def take(self, number: int, image: Picture) -> None:
+        if not self.pictures.size:
+            self.pictures = np.empty((self._length, *self._transform.output_size(*image.shape[:2]), 3), np.uint8)
         first, *others = self._places[number]
-        self._transform(image, self._out[first])
-        self._out[others] = self._out[first]
-        self.missing.discard(number)
-
-    def finish(self) -> Picture:
-        """The pictures; what is still missing shows the nearest earlier frame, or the first there is."""
-        if self._out is None:
-            raise DecodeError(self.path, "the decoder returned none of the wanted frames")
-        if self.missing:
-            logger.warning("%s: %d frames did not come out of the decoder; others stand in", self.path, len(self.missing))
-        present = sorted(self._places.keys() - self.missing)
-        for number in self.missing:
-            stand_in = present[max(bisect.bisect(present, number) - 1, 0)]
-            self._out[self._places[number]] = self._out[self._places[stand_in][0]]
-        return self._out
+        self._transform(image, self.pictures[first])
+        self.pictures[others] = self.pictures[first]
 
 
-def _decode_stretches(
-    container: InputContainer, stream: VideoStream, index: VideoIndex, stretches: list[Stretch], clip: _Clip
-) -> None:
-    """Decodes the planned packets; gives up at the first damaged one."""
-    decoder = stream.codec_context
-    wanted_packets = {int(index.packets[number]) for number in clip.missing}
-    may_skip = decoder.name in SKIPS_SAFELY
-    keep = _keep_by_stamp(index, clip)
-    todo = iter(stretches)
-    stretch = next(todo)
-    try:
-        for number, packet in packets_from(container, stream, index, stretch.key):
-            check_time(clip.path)
-            if number < stretch.first:
-                continue
-            if may_skip:
-                decoder.skip_frame = "DEFAULT" if number in wanted_packets else "NONREF"
-            keep(packet.decode())
-            if number < stretch.last:
-                continue
-            # Drained, the decoder gives out the pictures that it holds back to put them in order.
-            keep(decoder.decode(None))
-            following = next(todo, None)
-            if following is None:
-                return
-            decoder.flush_buffers()
-            stretch = following
-    except av.FFmpegError as error:
-        logger.debug("decoding from the start, since a stretch failed: %s", error)
+class _Run:
+    """Decodes the stretches of a plan, and keeps account of what became of the frames `wanted` (rising, without repeats)."""
 
+    def __init__(self, path: str, index: VideoIndex, stretches: list[Stretch], wanted: Ints) -> None:
+        self._path, self._index, self._stretches, self._wanted = path, index, stretches, wanted
+        self._missing = dict(zip(index.packets[wanted].tolist(), wanted.tolist(), strict=True))
+        self._damage: dict[int, str] = {}  # what the decoder said, by the number of the packet
 
-def _decode_everything(container: InputContainer, stream: VideoStream, index: VideoIndex, clip: _Clip) -> str:
-    """Decodes from the start until nothing is missing. Returns what the decoder said about damaged packets on the way."""
-    keep = _keep_by_stamp(index, clip) if index.has_stamps else _keep_by_count(clip)
-    damage = ""
-    for packet in container.demux(stream):
-        check_time(clip.path)
+    def frames(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
+        """(number, frame) of the wanted frames, as they come."""
+        for frame in self._decode(container, stream):
+            packet = -1 if frame.pts is None else frame.pts
+            if frame.is_corrupt:
+                self._damage.setdefault(packet, "marked as corrupt by the decoder")
+            number = self._missing.pop(packet, None)
+            if number is not None:
+                yield number, frame
+
+    def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+        """All frames that come out of the stretches; their pts are the numbers of their packets."""
+        decoder = NumberedDecoder(stream)
+        todo = iter(self._stretches)
+        stretch = next(todo)
+        # A second field may be marked differently from the first.
+        may_skip = stretch.key is not None and decoder.skips_safely and self._index.one_frame_a_packet
+        wanted = frozenset(self._missing) if may_skip else None
+        number = 0
         try:
-            keep(packet.decode())
+            for number, packet in packets_from(container, stream, self._index, stretch.key):
+                check_time(self._path)
+                if number < stretch.first:
+                    continue
+                if packet.is_corrupt and not decoder.marks_damage:
+                    self._damage.setdefault(number, "its packet is damaged")
+                yield from self._decoded(decoder, number, packet, wanted)
+                if number < stretch.last:
+                    continue
+                yield from self._decoded(decoder, number)
+                following = next(todo, None)
+                if following is None:
+                    return
+                decoder.restart()
+                stretch = following
+            yield from self._decoded(decoder, number)  # the file has become shorter than its index
         except av.FFmpegError as error:
-            damage = damage or describe(error)
-        if not clip.missing:
-            break
-    return damage
+            self._damage.setdefault(number, describe(error))
 
+    def _decoded(
+        self, decoder: NumberedDecoder, number: int, packet: Packet | None = None, wanted: frozenset[int] | None = None
+    ) -> Sequence[VideoFrame]:
+        """What comes out of the decoder with a packet, or behind the last one; nothing where it complains, which is noted."""
+        try:
+            return decoder.drain() if packet is None else decoder.decode(number, packet, wanted)
+        except av.FFmpegError as error:
+            self._damage.setdefault(number, describe(error))
+            return ()
 
-def _keep_by_stamp(index: VideoIndex, clip: _Clip) -> Callable[[Sequence[VideoFrame]], None]:
-    number_of = {int(index.pts[number]): number for number in clip.missing}
+    def problem(self) -> str:
+        """What is wrong with the first wanted frame that is not whole; empty if all are.
 
-    def keep(frames: Sequence[VideoFrame]) -> None:
-        for frame in frames:
-            number = None if frame.pts is None else number_of.get(frame.pts)
-            if number in clip.missing:
-                clip.take(number, frame)
-
-    return keep
-
-
-def _keep_by_count(clip: _Clip) -> Callable[[Sequence[VideoFrame]], None]:
-    numbers = itertools.count()
-
-    def keep(frames: Sequence[VideoFrame]) -> None:
-        for frame in frames:
-            number = next(numbers)
-            if number in clip.missing:
-                clip.take(number, frame)
-
-    return keep
+        Damage spreads from a frame to all that are decoded after it, up to the next key packet and, of the frames behind
+        that one, to those that are shown before it.
+        """
+        problems = dict.fromkeys(self._missing.values(), "does not come out of the decoder")
+        index, wanted = self._index, self._wanted
+        for packet, said in self._damage.items():
+            (frames,) = np.nonzero(index.packets == packet)
+            key = index.keys_of(frames)[0] if len(frames) else np.count_nonzero(index.key_packets <= packet) - 1
+            harmed = wanted[(index.keys_of(wanted) <= key) & (index.last_packets(wanted) >= packet)]
+            problems |= dict.fromkeys(harmed.tolist(), f"is damaged ({said})")
+        if not problems:
+            return ""
+        first = min(problems)
+        return f"frame {first} of {index.num_frames} {problems[first]}"
