@@ -66,7 +66,10 @@ def test_file_of_the_released_code_loads_and_builds_its_network(file: str, seman
         model = build_model(cfg)
     assert cfg.OUTPUT_DIR == RELEASED[file]["LOGS.DIR"]
     frames = next(count for part, count in {"76x8": 76, "36x8": 36, "16x8": 16, "8x8": 8}.items() if part in file)
-    assert cfg.DATA.NUM_FRAMES == frames * (4 if "SLOWFAST" in file else 1)
+    frames *= 4 if "SLOWFAST" in file else 1
+    if semantics == "released" and "SLOWFAST_PROG_76x8" in file:
+        frames = 64 + 4 * 63  # overlaps of [1, 1], which the original runs whatever DATA.NUM_FRAMES says
+    assert frames == cfg.DATA.NUM_FRAMES
     assert len(list(model.s4.chain(0))) == (23 if "R101" in file else 6)
 
 

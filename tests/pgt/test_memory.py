@@ -40,7 +40,7 @@ def test_memory_follows_its_definition(mode: str, num_frames: int, momentum: flo
             old = memory.exchange(cell, x)
         assert (old is None) == (expected is None)
         if old is not None and expected is not None:
-            torch.testing.assert_close(old, expected)
+            torch.testing.assert_close(old.frames, expected)
         expected = update_by_definition(expected, x, num_frames=num_frames, mode=mode, momentum=momentum)
     torch.testing.assert_close(memory.state_dict()["conv"], expected)
 
@@ -51,7 +51,7 @@ def test_memory_does_not_keep_the_step_alive(mode: str) -> None:
     memory = Memory()
     with memory.step():
         memory.exchange(cell, torch.randn(2, 3, 50, 4, 4))
-    kept = memory._frames["conv"].untyped_storage().nbytes()
+    kept = memory.frames["conv"].untyped_storage().nbytes()
     assert kept == memory.num_bytes == 2 * 3 * 1 * 4 * 4 * 4
 
 
@@ -70,9 +70,9 @@ def test_truncated_memory_carries_no_gradient_and_the_other_does() -> None:
             memory.exchange(cell, x)
         with memory.step():
             old = memory.exchange(cell, x)
-        assert old is not None and old.requires_grad is not truncate
+        assert old is not None and old.frames.requires_grad is not truncate
     memory.detach()
-    assert not memory._frames["conv"].requires_grad
+    assert not memory.frames["conv"].requires_grad
 
 
 def test_frames_of_another_batch_are_refused() -> None:

@@ -49,7 +49,7 @@ def test_without_a_context_a_block_attends_to_its_own_step() -> None:
     model = progressive(nn.Sequential(block), step_len=4, overlap=1).eval()
     model.step(torch.randn(1, 4, 4, 3, 3))
     x = torch.randn(1, 4, 3, 3, 3)
-    assert torch.equal(model.step(x), block(x)) and model.operators == ()
+    assert torch.equal(model.step(x), block(x)) and model.operators == () and list(model.alone) == ["0"]
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,16 @@ def test_configs_choose_context_and_norm(norm: str, parameters: bool, tiny_cfg: 
     assert (f"{block}.bn.weight" in model.state_dict()) is parameters
     scores = [model.step([torch.randn(1, 3, frames, 32, 32)]) for frames in (4, 3, 3)]
     assert all(score.isfinite().all() for score in scores)
+
+
+def test_a_frozen_norm_has_the_scales_and_statistics_of_the_blocks_own_and_holds_them_still() -> None:
+    block = make_block()
+    plain, x = block.bn, torch.randn(1, 4, 4, 3, 3)
+    plain.running_mean.normal_()  # type: ignore[union-attr, operator]
+    expected = plain(x)
+    model = progressive(
+        nn.Sequential(block), step_len=4, overlap=1, nonlocal_context="memory", nonlocal_norm="frozen_batchnorm"
+    ).train()
+    frozen = model.network[0].bn  # type: ignore[index]
+    torch.testing.assert_close(frozen(x), expected)
+    assert not list(frozen.parameters()) and set(frozen.state_dict()) == set(plain.state_dict()) - {"num_batches_tracked"}

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -6,19 +8,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pgt.memory import Cell, Memory
-from pgt.operators import MarkovConv3d, MarkovTemporalPool
+from pgt.operators import MarkovConv, MarkovOperator, MarkovTimePool, become
 from slowfast.models.layers.pools import TemporalPool
 
 
-def make_conv(
-    kernel: int, *, stride: int = 1, dilation: int = 1, memory_frames: int | None = None, groups: int = 1
-) -> MarkovConv3d:
+def give_memory(module: nn.Module, operator: type[MarkovOperator], cell: Cell | None, **attributes: object) -> Any:
+    become(module, operator, {"memory": Memory(), "cell": cell, **attributes})
+    return module
+
+
+def make_conv(kernel: int, *, stride: int = 1, dilation: int = 1, memory_frames: int | None = None, groups: int = 1) -> Any:
     reach = dilation * (kernel // 2)
     conv = nn.Conv3d(
         4, 6, (kernel, 3, 3), stride=(stride, 1, 1), padding=(reach, 1, 1), dilation=(dilation, 1, 1), groups=groups
     ).double()  # fmt: skip
     cell = Cell(name="conv", num_frames=reach if memory_frames is None else memory_frames, mode="last", momentum=0.0)
-    return MarkovConv3d.adopt(conv, cell, Memory())
+    return give_memory(conv, MarkovConv, cell)
 
 
 def by_joining(conv: nn.Conv3d, past: Tensor, x: Tensor) -> Tensor:
@@ -75,20 +80,20 @@ def test_a_memory_of_another_length_gives_its_newest_frames_and_zeros_before_the
     torch.testing.assert_close(y, by_joining(conv, past, second))
 
 
-def test_adopting_keeps_parameters_hooks_and_names() -> None:
+def test_an_operator_is_the_module_that_it_was() -> None:
     conv = nn.Conv3d(2, 2, (3, 1, 1), padding=(1, 0, 0))
-    calls: list[int] = []
+    weight, calls = conv.weight, []
     conv.register_forward_hook(lambda *_: calls.append(1))
-    markov = MarkovConv3d.adopt(conv, Cell(name="c", num_frames=1, mode="last", momentum=0.0), Memory())
+    markov = give_memory(conv, MarkovConv, Cell(name="c", num_frames=1, mode="last", momentum=0.0))
     markov(torch.zeros(1, 2, 4, 1, 1))
-    assert markov.weight is conv.weight and calls == [1]
-    assert list(markov.state_dict()) == ["weight", "bias"]
+    assert markov is conv and isinstance(conv, nn.Conv3d) and conv.weight is weight and calls == [1]
+    assert list(markov.state_dict()) == ["weight", "bias"] and type(conv).__name__ == "MarkovConv3d"
 
 
 @pytest.mark.parametrize("mode", ["avg", "max"])
 def test_head_pools_over_memory_and_step(mode: str) -> None:
     cell = Cell(name="pool", num_frames=2, mode="last", momentum=0.0)
-    pool = MarkovTemporalPool.adopt(TemporalPool(mode=mode, pathway=0), cell, Memory())  # type: ignore[arg-type]
+    pool = give_memory(TemporalPool(mode=mode, pathway=0), MarkovTimePool, cell)  # type: ignore[arg-type]
     first, second = torch.randn(2, 3, 4, 1, 1), torch.randn(2, 3, 4, 1, 1)
     with pool.memory.step():
         pool(first)
@@ -100,7 +105,7 @@ def test_head_pools_over_memory_and_step(mode: str) -> None:
 
 
 def test_one_pass_positions_count_in_evaluation_outside_of_steps_only() -> None:
-    pool = MarkovTemporalPool.adopt(TemporalPool(mode="max", pathway=0), None, Memory(), one_pass_positions=4)
+    pool = give_memory(TemporalPool(mode="max", pathway=0), MarkovTimePool, None, one_pass_positions=4)
     x = torch.randn(1, 2, 8, 1, 1)
     assert pool(x).shape[2] == 1
     pool.eval()

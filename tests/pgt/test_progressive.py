@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pgt import ProgressiveModel, StepSchedule, UnsupportedOperatorError, progressive
-from pgt.operators import MarkovConv3d
+from pgt.operators import MarkovConv
 from slowfast.commands.activation_meter import ActivationMeter
 from slowfast.models import build_model
 
@@ -128,7 +128,7 @@ def test_swapping_keeps_names_shapes_and_identity_of_parameters(tiny_cfg: Callab
         model = progressive(plain, step_len=[4, 16][: 1 + slowfast], overlap=[1, 4][: 1 + slowfast])
         assert {name: tensor.shape for name, tensor in model.state_dict().items()} == shapes
         assert all(parameter is parameters[name] for name, parameter in model.named_parameters())
-        assert any(isinstance(module, MarkovConv3d) for module in model.modules())
+        assert any(isinstance(module, MarkovConv) for module in model.modules())
 
 
 def test_plain_weights_load_into_the_progressive_model_and_back(tiny_cfg: Callable[..., Any]) -> None:

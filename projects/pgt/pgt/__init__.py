@@ -1,26 +1,35 @@
 """PGT: training on long videos, step by step (Pang et al., CVPR 2021, arXiv:2103.11313)."""
 
 from pgt.explain import explain
+from pgt.memory import MemoryMismatchError, StepLengthError
+from pgt.operators import MarkovOperator
+from pgt.rules import register_operator
 from pgt.schedule import StepSchedule
+from pgt.site import Remember, Site, UnsupportedOperatorError
 from pgt.stream import StepPrediction, stream
-from pgt.swap import UnsupportedOperatorError
 from pgt.wrapper import ProgressiveModel, progressive
 
 __all__ = [
+    "MarkovOperator",
+    "MemoryMismatchError",
     "ProgressiveModel",
+    "Remember",
+    "Site",
+    "StepLengthError",
     "StepPrediction",
     "StepSchedule",
     "UnsupportedOperatorError",
     "explain",
     "progressive",
     "register",
+    "register_operator",
     "stream",
 ]
 
 
 def register() -> None:
     """Fills the registries of the library; called once a process through the entry point `slowfast.projects`."""
-    from pgt import detection_eval_step, eval_step, options, train_step, wrap  # noqa: F401  (each files itself when it is imported)
+    from pgt import detection_eval_step, eval_step, options, train_step  # noqa: F401  (each files itself when it is imported)
     from slowfast.registry import CONFIG_SECTIONS
 
     CONFIG_SECTIONS.register(options.SECTION.name)(options.SECTION)

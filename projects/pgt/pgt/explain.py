@@ -10,13 +10,12 @@ import torch
 from torch import nn
 
 from pgt.memory import Cell
-from pgt.operators import MarkovNonLocalBlock, MarkovTemporalPool
-from pgt.operators.pooling import MarkovHeadPool
-from pgt.swap import along_time, pathway_of
+from pgt.operators import MarkovAttention, MarkovHeadPool, MarkovTimePool, along_time
+from pgt.site import pathway_of
 from pgt.wrapper import ProgressiveModel
 from slowfast.runtime.tables import format_table
 
-WHOLE_TIME = (MarkovTemporalPool, MarkovHeadPool, MarkovNonLocalBlock)
+WHOLE_TIME = (MarkovTimePool, MarkovHeadPool, MarkovAttention)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +119,8 @@ def _temporal_modules(model: ProgressiveModel) -> Iterable[tuple[str, nn.Module]
 
 
 def _window(module: Any) -> Any:
-    """What knows kernel and stride: the module itself, or the pool that it stands for."""
-    return module.__dict__.get("plain", module)
+    """What knows kernel and stride."""
+    return module
 
 
 def _memory_of_a_step(model: ProgressiveModel, inputs: Any) -> dict[str, torch.Tensor]:

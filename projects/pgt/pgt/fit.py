@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from fvcore.common.config import CfgNode
 
-from pgt.schedule import StepSchedule
+from pgt.schedule import StepSchedule, of_pathway
 from slowfast.config import ConfigError
 from slowfast.registry import MODELS
 
@@ -31,7 +30,7 @@ def check_one_pass(cfg: CfgNode, schedule: StepSchedule) -> None:
     stride = _temporal_stride(cfg)
     for pathway in range(schedule.num_pathways):
         frames = schedule.ranges(pathway)[-1][1] // stride
-        if not 1 <= _of_pathway(sizes, pathway) <= frames:
+        if not 1 <= of_pathway(sizes, pathway) <= frames:
             why = f"the head reads {frames} frames of pathway {pathway}"
             raise ConfigError(key="PGT.TPOOL_SIZE", value=sizes, why=why, right=f"1 to {frames} there")
 
@@ -69,9 +68,9 @@ class _NonLocal:
 def _nonlocal_blocks(cfg: CfgNode, num_pathways: int) -> Iterator[_NonLocal]:
     for stage, locations in enumerate(cfg.NONLOCAL.LOCATION):
         for pathway in range(num_pathways):
-            if _of_pathway(locations, pathway):
-                groups = _of_pathway(cfg.NONLOCAL.GROUP[stage], pathway)
-                window = _of_pathway(cfg.NONLOCAL.POOL[stage], pathway)[0]
+            if of_pathway(locations, pathway):
+                groups = of_pathway(cfg.NONLOCAL.GROUP[stage], pathway)
+                window = of_pathway(cfg.NONLOCAL.POOL[stage], pathway)[0]
                 yield _NonLocal(stage=stage, pathway=pathway, groups=groups, window=window)
 
 
@@ -94,8 +93,3 @@ def _check_nonlocal_block(cfg: CfgNode, schedule: StepSchedule, block: _NonLocal
             key="NONLOCAL.POOL", value=cfg.NONLOCAL.POOL, why=f"{block.window} frames are pooled into one where {text}",
             right=f"at most {shortest} there",
         )  # fmt: skip
-
-
-def _of_pathway(values: Sequence[Any], pathway: int) -> Any:
-    """The entry of a pathway; a single entry serves all."""
-    return values[pathway] if pathway < len(values) else values[0]

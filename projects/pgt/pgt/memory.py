@@ -6,21 +6,34 @@ of the operator's input, F frames that the operator remembers, T frames of the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pgt.recomputation import StepLog, in_backward
+from pgt.schedule import of_pathway
+from slowfast.errors import UserError
+
 Mode = Literal["last", "max", "avg"]
 CellMode = Literal["last", "max", "avg", "sum"]
+State = dict[str, Tensor]
+"""The memory as plain tensors: (B, C, F, H, W) by operator name."""
+
+PHASE = ".phase"
+"""Ending of the entry that says where a strided causal operator stands: frames seen so far, modulo its stride."""
 
 
-class MemoryMismatchError(RuntimeError):
-    """The memory of one batch met the frames of another one."""
+class MemoryMismatchError(UserError, RuntimeError):
+    """A memory met frames, or a network, that it does not belong to."""
+
+
+class StepLengthError(UserError, ValueError):
+    """A step whose number of frames an operator's stride does not divide. The text names the operator's path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,94 +42,325 @@ class Cell:
 
     mode: "last" keeps the newest F frames: with momentum 0 nothing travels farther than the stacked kernels reach. "max" and
     "avg" pool old memory and step over time, so that every frame reaches all later steps; so does any momentum above 0.
-    "sum" keeps two frames, the sum of all frames so far and their number.
-    momentum: share of the old memory that is mixed in, from the second step on.
+    "sum" keeps two frames, the sum of all frames so far and their number, in float32 at least.
+    momentum: share of the old memory that is mixed in, from the second step on. channels: C, where it is known beforehand.
+    optional: whether a network may run without using it.
     """
 
     name: str
     num_frames: int | None
     mode: CellMode
     momentum: float = 0.0
+    channels: int | None = None
+    optional: bool = False
 
     def update(self, old: Tensor | None, x: Tensor) -> Tensor:
         """The new memory (B, C, F, H, W), from the old one of the same shape (None at the first step) and x (B, C, T, H, W)."""
-        num_frames = self.num_frames or (x if old is None else old).shape[2]
+        num_frames = (x if old is None else old).shape[2] if self.num_frames is None else self.num_frames
+        if num_frames == 0:
+            return x[:, :, :0].clone()
         pooled = _POOL[self.mode](old, x, num_frames)
         if old is None or self.momentum == 0:
             return pooled
         return (1 - self.momentum) * pooled + self.momentum * old
 
+    def dtype(self, frames: torch.dtype) -> torch.dtype:
+        """The type that the memory of such frames has."""
+        return accumulator(frames) if self.mode == "sum" else frames
 
-class Memory:
-    """The memory of a network: a tensor by operator name.
 
-    Operators call `exchange` in their forward pass. It only does something inside `with memory.step():`, so the same network
-    can also be run over a whole clip in one pass without touching what it remembers.
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What an operator reads of the steps before. frames: (B, C, F, H, W). begins: bool (B, 1, 1, 1, 1), the rows whose video
+    begins with this step, so that their frames mean nothing; None where no row does."""
+
+    frames: Tensor
+    begins: Tensor | None
+
+    def filled(self, value: float) -> Tensor:
+        """The frames, with `value` in the rows that begin."""
+        return self.frames if self.begins is None else self.frames.masked_fill(self.begins, value)
+
+    def select(self, with_past: Tensor, alone: Callable[[], Tensor]) -> Tensor:
+        """`with_past`, and in the rows that begin what the operator makes of the step alone."""
+        return with_past if self.begins is None else torch.where(self.begins, alone(), with_past)
+
+
+@dataclass(slots=True)
+class Step:
+    """The step at hand. old: what the one before left. new: what operators leave, by name, until the step ends.
+
+    begins: bool (B,), rows whose video begins although the memory holds something. num_frames: frames of its input, for each
+    pathway. task: the backward pass that it runs in, if somebody runs it there.
     """
 
-    def __init__(self) -> None:
-        self.truncate = True
-        """Whether new memory is cut off from the graph at once; otherwise it stays in it until `detach`."""
-        self.time_is_pooled = False
-        """Whether a pooling over all of time has run in the step at hand: a single frame behind it is its result."""
-        self._frames: dict[str, Tensor] = {}
-        self._seen: set[str] | None = None
+    old: State
+    begins: Tensor | None
+    num_frames: tuple[int, ...]
+    truncate: bool
+    task: int
+    new: State = field(default_factory=dict)
+    time_is_pooled: bool = False
+    pooled_before: set[str] = field(default_factory=set)
 
-    @property
-    def in_step(self) -> bool:
-        return self._seen is not None
-
-    def reset(self) -> None:
-        """Forgets everything: the next step is the first of its video."""
-        self._frames.clear()
-
-    @contextmanager
-    def step(self) -> Iterator[None]:
-        """Within it, operators read what the step before left and leave their own."""
-        if self.in_step:
-            raise RuntimeError("a step was begun inside another one")
-        self._seen, self.time_is_pooled = set(), False
-        try:
-            yield
-        finally:
-            self._seen = None
-
-    def exchange(self, cell: Cell, x: Tensor) -> Tensor | None:
-        """Hands out the operator's memory and keeps the new one. None outside of steps and at the first step of a video."""
-        if self._seen is None:
+    def past(self, cell: Cell, x: Tensor) -> Past | None:
+        old = self.old.get(cell.name)
+        if old is None:
             return None
-        if cell.name in self._seen:
-            raise RuntimeError(
-                f"{cell.name} runs twice in one step, which one memory cannot serve; give each call its own module"
-            )
-        self._seen.add(cell.name)
-        old = self._frames.get(cell.name)
-        if old is not None and (old.shape[:2], old.shape[3:]) != (x.shape[:2], x.shape[3:]):
+        if (old.shape[:2], old.shape[3:]) != (x.shape[:2], x.shape[3:]):
             raise MemoryMismatchError(
                 f"{cell.name} remembers frames of shape {tuple(old.shape)} but now sees {tuple(x.shape)}; "
                 "call reset() before the first step of every batch"
             )
-        if self.truncate:
-            with torch.no_grad():
-                self._frames[cell.name] = cell.update(old, x.detach())
+        return Past(_follow(old, x, cell), self._rows(cell, x))
+
+    def _rows(self, cell: Cell, x: Tensor) -> Tensor | None:
+        if self.begins is None:
+            return None
+        if len(self.begins) != len(x):
+            raise MemoryMismatchError(
+                f"{cell.name} sees {len(x)} rows, but it is told of {len(self.begins)} rows which of them begin; "
+                "begin all videos of such a network together, with reset()"
+            )
+        return self.begins.to(x.device).view(-1, *[1] * (x.dim() - 1))
+
+    def update(self, cell: Cell, past: Past | None, x: Tensor) -> Tensor:
+        """The cell's new memory."""
+        if past is None:
+            return cell.update(None, x)
+        if past.begins is not None and cell.num_frames is None and past.frames.shape[2] != x.shape[2]:
+            raise MemoryMismatchError(
+                f"{cell.name} remembers {past.frames.shape[2]} frames, but a row that begins has {x.shape[2]}; let all steps "
+                "have equal numbers of frames where rows begin by themselves"
+            )
+        return past.select(cell.update(past.frames, x), lambda: cell.update(None, x))
+
+    def state(self) -> State:
+        """What the next step is to read. Operators that did not run keep what they had, unless some rows began without them."""
+        kept = self.old if self.begins is None else {}
+        return {**kept, **self.new}
+
+
+class Memory:
+    """The memory of a network: a tensor by operator name.
+
+    Operators call `exchange` in their forward pass. It only does something inside a step, so the same network can also be run
+    over a whole clip in one pass without touching what it remembers. What they leave counts once the step ends without an
+    error.
+    """
+
+    def __init__(self, step_len: tuple[int, ...] = ()) -> None:
+        self.truncate = True
+        """Whether new memory is cut off from the graph at once; otherwise it stays in it until `detach`."""
+        self.step_len = step_len
+        """Frames of a whole step, for each pathway; operators compare it with the frames they see."""
+        self.cells: dict[str, Cell] = {}
+        """How each operator remembers, by name."""
+        self.frames: State = {}
+        self._ran: set[str] = set()
+        self._step: Step | None = None
+        self._log: StepLog[Step] = StepLog()
+
+    @property
+    def in_step(self) -> bool:
+        return self._current() is not None
+
+    def reset(self) -> None:
+        """Forgets everything: the next step is the first of its video."""
+        self.frames = {}
+
+    @contextmanager
+    def step(self, *, begins: Tensor | None = None, num_frames: tuple[int, ...] = ()) -> Iterator[Step]:
+        """Within it, operators read what the step before left and leave their own, which is kept when it ends cleanly."""
+        with self.run(self.frames, begins=begins, num_frames=num_frames) as step:
+            yield step
+        self.frames = step.state()
+        self._ran |= step.new.keys()
+
+    @contextmanager
+    def run(
+        self, state: Mapping[str, Tensor], *, begins: Tensor | None = None, num_frames: tuple[int, ...] = ()
+    ) -> Iterator[Step]:
+        """A step that reads `state` and leaves `Step.state()`; what this object remembers is left alone.
+
+        begins: bool (B,), the rows whose video begins with this step; the others go on.
+        """
+        if self._step is not None and self._step.task == in_backward():
+            raise RuntimeError("a step was begun inside another one")
+        old = dict(state)
+        if begins is not None:
+            if begins.dtype != torch.bool or begins.dim() != 1:
+                raise MemoryMismatchError(
+                    f"begins is {begins.dtype} of shape {tuple(begins.shape)}; right would be: torch.bool, one for each row"
+                )
+            if bool(begins.all()):
+                old, begins = {}, None
+            elif not old or not bool(begins.any()):
+                begins = None
+        step = Step(old=old, begins=begins, num_frames=num_frames, truncate=self.truncate, task=in_backward())
+        outer, self._step = self._step, step
+        try:
+            # A copy without what operators are going to leave, which may hold the graph that is to keep the copy alive.
+            with self._log.recorded(replace(step, new={})):
+                yield step
+        finally:
+            self._step = outer
+
+    def keep_with(self, outputs: Any) -> None:
+        """Remembers what the newest step read for as long as the graph of its outputs lives, for activation checkpointing."""
+        self._log.keep_with(outputs)
+
+    def _current(self) -> Step | None:
+        """The step at hand; in the backward pass the one that is computed again."""
+        task = in_backward()
+        if task == -1 or (self._step is not None and self._step.task == task):
+            return self._step
+        return self._log.recomputed()
+
+    def exchange(self, cell: Cell, x: Tensor) -> Past | None:
+        """Hands out the operator's memory and keeps the new one. None outside of steps and at the first step of a video.
+
+        Activation checkpointing runs operators once more in the backward pass: they then get what they got the first time, and
+        what they leave is dropped.
+        """
+        step = self._current()
+        if step is None:
+            self._log.ran_plainly()
+            return None
+        again = step is not self._step
+        if not again and cell.name in step.new:
+            raise RuntimeError(
+                f"{cell.name} runs twice in one step, which one memory cannot serve; give each call its own module"
+            )
+        past = step.past(cell, x)
+        if step.truncate:
+            if not again:
+                with torch.no_grad():
+                    step.new[cell.name] = step.update(cell, past, x.detach())
         else:
-            self._frames[cell.name] = cell.update(old, x)
-        return old
+            new = step.update(cell, past, x)  # also when it is run again: checkpointing wants to see the same computation
+            if not again:
+                step.new[cell.name] = new
+        return past
+
+    def phase(self, cell: Cell, num_frames: int, stride: int) -> int:
+        """Frames that a strided causal operator has seen before this step, modulo its stride."""
+        step = self._current()
+        if step is None or stride == 1:
+            return 0
+        name = cell.name + PHASE
+        before = int(step.old[name]) if name in step.old else 0
+        if step.begins is not None and before:
+            raise StepLengthError(
+                f"{cell.name}: rows cannot begin here, {before} frames behind a multiple of its temporal stride of {stride}; "
+                f"let every step have a multiple of {stride} frames"
+            )
+        if step is self._step:
+            step.new[name] = torch.tensor((before + num_frames) % stride)
+        return before
+
+    def is_pooled(self, name: str, x: Tensor) -> bool:
+        """Whether x is what a pooling over all of time has left in the step at hand, and not frames."""
+        step = self._current()
+        if step is None:
+            return False
+        if step is not self._step:
+            return name in step.pooled_before
+        pooled = name not in step.old if step.old else step.time_is_pooled and x.shape[2] == 1
+        if pooled:
+            step.pooled_before.add(name)
+        elif x.shape[2] > 1:
+            step.time_is_pooled = True
+        return pooled
+
+    def spans_step(self, window: int, num_frames: int, pathway: int) -> bool:
+        """Whether a window covers a whole step, where `num_frames` frames of the one at hand are left."""
+        step = self._current()
+        if step is None or not self.step_len or not step.num_frames:
+            return window == num_frames
+        whole, seen = of_pathway(self.step_len, pathway), of_pathway(step.num_frames, pathway)
+        return window * max(round(seen / num_frames), 1) == whole
 
     def detach(self) -> None:
         """Cuts the memory off from the graph of the steps so far."""
-        self._frames = {name: frames.detach() for name, frames in self._frames.items()}
+        self.frames = {name: frames.detach() for name, frames in self.frames.items()}
+
+    def move(self, device: torch.device) -> None:
+        """Puts the memory on a device."""
+        self.frames = {name: frames if name.endswith(PHASE) else frames.to(device) for name, frames in self.frames.items()}
 
     @property
     def num_bytes(self) -> int:
-        return sum(frames.numel() * frames.element_size() for frames in self._frames.values())
+        return sum(frames.numel() * frames.element_size() for frames in self.frames.values())
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def state_dict(self) -> State:
         """The memory as plain tensors, by operator name."""
-        return {name: frames.detach().clone() for name, frames in self._frames.items()}
+        return {name: frames.detach().clone() for name, frames in self.frames.items()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._frames = {name: frames.detach().clone() for name, frames in state.items()}
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Takes over copies of the tensors. Raises MemoryMismatchError where this network cannot have left them."""
+        if self.cells:
+            _check_state(state, self.cells)
+            required = {name for name, cell in self.cells.items() if not cell.optional}
+            missing = sorted((required & self._ran if self._ran else required) - state.keys()) if state else []
+            if missing:
+                raise MemoryMismatchError(
+                    f"{', '.join(missing)}: missing from the memory; right would be: all that memory() returned"
+                )
+        self.frames = {name: frames.detach().clone() for name, frames in state.items()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles, which begin between two steps and outside of any graph."""
+        attributes = {name: value for name, value in self.__dict__.items() if name not in ("_step", "_log")}
+        return attributes | {"frames": self.state_dict()}
+
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        self.__dict__.update(attributes)
+        self._step, self._log = None, StepLog()
+
+
+def _check_state(state: Mapping[str, Tensor], cells: Mapping[str, Cell]) -> None:
+    """Raises MemoryMismatchError for names, shapes and types that operators with these cells do not leave."""
+    rows: dict[int, str] = {}
+    for name, frames in state.items():
+        if not isinstance(frames, Tensor):
+            raise MemoryMismatchError(f"{name}: a {type(frames).__name__}; right would be: a tensor")
+        if name.endswith(PHASE) and name.removesuffix(PHASE) in cells:
+            if frames.dim() or frames.is_floating_point():
+                raise MemoryMismatchError(f"{name}: {frames.dtype} of shape {tuple(frames.shape)}; right would be: one integer")
+            continue
+        if name not in cells:
+            raise MemoryMismatchError(f"{name}: this network has no operator of that name; it has {', '.join(sorted(cells))}")
+        if not frames.is_floating_point():
+            raise MemoryMismatchError(f"{name}: {frames.dtype}; right would be: a floating-point type")
+        _check_shape(cells[name], frames)
+        rows.setdefault(len(frames), name)
+    if len(rows) > 1:
+        texts = " but ".join(f"{name} has {count} rows" for count, name in rows.items())
+        raise MemoryMismatchError(f"the memory is of different batches: {texts}")
+
+
+def _check_shape(cell: Cell, frames: Tensor) -> None:
+    wanted = {1: cell.channels, 2: cell.num_frames}
+    if frames.dim() == 5 and all(size in (None, frames.shape[axis]) for axis, size in wanted.items()):
+        return
+    texts = ["any number" if size is None else str(size) for size in wanted.values()]
+    raise MemoryMismatchError(
+        f"{cell.name}: a tensor of shape {tuple(frames.shape)}; right would be: (B, C, F, H, W) with C {texts[0]}, F {texts[1]}"
+    )
+
+
+def accumulator(dtype: torch.dtype) -> torch.dtype:
+    """The type in which frames are summed: half precision would stop counting at some hundreds."""
+    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
+
+
+def _follow(old: Tensor, x: Tensor, cell: Cell) -> Tensor:
+    """The memory on the device and in the type of the frames it meets; both may change between steps."""
+    old = old.to(device=x.device, dtype=cell.dtype(x.dtype))
+    if not torch.compiler.is_compiling() and old.is_inference() and not torch.is_inference_mode_enabled():
+        old = old.clone()  # what was remembered in inference mode may be needed for a gradient now
+    return old
 
 
 def _join(old: Tensor | None, x: Tensor) -> Tensor:
@@ -128,7 +372,8 @@ def _last(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
     if x.shape[2] >= num_frames:
         return x[:, :, x.shape[2] - num_frames :].clone()
     joined = _join(old, x)[:, :, -num_frames:]
-    return functional.pad(joined, (0, 0, 0, 0, num_frames - joined.shape[2], 0))
+    missing = num_frames - joined.shape[2]
+    return torch.cat([joined.new_zeros((*joined.shape[:2], missing, *joined.shape[3:])), joined], dim=2)
 
 
 def _max(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
@@ -141,14 +386,15 @@ def _max(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
 
 def _avg(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
     if num_frames == 1:
-        total = x.sum(dim=2, keepdim=True)
-        return total / x.shape[2] if old is None else (total + old) / (x.shape[2] + 1)
+        total = x.sum(dim=2, keepdim=True, dtype=accumulator(x.dtype))
+        mean = total / x.shape[2] if old is None else (total + old) / (x.shape[2] + 1)
+        return mean.to(x.dtype)
     joined = _join(old, x)
     return functional.adaptive_avg_pool3d(joined, (num_frames, joined.shape[3], joined.shape[4]))
 
 
 def _sum(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
-    total = x.sum(dim=2, keepdim=True)
+    total = x.sum(dim=2, keepdim=True, dtype=accumulator(x.dtype))
     new = torch.cat([total, torch.full_like(total, x.shape[2])], dim=2)
     return new if old is None else old + new
 

@@ -22,7 +22,7 @@ class Multigrid:
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> Multigrid:
         """Raises ConfigError for lists that do not fit each other or the rest of the config."""
-        base = StepSchedule(cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, cfg.PGT.STEPS)
+        base = StepSchedule(cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, cfg.PGT.STEPS, semantics=cfg.PGT.SEMANTICS)
         if not cfg.PGT.MGRID:
             return cls(base=base)
         steps, lengths = cfg.PGT.MGRID_STEPS, cfg.PGT.MGRID_STEP_LEN
@@ -37,7 +37,7 @@ class Multigrid:
         ratios = [base.frame_ratio(0) // base.frame_ratio(pathway) for pathway in range(base.num_pathways)]
         try:
             schedules = [
-                StepSchedule([length * ratio for ratio in ratios], base.overlap, count)
+                StepSchedule([length * ratio for ratio in ratios], base.overlap, count, semantics=base.semantics)
                 for count, length in zip(steps, lengths, strict=True)
             ]
         except ScheduleError as error:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import warnings
 
 from fvcore.common.config import CfgNode
+from torch import nn
 
 from pgt.fit import check_fit, check_one_pass
 from pgt.multigrid import Multigrid
 from pgt.schedule import ScheduleError, StepSchedule
+from pgt.wrapper import ProgressiveModel, progressive
 from slowfast.config import ConfigError, Option, Section
+from slowfast.registry import MODEL_WRAPPERS
 
 
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
@@ -49,9 +52,17 @@ def _check_self_attention(cfg: CfgNode) -> None:
 
 
 def _mend_overlap(cfg: CfgNode, given: frozenset[str]) -> None:
-    """Files of the original code say [1, 1] where their DATA.NUM_FRAMES says that pathways share the same time, [1, 4]."""
+    """Files of the original code say [1, 1] where their DATA.NUM_FRAMES says that pathways share the same time, [1, 4].
+
+    "released" semantics run them as the original did."""
     (slow_len, fast_len), (slow, fast), alpha = cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, cfg.SLOWFAST.ALPHA
-    if slow != fast or alpha == 1 or "DATA.NUM_FRAMES" not in given or fast_len != alpha * slow_len:
+    if (
+        cfg.PGT.SEMANTICS == "released"
+        or slow != fast
+        or alpha == 1
+        or "DATA.NUM_FRAMES" not in given
+        or fast_len != alpha * slow_len
+    ):
         return
     if cfg.DATA.NUM_FRAMES == alpha * (slow_len + (cfg.PGT.STEPS - 1) * (slow_len - slow)):
         warnings.warn(
@@ -64,19 +75,43 @@ def _mend_overlap(cfg: CfgNode, given: frozenset[str]) -> None:
 
 def _check_pathways(cfg: CfgNode) -> None:
     alpha = cfg.SLOWFAST.ALPHA
-    for key in ("STEP_LEN", "OVERLAP"):
-        slow, fast = cfg.PGT[key]
-        if fast != alpha * slow:
-            raise ConfigError(
-                key=f"PGT.{key}", value=cfg.PGT[key], right=str([slow, alpha * slow]),
-                why=f"the Fast pathway has SLOWFAST.ALPHA = {alpha} frames for each Slow one",
-            )  # fmt: skip
+    slow, fast = cfg.PGT.STEP_LEN
+    if fast != alpha * slow:
+        why = f"the Fast pathway has SLOWFAST.ALPHA = {alpha} frames for each Slow one"
+        raise ConfigError(key="PGT.STEP_LEN", value=cfg.PGT.STEP_LEN, why=why, right=str([slow, alpha * slow]))
+    slow, fast = cfg.PGT.OVERLAP
+    if fast == alpha * slow:
+        return
+    right = str([slow, alpha * slow])
+    why = f"the Fast pathway has SLOWFAST.ALPHA = {alpha} frames for each Slow one"
+    if cfg.PGT.SEMANTICS != "released":
+        if (slow, fast) == (1, 1):
+            right += "; or PGT.SEMANTICS released, where a config file of the original code is to be run as it was"
+        raise ConfigError(key="PGT.OVERLAP", value=cfg.PGT.OVERLAP, why=why, right=right)
+    _check_released_overlap(cfg, why=why, right=right)
+
+
+def _check_released_overlap(cfg: CfgNode, *, why: str, right: str) -> None:
+    """The original code runs overlaps of unequal times where its lateral connections get at most one frame too many."""
+    alpha = cfg.SLOWFAST.ALPHA
+    (slow_len, fast_len), (slow, fast) = cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP
+    too_many = -(-(fast_len - fast) // alpha) - (slow_len - slow)
+    if too_many not in (0, 1):
+        why += f", and lateral connections would have {abs(too_many)} frames too {'many' if too_many > 0 else 'few'}"
+        raise ConfigError(key="PGT.OVERLAP", value=cfg.PGT.OVERLAP, why=why, right=right)
+    if not cfg.PGT.PG_EVAL:
+        why += ", so the pathways of a whole clip do not fit each other in one pass (PGT.PG_EVAL False)"
+        raise ConfigError(key="PGT.OVERLAP", value=cfg.PGT.OVERLAP, why=why, right=f"{right}; or PGT.PG_EVAL True")
 
 
 def _settle_num_frames(cfg: CfgNode, given: frozenset[str], schedule: StepSchedule) -> None:
     """Derives DATA.NUM_FRAMES, or checks it if somebody set it."""
     stated, right = cfg.DATA.NUM_FRAMES, schedule.num_frames
     if "DATA.NUM_FRAMES" not in given or stated == 0:
+        cfg.DATA.NUM_FRAMES = right
+    elif not schedule.overlaps_agree and stated != right:
+        # The original code reads as many frames as its steps need, whatever its files say, which count overlaps that agree.
+        warnings.warn(f"DATA.NUM_FRAMES = {stated}: clips have the {right} frames that {_text(schedule)} need", stacklevel=6)
         cfg.DATA.NUM_FRAMES = right
     elif stated != right:
         length, overlap, steps = schedule.step_len[-1], schedule.overlap[-1], schedule.steps
@@ -90,6 +125,11 @@ def _settle_num_frames(cfg: CfgNode, given: frozenset[str], schedule: StepSchedu
             key="DATA.NUM_FRAMES", value=stated, right=advice,
             why=f"{steps} steps of {length} frames that share {overlap} are {right} frames (PGT.STEPS, STEP_LEN, OVERLAP)",
         )  # fmt: skip
+
+
+def _text(schedule: StepSchedule) -> str:
+    lengths, overlaps = list(schedule.step_len), list(schedule.overlap)
+    return f"{schedule.steps} steps of {lengths} frames with overlaps of {overlaps} (PGT.STEPS, STEP_LEN, OVERLAP)"
 
 
 def _settle_detection(cfg: CfgNode, given: frozenset[str], schedule: StepSchedule) -> None:
@@ -142,7 +182,32 @@ def _check_nonlocal(cfg: CfgNode) -> None:
 
 
 def schedule_of(cfg: CfgNode) -> StepSchedule:
-    return StepSchedule(cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, cfg.PGT.STEPS)
+    return StepSchedule(cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, cfg.PGT.STEPS, semantics=cfg.PGT.SEMANTICS)
+
+
+@MODEL_WRAPPERS.register("pgt")
+class ProgressiveWrapper:
+    """Wraps the network when PGT.ENABLE asks for it."""
+
+    @staticmethod
+    def enabled(cfg: CfgNode) -> bool:
+        return bool(cfg.PGT.ENABLE)
+
+    @staticmethod
+    def wrap(cfg: CfgNode, model: nn.Module) -> ProgressiveModel:
+        return progressive(
+            model,
+            step_len=cfg.PGT.STEP_LEN,
+            overlap=cfg.PGT.OVERLAP,
+            memory=cfg.PGT.CACHE,
+            momentum=cfg.PGT.CACHE_MOMENTUM,
+            head=cfg.PGT.HEAD,
+            tpool_size=[1] if cfg.PGT.PG_EVAL else cfg.PGT.TPOOL_SIZE,
+            semantics=cfg.PGT.SEMANTICS,
+            operator=cfg.PGT.OPERATOR,
+            nonlocal_context=cfg.PGT.NL_CONTEXT if cfg.NONLOCAL.PROGRESS else None,
+            nonlocal_norm=cfg.PGT.NL_NORM,
+        )
 
 
 SECTION = Section(

@@ -11,7 +11,7 @@ from fvcore.common.config import CfgNode
 from torch import Tensor
 
 from pgt.options import schedule_of
-from pgt.schedule import Semantics, StepSchedule
+from pgt.schedule import StepSchedule
 from slowfast.models.normalize import Normalizer
 from slowfast.structures import ClipBatch
 
@@ -23,11 +23,10 @@ class StepCutter:
 
     schedule: StepSchedule
     normalizer: Normalizer
-    semantics: Semantics
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> Self:
-        return cls(schedule=schedule_of(cfg), normalizer=Normalizer.from_cfg(cfg), semantics=cfg.PGT.SEMANTICS)
+        return cls(schedule=schedule_of(cfg), normalizer=Normalizer.from_cfg(cfg))
 
     def steps(self, frames: Tensor) -> Iterator[list[Tensor]]:
         """frames (B, C, T, H, W), uint8 -> for each step, one float tensor a pathway with the frames that it reads."""
@@ -43,7 +42,7 @@ class StepCutter:
         ]
 
     def _indices(self, pathway: int, step: int) -> list[int]:
-        return self.schedule.frames(pathway, step, semantics=self.semantics)
+        return self.schedule.frames(pathway, step)
 
     def _pick(self, frames: Tensor, indices: list[int]) -> Tensor:
         first, last = indices[0], indices[-1]

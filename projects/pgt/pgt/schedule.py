@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
+
+V = TypeVar("V")
 
 Semantics = Literal["corrected", "released"]
 
@@ -19,17 +21,22 @@ class StepSchedule:
 
     step_len: frames that a step sees, memory included, for each pathway. overlap: how many of these come from the memory.
     steps: number of steps. A single pathway may be given as plain numbers. With two pathways the slow one takes every
-    alpha-th frame, alpha being the ratio of their step lengths, and both must describe the same cut.
+    alpha-th frame, alpha being the ratio of their step lengths, and both must describe the same cut. semantics: "released" has
+    the slow frames where the original code took them, and allows overlaps that do not cover the same time, as its files have.
     """
 
     step_len: tuple[int, ...]
     overlap: tuple[int, ...]
     steps: int
+    semantics: Semantics
 
-    def __init__(self, step_len: int | Sequence[int], overlap: int | Sequence[int], steps: int) -> None:
-        object.__setattr__(self, "step_len", _as_tuple(step_len))
-        object.__setattr__(self, "overlap", _as_tuple(overlap))
+    def __init__(
+        self, step_len: int | Sequence[int], overlap: int | Sequence[int], steps: int, *, semantics: Semantics = "corrected"
+    ) -> None:
+        object.__setattr__(self, "step_len", as_tuple(step_len))
+        object.__setattr__(self, "overlap", as_tuple(overlap))
         object.__setattr__(self, "steps", steps)
+        object.__setattr__(self, "semantics", semantics)
         self._check()
 
     def _check(self) -> None:
@@ -45,12 +52,19 @@ class StepSchedule:
         for pathway, length in enumerate(self.step_len):
             if self.step_len[-1] % length:
                 raise ScheduleError(f"the fast step of {self.step_len[-1]} frames is no multiple of the slow step of {length}")
-            ratio = self.frame_ratio(pathway)
-            if self.overlap[pathway] * ratio != self.overlap[-1]:
+            if self.semantics == "corrected" and not self._covers_the_same_time(pathway):
                 raise ScheduleError(
                     f"overlaps {list(self.overlap)} do not cover the same time in pathways with steps of {list(self.step_len)} "
                     f"frames; {[self.overlap[0], self.overlap[0] * self.frame_ratio(0)]} do"
                 )
+
+    def _covers_the_same_time(self, pathway: int) -> bool:
+        return self.overlap[pathway] * self.frame_ratio(pathway) == self.overlap[-1]
+
+    @property
+    def overlaps_agree(self) -> bool:
+        """Whether the overlaps of all pathways cover the same time; always, but for "released" semantics."""
+        return all(map(self._covers_the_same_time, range(self.num_pathways)))
 
     @property
     def num_pathways(self) -> int:
@@ -83,15 +97,15 @@ class StepSchedule:
         length, new = self.step_len[-1], self.new_frames(self.num_pathways - 1)
         return [length // 2 + step * new for step in range(self.steps)]
 
-    def frames(self, pathway: int, step: int, *, semantics: Semantics = "corrected") -> list[int]:
-        """Frames of the clip that the pathway reads in this step.
+    def frames(self, pathway: int, step: int, *, semantics: Semantics | None = None) -> list[int]:
+        """Frames of the clip that the pathway reads in this step. semantics: others than the schedule's own.
 
         "corrected": frame i of a pathway is frame alpha * i of the clip, in every step. "released": the slow frames as the
         original code chose them, evenly spread over the step from its first (later steps: its slow step length-th) to its
         last frame.
         """
         start, stop = self.ranges(pathway)[step]
-        if semantics == "corrected" or pathway == self.num_pathways - 1:
+        if (semantics or self.semantics) == "corrected" or pathway == self.num_pathways - 1:
             ratio = self.frame_ratio(pathway)
             return list(range(start * ratio, stop * ratio, ratio))
         first, end = self.clip_ranges()[step]
@@ -107,5 +121,11 @@ def _evenly_spread(first: int, last: int, count: int) -> list[int]:
     return [first + i * (last - first) // (count - 1) for i in range(count)]
 
 
-def _as_tuple(value: int | Sequence[int]) -> tuple[int, ...]:
-    return (value,) if isinstance(value, int) else tuple(value)
+def as_tuple(value: V | Sequence[V]) -> tuple[V, ...]:
+    """One value, or one for each pathway."""
+    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+
+
+def of_pathway(values: Sequence[V], pathway: int) -> V:
+    """The entry of a pathway; a single one serves all."""
+    return values[pathway] if pathway < len(values) else values[-1]

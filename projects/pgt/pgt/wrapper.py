@@ -2,57 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
-from pgt.memory import Memory, Mode
+from pgt.compiling import compiles, let_compiled_models_step
+from pgt.memory import Memory, Mode, State
 from pgt.operators.nonlocal_block import Context, NonLocalNorm
-from pgt.schedule import Semantics
-from pgt.swap import MemoryOptions, Operator, make_markov
+from pgt.schedule import Semantics, as_tuple
+from pgt.site import MemoryOptions, Operator, OptionError
+from pgt.swap import make_markov
+
+_OF_THE_NETWORK = frozenset({"training", "_modules", "_parameters", "_buffers", "_non_persistent_buffers_set"})
 
 
 class ProgressiveModel(nn.Module):
     """A network whose temporal operators remember; see `progressive`.
 
-    It shares the network's own children, so that parameters keep the names they had. `forward` runs the network over all it
-    is given in one pass, without memory; `step` runs it over the next step of a video.
+    `forward` runs the network over all it is given in one pass, without memory; `step` runs it over the next step of a video.
+    Parameters, buffers and modules are those of the network, under the names that they have there: this object has none of its
+    own, and hands on whatever it is asked for besides.
+
+    operators: paths of what remembers. aligned: of what crosses no border. alone: of what looks across time but sees its own
+    step alone, with the reason.
     """
 
-    network: nn.Module
+    step_len: tuple[int, ...]
+    overlap: tuple[int, ...]
+    options: MemoryOptions
+    operators: tuple[str, ...]
+    aligned: tuple[str, ...]
+    alone: dict[str, str]
+    _memory: Memory
+    _network: nn.Module
+    _run: nn.Module
 
-    def __init__(
-        self, network: nn.Module, *, step_len: tuple[int, ...], overlap: tuple[int, ...], options: MemoryOptions
-    ) -> None:
-        super().__init__()
-        self.step_len, self.overlap = step_len, overlap
-        self._memory = Memory()
-        self.operators = tuple(make_markov(network, self._memory, options))
-        # Not a child: a child would put its name in front of every parameter's. Its tables of children, parameters and
-        # buffers are shared instead.
-        object.__setattr__(self, "network", network)
-        self._modules, self._parameters, self._buffers = network._modules, network._parameters, network._buffers
-        self.train(network.training)
+    def __init__(self, network: nn.Module, options: MemoryOptions) -> None:
+        # What nn.Module.__init__ makes, hooks of its own above all, but for the tables, which are the network's.
+        own = {name: value for name, value in nn.Module().__dict__.items() if name not in _OF_THE_NETWORK}
+        self.__dict__.update(own, _network=network, _run=network)
+        memory = Memory(options.step_len)
+        swapped = make_markov(network, memory, options)
+        self.__dict__.update(
+            step_len=options.step_len,
+            overlap=options.overlap,
+            options=options,
+            operators=swapped.remembering,
+            aligned=swapped.aligned,
+            alone=swapped.alone,
+            _memory=memory,
+        )
 
-    def train(self, mode: bool = True) -> Self:
-        super().train(mode)
-        self.network.training = mode
-        return self
+    @property
+    def network(self) -> nn.Module:
+        """The network itself. It may be set to what `torch.compile` makes of it."""
+        return self.__dict__["_run"]  # type: ignore[no-any-return]
 
-    def forward(self, inputs: Any, *args: Any) -> Any:
+    def forward(self, inputs: Any, *args: Any, **options: Any) -> Any:
         """One pass over a whole clip, without memory."""
-        return self.network(inputs, *args)
+        return self._run(inputs, *args, **options)
 
     def reset(self) -> None:
         """Forgets the video: the next step is the first of another one."""
         self._memory.reset()
 
-    def step(self, inputs: Any, *args: Any) -> Any:
-        """The next step of a video: what the network returns for these frames, given what it remembers."""
-        with self._memory.step():
-            return self.network(inputs, *args)
+    def step(self, inputs: Any, *args: Any, begins: Tensor | None = None, run: nn.Module | None = None, **options: Any) -> Any:
+        """The next step of a video: what the network returns for these frames, given what it remembers.
+
+        begins: bool (B,), rows of the batch whose video begins with this step while others go on; None: no row begins, unless
+        nothing is remembered. A step that ends with an error leaves the memory as it was. run: what is called in place of this
+        model (what `torch.compile` made of it). Everything else is handed to the network.
+        """
+        memory = self._memory
+        with memory.step(begins=begins, num_frames=self._frames_of(inputs)):
+            outputs = (self if run is None else run)(inputs, *args, **options)
+        memory.keep_with(outputs)
+        return outputs
+
+    def functional_step(
+        self,
+        inputs: Any,
+        state: Mapping[str, Tensor],
+        *args: Any,
+        begins: Tensor | None = None,
+        run: nn.Module | None = None,
+        **options: Any,
+    ) -> tuple[Any, State]:
+        """A step as a function: (outputs, new state) of the inputs and a state; what this model remembers is left alone.
+
+        state: tensors (B, C, F, H, W) by operator, as a step returned them; empty for the first step of a video. The rest as in
+        `step`.
+        """
+        memory = self._memory
+        with memory.run(state, begins=begins, num_frames=self._frames_of(inputs)) as step:
+            outputs = (self if run is None else run)(inputs, *args, **options)
+        memory.keep_with(outputs)
+        return outputs, step.state()
 
     def detach_memory(self) -> None:
         """Keeps the memory, but cuts it off from the steps that made it."""
@@ -62,19 +110,103 @@ class ProgressiveModel(nn.Module):
         """Whether gradients stop at the border of every step (as they do at first) or only where `detach_memory` is called."""
         self._memory.truncate = truncate
 
-    def memory(self) -> dict[str, Tensor]:
+    def memory(self) -> State:
         """What the network remembers now, by operator: a copy that can be saved and handed to `load_memory`."""
         return self._memory.state_dict()
 
-    def load_memory(self, state: dict[str, Tensor]) -> None:
-        """Goes on from a memory that `memory` returned, on the network's device."""
+    def load_memory(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on from a memory that `memory` returned, on the network's device. Raises MemoryMismatchError where names, shapes
+        or types are not those of this network."""
+        self._memory.load_state_dict(state)
         device = next((parameter.device for parameter in self.parameters()), torch.device("cpu"))
-        self._memory.load_state_dict({name: frames.to(device) for name, frames in state.items()})
+        self._memory.move(device)
 
     @property
     def memory_bytes(self) -> int:
         """Bytes that are carried to the next step."""
         return self._memory.num_bytes
+
+    def _frames_of(self, inputs: Any) -> tuple[int, ...]:
+        """Frames that each pathway reads in this step: inputs are (B, C, T, H, W) or (B, T, C, H, W), one a pathway."""
+        clips = [leaf for leaf in pytree.tree_leaves(inputs) if isinstance(leaf, Tensor) and leaf.dim() == 5]
+        return tuple(
+            _num_frames(clip, length, own) for clip, length, own in zip(clips, self.step_len, self.overlap, strict=False)
+        )
+
+    # The tables that nn.Module keeps are the network's, whatever becomes of it; the network is no child, because a child would
+    # put its name in front of every parameter's.
+
+    @property
+    def _modules(self) -> dict[str, nn.Module | None]:  # type: ignore[override]
+        return self.__dict__["_network"]._modules  # type: ignore[no-any-return]
+
+    @property
+    def _parameters(self) -> dict[str, nn.Parameter | None]:  # type: ignore[override]
+        return self.__dict__["_network"]._parameters  # type: ignore[no-any-return]
+
+    @property
+    def _buffers(self) -> dict[str, Tensor | None]:  # type: ignore[override]
+        return self.__dict__["_network"]._buffers  # type: ignore[no-any-return]
+
+    @property
+    def _non_persistent_buffers_set(self) -> set[str]:  # type: ignore[override]
+        return self.__dict__["_network"]._non_persistent_buffers_set  # type: ignore[no-any-return]
+
+    @property
+    def training(self) -> bool:  # type: ignore[override]
+        return self.__dict__["_network"].training  # type: ignore[no-any-return]
+
+    def train(self, mode: bool = True) -> Self:
+        self._network.train(mode)
+        return self
+
+    def state_dict(self, *args: Any, **options: Any) -> Any:
+        return self._network.state_dict(*args, **options)
+
+    def load_state_dict(self, *args: Any, **options: Any) -> Any:
+        return self._network.load_state_dict(*args, **options)
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        self._network._load_from_state_dict(*args)  # when this model is a part of another one
+
+    def _apply(self, *args: Any, **options: Any) -> Self:
+        self._network._apply(*args, **options)
+        return self
+
+    def apply(self, fn: Any) -> Self:
+        self._network.apply(fn)
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        network = self.__dict__.get("_network")
+        if network is None or name.startswith("__"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(network, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        network = self.__dict__["_network"]
+        if name in self.__dict__:
+            self.__dict__[name] = value
+        elif name == "network":
+            if value is not network and compiles(value) is not network:
+                raise ValueError(
+                    "network: another module, whose operators would not remember; right would be: what torch.compile makes of "
+                    "the network, or progressive(...) of the other one"
+                )
+            self.__dict__["_run"] = value
+        elif name in _OF_THE_NETWORK or isinstance(value, nn.Module | nn.Parameter) or hasattr(network, name):
+            setattr(network, name, value)
+        else:
+            object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name in self.__dict__:
+            object.__delattr__(self, name)
+        else:
+            delattr(self._network, name)
+
+
+let_compiled_models_step(ProgressiveModel)
 
 
 def progressive(
@@ -82,39 +214,47 @@ def progressive(
     *,
     step_len: int | Sequence[int],
     overlap: int | Sequence[int],
-    memory: Mode = "max",
-    momentum: float = 0.25,
+    memory: Mode | None = None,
+    momentum: float | None = None,
     head: bool = True,
     tpool_size: int | Sequence[int] = 1,
     semantics: Semantics = "corrected",
     operator: Operator = "local",
     nonlocal_context: Context | None = None,
     nonlocal_norm: NonLocalNorm = "batchnorm",
+    leave: Sequence[str] = (),
 ) -> ProgressiveModel:
     """Makes a 3-D network read videos step by step (arXiv:2103.11313, section 3).
 
-    Its temporal operators are replaced in place; parameters keep their names and identity, so weights of the plain network
-    load as before. step_len, overlap: as in `StepSchedule`. memory, momentum: how operators remember (`pgt.memory.Cell`).
-    head: whether the pooling over time at the end remembers too. operator: "causal" operators look only back, so that any cut
-    into steps gives the same outputs; their memory is always the true past. The rest as in `MemoryOptions`.
+    Its temporal operators get a memory in place; the network stays the module that it was, and parameters keep their names and
+    identity, so weights of the plain network load as before. step_len, overlap: as in `StepSchedule`. memory, momentum: how
+    operators remember (`pgt.memory.Cell`), "max" and 0.25 unless said otherwise. head: whether the pooling over time at the end
+    remembers too. operator: "causal" operators look only back, so that any cut into steps gives the same outputs; their memory
+    is always the true past ("last", without momentum). The rest as in `MemoryOptions`.
 
-    Raises UnsupportedOperatorError, naming the module's path, for a network with an operator that cannot be made Markov; the
-    network is unchanged then.
+    Raises UnsupportedOperatorError, naming the module's path, for a network with an operator that cannot be made Markov, and
+    OptionError for an option that does not fit; the network is unchanged then.
     """
-    lengths, overlaps = _as_tuple(step_len), _as_tuple(overlap)
+    if not isinstance(module, nn.Module):
+        raise OptionError(f"module: a {type(module).__name__}; right would be: a torch.nn.Module")
+    causal = operator == "causal"
     options = MemoryOptions(
-        mode=memory,
-        momentum=momentum,
-        overlap=overlaps,
+        mode=("last" if causal else "max") if memory is None else memory,
+        momentum=(0.0 if causal else 0.25) if momentum is None else momentum,
+        step_len=as_tuple(step_len),
+        overlap=as_tuple(overlap),
         head=head,
-        tpool_size=_as_tuple(tpool_size),
+        tpool_size=as_tuple(tpool_size),
         semantics=semantics,
         operator=operator,
         nonlocal_context=nonlocal_context,
         nonlocal_norm=nonlocal_norm,
+        leave=as_tuple(leave),
     )
-    return ProgressiveModel(module, step_len=lengths, overlap=overlaps, options=options)
+    return ProgressiveModel(module, options)
 
 
-def _as_tuple(value: int | Sequence[int]) -> tuple[int, ...]:
-    return (value,) if isinstance(value, int) else tuple(value)
+def _num_frames(clip: Tensor, length: int, overlap: int) -> int:
+    """The size of the axis of time: the second of two candidates, unless only the first has a number of frames of a step."""
+    usual = (length, length - overlap)
+    return clip.shape[1] if clip.shape[1] in usual and clip.shape[2] not in usual else clip.shape[2]

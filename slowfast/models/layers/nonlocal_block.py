@@ -61,11 +61,18 @@ class NonLocalBlock(nn.Module):
 
     def attend(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """The block within one group of frames; keys and values come from other frames, `context`, if there are any."""
+        return self.finish(x, self.mix(x, context))
+
+    def mix(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """The first half of `attend`: what the queries of x gather, (B, D, T, H, W)."""
         query = self.conv_theta(x)
         pooled = self.pool(x if context is None else context)
         key, value = self.conv_phi(pooled), self.conv_g(pooled)
         mixed = attention(_positions(query), _positions(key), _positions(value), self.instantiation)
-        mixed = mixed.transpose(1, 2).reshape(query.shape)
+        return mixed.transpose(1, 2).reshape(query.shape)
+
+    def finish(self, x: Tensor, mixed: Tensor) -> Tensor:
+        """The second half of `attend`: x with what was gathered added to it."""
         update: Tensor = self.bn(self.conv_out(mixed))
         return x + update
 

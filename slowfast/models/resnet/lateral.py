@@ -48,10 +48,15 @@ class FuseFastToSlow(nn.Module):
         Raises ValueError when the fast frames do not come to one for each slow frame.
         """
         slow, fast = features
-        fused = self.relu(self.bn(self.conv_f2s(fast)))
+        fused = self.fuse(slow, fast)
         if fused.shape[2] != slow.shape[2]:
             raise ValueError(
                 f"{fast.shape[2]} fast frames make {fused.shape[2]} at the slow frame rate, but the slow pathway has "
                 f"{slow.shape[2]}; it wants SLOWFAST.ALPHA times fewer frames than the fast one"
             )
         return [torch.cat((slow, fused), 1), fast]
+
+    def fuse(self, slow: Tensor, fast: Tensor) -> Tensor:
+        """The fast features at the slow frame rate, (B, R*D, T, H, W)."""
+        fused: Tensor = self.relu(self.bn(self.conv_f2s(fast)))
+        return fused

@@ -1,33 +1,43 @@
 """Markov operators: temporal operators that take their left context from the memory.
 
-Each one subclasses the operator that it replaces and takes over its parameters, so names in a state dict stay as they were.
-Outside of a step the local ones compute exactly what the plain operator does.
+Each one is mixed into the class of the module that it gives a memory to, so names in a state dict stay as they were. Outside
+of a step the local ones compute exactly what the plain operator does. The causal ones look only back, so that any cut of a
+video into steps gives the same outputs, those of one pass over the whole video (the equivalence that MaPro, TPAMI 2024, asks
+of a progressive network). Their memory therefore always holds the true past: the newest frames for windows, running sums for
+means over all time. Weights of a network with centred kernels fit, but then see each moment late.
 """
 
-from pgt.operators.causal import CausalConv3d, CausalSqueezeExcite, CausalWindowPool
-from pgt.operators.conv import MarkovConv3d
-from pgt.operators.nonlocal_block import MarkovNonLocalBlock
-from pgt.operators.pooling import MarkovHeadPool, MarkovTemporalPool, MarkovWindowPool
-
-MARKOV_OPERATORS = (
-    MarkovConv3d,
-    MarkovTemporalPool,
-    MarkovHeadPool,
-    MarkovWindowPool,
-    MarkovNonLocalBlock,
-    CausalConv3d,
-    CausalSqueezeExcite,
+from pgt.operators.base import MarkovOperator, along_time, become, check_rhythm, has_own_forward, triple
+from pgt.operators.conv import AlignedConv, CausalConv, CausalOwnConv, MarkovConv, MarkovOwnConv
+from pgt.operators.nonlocal_block import MarkovAttention
+from pgt.operators.pooling import (
+    AlignedPool,
+    CausalSqueeze,
     CausalWindowPool,
+    MarkovClipPool,
+    MarkovHeadPool,
+    MarkovTimePool,
+    MarkovWindowPool,
 )
 
 __all__ = [
-    "MARKOV_OPERATORS",
-    "CausalConv3d",
-    "CausalSqueezeExcite",
+    "AlignedConv",
+    "AlignedPool",
+    "CausalConv",
+    "CausalOwnConv",
+    "CausalSqueeze",
     "CausalWindowPool",
-    "MarkovConv3d",
+    "MarkovAttention",
+    "MarkovClipPool",
+    "MarkovConv",
     "MarkovHeadPool",
-    "MarkovNonLocalBlock",
-    "MarkovTemporalPool",
+    "MarkovOperator",
+    "MarkovOwnConv",
+    "MarkovTimePool",
     "MarkovWindowPool",
+    "along_time",
+    "become",
+    "check_rhythm",
+    "has_own_forward",
+    "triple",
 ]

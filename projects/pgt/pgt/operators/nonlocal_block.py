@@ -2,59 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 
-from pgt.memory import Cell, Memory
-from pgt.operators.adoption import take_over
+from pgt.operators.base import MarkovOperator
 from slowfast.models.layers.frozen_batch_norm import FrozenBatchNorm3d
 from slowfast.models.layers.nonlocal_block import NonLocalBlock
 
 Context = Literal["memory", "memory_and_step"]
 NonLocalNorm = Literal["batchnorm", "frozen_batchnorm", "layernorm", "none"]
 
+if TYPE_CHECKING:
+    _NonLocalBlock = NonLocalBlock
+else:
+    _NonLocalBlock = object  # mixed into the class of a module, which comes behind
 
-class MarkovNonLocalBlock(NonLocalBlock):
+
+class MarkovAttention(MarkovOperator, _NonLocalBlock):
     """A non-local block whose queries come from the step, and whose keys and values come from its memory.
 
     context: whether keys and values are those of the memory alone, or of memory and step. At the first step a clip attends to
-    itself, as in the plain block. norm: "batchnorm" keeps the block's own norm, "frozen_batchnorm" its names and values, but
-    nothing moves them any more; "layernorm" (over channels, time and space, without parameters) and "none" put another in its
-    place, and its parameters go.
+    itself, as in the plain block.
     """
 
-    cell: Cell
-    memory: Memory
     context: Context
-
-    @classmethod
-    def adopt(
-        cls, block: NonLocalBlock, cell: Cell, memory: Memory, *, context: Context = "memory", norm: NonLocalNorm = "batchnorm"
-    ) -> Self:
-        new = take_over(cls, block, cell=cell, memory=memory, context=context)
-        if norm != "batchnorm":
-            channels = block.conv_out.out_channels
-            new._modules = dict(block._modules)
-            if norm == "frozen_batchnorm":
-                new.bn = _frozen(block.bn, channels)
-            else:
-                new.bn = nn.GroupNorm(1, channels, affine=False) if norm == "layernorm" else nn.Identity()
-        return new
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, C, T, H, W) -> the same shape."""
         past = self.memory.exchange(self.cell, x)
         if past is None:
             return super().forward(x)
-        return self.attend(x, past if self.context == "memory" else torch.cat([past, x], dim=2))
+        seen = past.frames if self.context == "memory" else torch.cat([past.frames, x], dim=2)
+        # Rows that begin attend to themselves alone: to them zeros in the memory would be keys like any other.
+        return self.finish(x, past.select(self.mix(x, seen), lambda: self.mix(x)))
 
 
-def _frozen(norm: nn.Module, channels: int) -> nn.Module:
-    """A norm with the same values that never change; what is no batch norm stays."""
-    if not isinstance(norm, nn.modules.batchnorm._NormBase):
-        return norm
-    frozen = FrozenBatchNorm3d(channels, eps=norm.eps)
-    frozen.load_state_dict({name: value for name, value in norm.state_dict().items() if name in frozen.state_dict()})
-    return frozen
+def replace_norm(block: NonLocalBlock, norm: NonLocalNorm) -> None:
+    """ "batchnorm" keeps the block's own norm; "frozen_batchnorm" holds its statistics and scales still; "layernorm" (over
+    channels, time and space, without parameters) and "none" put another in its place, and its parameters go."""
+    channels = block.conv_out.out_channels
+    if norm == "frozen_batchnorm" and isinstance(block.bn, nn.modules.batchnorm._NormBase):  # not where there is none
+        frozen = FrozenBatchNorm3d(channels, eps=block.bn.eps)
+        frozen.load_state_dict({name: value for name, value in block.bn.state_dict().items() if name in frozen.state_dict()})
+        block.bn = frozen
+    elif norm == "layernorm":
+        block.bn = nn.GroupNorm(1, channels, affine=False)
+    elif norm == "none":
+        block.bn = nn.Identity()

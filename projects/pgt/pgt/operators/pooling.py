@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pgt.memory import Cell, Memory
-from pgt.operators.adoption import take_over
+from pgt.memory import Cell, Memory, MemoryMismatchError, accumulator
+from pgt.operators.base import MarkovOperator, check_rhythm, newest, run_joined, triple
+from pgt.operators.conv import with_past
 from slowfast.models.layers.pools import TemporalPool
+from slowfast.models.layers.squeeze_excite import SqueezeExcite
 
 PoolMode = Literal["avg", "max"]
+
+if TYPE_CHECKING:
+    _TemporalPool = TemporalPool
+    _SqueezeExcite = SqueezeExcite
+    _WindowPool = nn.MaxPool3d
+else:
+    _TemporalPool = _SqueezeExcite = _WindowPool = object  # mixed into the class of a module, which comes behind
 
 
 def pool_memory_and_step(x: Tensor, mode: PoolMode, cell: Cell | None, memory: Memory) -> Tensor:
@@ -20,31 +29,29 @@ def pool_memory_and_step(x: Tensor, mode: PoolMode, cell: Cell | None, memory: M
 
     A cell of mode "sum" makes that the mean over every frame since the video began.
     """
+
+    def reduce(frames: Tensor) -> Tensor:
+        return frames.mean(2, keepdim=True) if mode == "avg" else frames.amax(2, keepdim=True)
+
     past = memory.exchange(cell, x) if cell is not None else None
-    memory.time_is_pooled = True
     if past is None:
-        return x.mean(2, keepdim=True) if mode == "avg" else x.amax(2, keepdim=True)
+        return reduce(x)
     if cell is not None and cell.mode == "sum":
-        total, count = past[:, :, :1], past[:, :, 1:]
-        return (total + x.sum(2, keepdim=True)) / (count + x.shape[2])
-    joined = torch.cat([past, x], dim=2)
-    return joined.mean(2, keepdim=True) if mode == "avg" else joined.amax(2, keepdim=True)
+        sums = past.filled(0.0)
+        total, count = sums[:, :, :1], sums[:, :, 1:]
+        return ((total + x.sum(2, keepdim=True, dtype=total.dtype)) / (count + x.shape[2])).to(x.dtype)
+    return past.select(reduce(torch.cat([past.frames, x], dim=2)), lambda: reduce(x))
 
 
-class MarkovTemporalPool(TemporalPool):
+class MarkovTimePool(MarkovOperator, _TemporalPool):
     """The pooling over time in our own heads: at later steps over memory and step together.
 
-    one_pass_positions: temporal positions that the pool leaves when an evaluation runs a whole clip in one pass.
+    cell: None for a pool that looks at its own step alone. one_pass_positions: temporal positions that the pool leaves when an
+    evaluation runs a whole clip in one pass.
     """
 
-    cell: Cell | None
-    memory: Memory
+    cell: Cell | None  # type: ignore[assignment]
     one_pass_positions: int
-
-    @classmethod
-    def adopt(cls, pool: TemporalPool, cell: Cell | None, memory: Memory, *, one_pass_positions: int = 1) -> Self:
-        """`cell` is None for a pool that looks at its own step alone."""
-        return take_over(cls, pool, cell=cell, memory=memory, one_pass_positions=one_pass_positions)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, C, T, H, W)."""
@@ -53,76 +60,162 @@ class MarkovTemporalPool(TemporalPool):
         return pool_memory_and_step(x, self.mode, self.cell, self.memory)
 
 
-class MarkovHeadPool(nn.Module):
+class MarkovHeadPool(MarkovOperator, _WindowPool):
     """The pooling at the end of a network that we did not write, over all of time and some of space.
 
-    It stands for AdaptiveAvgPool3d and AdaptiveMaxPool3d with one temporal position, and for AvgPool3d and MaxPool3d whose
-    window spans a clip and moves by one frame. Space is pooled first, so that the memory is as small as what is left.
+    Space is pooled first, so that the memory is as small as what is left. cell: None for a pool that looks at its own step
+    alone. own_forward: whether it is pooled in a way that only the module knows; then memory and step are joined first.
     """
 
-    cell: Cell | None
-    memory: Memory
-    pool: nn.Module
+    cell: Cell | None  # type: ignore[assignment]
+    name: str
     mode: PoolMode
-
-    @classmethod
-    def adopt(cls, pool: nn.Module, cell: Cell | None, memory: Memory) -> Self:
-        mode = "avg" if isinstance(pool, nn.AvgPool3d | nn.AdaptiveAvgPool3d) else "max"
-        return take_over(cls, pool, cell=cell, memory=memory, mode=mode, plain=pool)
+    own_forward: bool
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, C, T, H, W)."""
         # Some heads pool once more behind the classifier; what the first pooling left is not to be pooled with its own past.
-        if not self.memory.in_step or (x.shape[2] == 1 and self.memory.time_is_pooled):
-            plain: Tensor = self.__dict__["plain"](x)
-            return plain
-        return pool_memory_and_step(self._pool_space(x), self.mode, self.cell, self.memory)
+        if not self.memory.in_step or self.memory.is_pooled(self.name, x):
+            return super().forward(x)
+        return self.pool_all(x, super().forward)
+
+    def pool_all(self, x: Tensor, plain: Any) -> Tensor:
+        """All frames of memory and step pooled into one. plain: the forward of the module itself."""
+        if not self.own_forward:
+            return pool_memory_and_step(self._pool_space(x), self.mode, self.cell, self.memory)
+        past = self.memory.exchange(self.cell, x) if self.cell is not None else None
+        if past is None:
+            pooled: Tensor = plain(x)
+            return pooled
+        return past.select(plain(torch.cat([past.frames, x], dim=2)), lambda: plain(x))
 
     def _pool_space(self, x: Tensor) -> Tensor:
-        pool: Any = self.__dict__["plain"]
+        pool: Any = self
         if isinstance(pool, nn.AdaptiveAvgPool3d | nn.AdaptiveMaxPool3d):
             size = pool.output_size
             height, width = (size, size) if isinstance(size, int) or size is None else size[1:]
             adaptive = functional.adaptive_avg_pool3d if self.mode == "avg" else functional.adaptive_max_pool3d
             return adaptive(x, (x.shape[2], height or x.shape[3], width or x.shape[4]))
-        kernel, stride = ((1, *_triple(value)[1:]) for value in (pool.kernel_size, pool.stride))
-        padding = (0, *_triple(pool.padding)[1:])
-        plain = functional.avg_pool3d if self.mode == "avg" else functional.max_pool3d
-        return plain(x, kernel, stride, padding)
+        kernel, stride = ((1, *triple(value)[1:]) for value in (pool.kernel_size, pool.stride))
+        return _pool(x, pool, kernel, stride)
 
 
-class MarkovWindowPool(nn.Module):
-    """AvgPool3d or MaxPool3d whose windows reach across the borders of steps: the memory stands where padding stood.
+class MarkovClipPool(MarkovHeadPool):
+    """A pool without padding in time, of stride 1 or of a stride like its kernel, which may be one of three things.
 
-    At the right end of a step windows are padded, as the end of a clip is.
+    Its window covers a whole step: then it is a head, as above. Else with stride 1 it remembers kernel - 1 frames
+    (`inner_cell`), so that steps together give the frames of one pass. Else its windows cross no border, and every step must
+    hold whole ones. pathway: whose frames it sees.
     """
 
-    cell: Cell
-    memory: Memory
+    inner_cell: Cell
+    pathway: int
 
-    @classmethod
-    def adopt(cls, pool: nn.Module, cell: Cell, memory: Memory) -> Self:
-        return take_over(cls, pool, cell=cell, memory=memory, plain=pool)
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B, C, T, H, W)."""
+        plain = super(MarkovHeadPool, self).forward
+        if not self.memory.in_step:
+            return plain(x)
+        window, stride = triple(self.kernel_size)[0], triple(self.stride)[0]
+        if self.memory.spans_step(window, x.shape[2], self.pathway):
+            return plain(x) if self.memory.is_pooled(self.name, x) else self.pool_all(x, plain)
+        if stride > 1:
+            check_rhythm(self.name, x.shape[2], stride)
+            return plain(x)
+        past = self.memory.exchange(self.inner_cell, x)
+        if past is None:
+            if x.shape[2] < window:
+                check_rhythm(self.name, x.shape[2], window)
+            return plain(x)
+        if past.begins is not None:
+            raise MemoryMismatchError(
+                f"{self.name}: without padding, a row that begins gives {window - 1} frames less than one that goes on; begin "
+                "all videos of such a network together, with reset()"
+            )
+        return plain(torch.cat([past.frames, x], dim=2))
+
+
+class MarkovWindowPool(MarkovOperator, _WindowPool):
+    """AvgPool3d or MaxPool3d whose windows reach across the borders of steps: the memory stands where padding stood.
+
+    At the right end of a step windows are padded, as the end of a clip is. own_forward: as in MarkovHeadPool.
+    """
+
+    own_forward: bool
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, C, T, H, W) -> T / stride frames."""
-        pool: Any = self.__dict__["plain"]
         past = self.memory.exchange(self.cell, x)
+        kernel, stride, padding = (triple(value)[0] for value in (self.kernel_size, self.stride, self.padding))
+        if self.memory.in_step:
+            check_rhythm(self.cell.name, x.shape[2], stride)
         if past is None:
-            plain: Tensor = pool(x)
-            return plain
-        kernel, stride, padding = (_triple(value) for value in (pool.kernel_size, pool.stride, pool.padding))
-        return pool_windows(torch.cat([past, x], dim=2), pool, right=kernel[0] - stride[0] - padding[0])
+            return super().forward(x)
+        if self.own_forward:
+            context = -(-padding // stride) * stride
+            return run_joined(super().forward, past, x, context=context, stride=stride, name=self.cell.name)
+        left = newest(past.filled(padding_value(self)), padding)
+        return pool_windows(torch.cat([left, x], dim=2), self, right=kernel - stride - padding)
+
+
+class CausalWindowPool(MarkovOperator, _WindowPool):
+    """AvgPool3d or MaxPool3d over windows that end on the frame itself. It remembers k - 1 frames.
+
+    At the start of a video windows of a maximum hold fewer frames, those of a mean count zeros, as padding does.
+    """
+
+    prefix = "Causal"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B, C, T, H, W) -> T / stride frames."""
+        stride = triple(self.stride)[0]
+        return pool_windows(with_past(self, x, stride=stride, fill=padding_value(self)), self, right=0)
+
+
+class AlignedPool(MarkovOperator, _WindowPool):
+    """A pool that only drops frames (kernel 1 and a stride): every step must hold whole strides."""
+
+    prefix = "Aligned"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B, C, T, H, W) -> T / stride frames."""
+        if self.memory.in_step:
+            check_rhythm(self.cell.name, x.shape[2], triple(self.stride)[0])
+        return super().forward(x)
+
+
+class CausalSqueeze(MarkovOperator, _SqueezeExcite):
+    """Scales the channels of each frame by what was seen up to it: means over time become running means."""
+
+    prefix = "Causal"
+
+    def squeeze(self, x: Tensor) -> Tensor:
+        """x (B, C, T, H, W) -> (B, C, T, 1, 1)."""
+        frames = x.mean((3, 4), keepdim=True)
+        past = self.memory.exchange(self.cell, frames)
+        dtype = accumulator(x.dtype)
+        sums = frames.cumsum(2, dtype=dtype)
+        count = torch.arange(1, x.shape[2] + 1, device=x.device, dtype=dtype).view(1, 1, -1, 1, 1)
+        if past is not None:
+            before = past.filled(0.0)
+            sums, count = sums + before[:, :, :1], count + before[:, :, 1:]
+        return (sums / count).to(x.dtype)
 
 
 def pool_windows(x: Tensor, pool: Any, *, right: int) -> Tensor:
     """Pools x (B, C, T, H, W) as `pool` does, but with no padding left in time and `right` frames of it at the end."""
-    is_max = isinstance(pool, nn.MaxPool3d)
-    x = functional.pad(x, (0, 0, 0, 0, 0, right), value=float("-inf") if is_max else 0.0)
-    padding = (0, *_triple(pool.padding)[1:])
-    function = functional.max_pool3d if is_max else functional.avg_pool3d
-    return function(x, pool.kernel_size, pool.stride, padding)
+    x = functional.pad(x, (0, 0, 0, 0, 0, right), value=padding_value(pool))
+    return _pool(x, pool, triple(pool.kernel_size), triple(pool.stride))
 
 
-def _triple(value: Any) -> tuple[int, int, int]:
-    return (value, value, value) if isinstance(value, int) else (value[0], value[1], value[2])
+def padding_value(pool: nn.Module) -> float:
+    """What a window of the pool may see outside of a clip without noticing."""
+    return float("-inf") if isinstance(pool, nn.MaxPool3d) else 0.0
+
+
+def _pool(x: Tensor, pool: Any, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
+    padding = (0, *triple(pool.padding)[1:])
+    if isinstance(pool, nn.MaxPool3d):
+        dilation = (1, *triple(pool.dilation)[1:])
+        return functional.max_pool3d(x, kernel, stride, padding, dilation, pool.ceil_mode)
+    return functional.avg_pool3d(x, kernel, stride, padding, pool.ceil_mode, pool.count_include_pad)
