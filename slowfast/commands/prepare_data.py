@@ -113,4 +113,6 @@ def report_text(prepared: Prepared) -> str:
     if prepared.ignored:
         ignored = ", ".join(f"{count} {suffix}" for suffix, count in prepared.ignored.items())
         parts.append(f"files that are no videos, or lie in no class folder: {ignored}")
+    if prepared.notes:
+        parts.append("\n".join(["worth a look:", *(f"- {note}" for note in prepared.notes)]))
     return "\n\n".join(parts)

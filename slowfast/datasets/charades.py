@@ -6,13 +6,14 @@ own rate, and both ways give the same samples. Labels are those of the intervals
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
 from slowfast.config import ConfigError
-from slowfast.datasets.charades_csv import CLASS_FILE, CharadesRow, read_annotation, read_class_names
+from slowfast.datasets.charades_csv import CLASS_FILE, CharadesRow, oddities, read_annotation, read_class_names
 from slowfast.datasets.clip_sampling import ClipRule, RandomStridedClip, UniformStridedClips
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.frame_folder import open_listed
@@ -24,6 +25,8 @@ from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.video_files import VideoFiles
 from slowfast.registry import DATASETS
 from slowfast.structures import VideoRecord
+
+logger = logging.getLogger(__name__)
 
 FPS = 24
 VALIDATION_FILE = "Charades_v1_val.csv"
@@ -94,6 +97,8 @@ def _choose_reader(folder: Path, split: str) -> Reader:
 def _read_videos(cfg: CfgNode, folder: Path, split: str) -> tuple[Sequence[VideoRecord], FrameSource]:
     annotation = annotation_file(folder, split)
     rows = read_annotation(annotation, cfg.MODEL.NUM_CLASSES)
+    for oddity in oddities(annotation, rows):
+        logger.warning(oddity)
     video_folder = find_video_folder(Path(cfg.DATA.PATH_PREFIX or folder), [row.video_id for row in rows])
     return tuple(_video_records(rows, annotation, video_folder)), GridSource(FPS, VideoFiles.from_cfg(cfg))
 

@@ -15,7 +15,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.config.prepared_folder import DATASET, FolderManifest
 from slowfast.datasets.charades import FPS, sampling_rules
-from slowfast.datasets.charades_csv import read_annotation
+from slowfast.datasets.charades_csv import oddities, read_annotation
 from slowfast.datasets.csv_reading import read_rows
 from slowfast.datasets.kinetics import build_kinetics
 from slowfast.datasets.labels import IntervalLabels
@@ -62,8 +62,11 @@ def _build_intervals(cfg: CfgNode, split: str, manifest: FolderManifest) -> Vide
 
 
 def _records(cfg: CfgNode, annotation: Path) -> Iterator[VideoRecord]:
-    paths = {values["id"]: values["path"] for _, values in read_rows(annotation, ("id", "path"))}
-    for row in read_annotation(annotation, cfg.MODEL.NUM_CLASSES):
+    paths = {values["id"]: values["path"] for _, values in read_rows(annotation, ("id", "path"), strict=False)}
+    rows = read_annotation(annotation, cfg.MODEL.NUM_CLASSES)
+    for oddity in oddities(annotation, rows):
+        logger.warning(oddity)
+    for row in rows:
         yield VideoRecord(
             video_id=row.video_id,
             path=str(Path(cfg.DATA.PATH_PREFIX) / paths[row.video_id]),

@@ -7,13 +7,15 @@ the rows counts), path of the picture, and the numbers of the classes that are o
 from __future__ import annotations
 
 import bisect
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import overload
 
-from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.errors import DatasetError, OnFault, stop
+from slowfast.datasets.list_text import read_lines
 from slowfast.structures import ActionInterval
 
 HEADER_WORDS = ("original_vido_id", "original_video_id")
@@ -21,7 +23,17 @@ HEADER_WORDS = ("original_vido_id", "original_video_id")
 
 HEADER = "original_vido_id video_id frame_id path labels"
 
-_NUMBERED = re.compile(r"(.*?)(\d+)(\D*)", re.DOTALL)
+# ASCII: to Python other scripts' digits are numbers too, which would be written anew as 0 to 9. Of long numbers the end.
+_NUMBERED = re.compile(r"(.*?)(\d{1,18})(\D*)", re.DOTALL | re.ASCII)
+
+
+_LAST_DIGITS = re.compile(r"(\d{1,18})\D*$")
+
+_WHAT = "a list of frames"
+
+QUOTES = ("'", '"')
+
+logger = logging.getLogger(__name__)
 
 
 class FramePaths(Sequence[str]):
@@ -49,15 +61,17 @@ class FramePaths(Sequence[str]):
         run = bisect.bisect(self._starts, number) - 1
         return self._runs[run].path(number - self._starts[run])
 
-    def append(self, path: str) -> None:
+    def append(self, path: str) -> bool:
+        """Adds a path; whether it is the one that follows by its number."""
         if self._runs and path == self._runs[-1].path(self._length - self._starts[-1]):
             self._length += 1
-            return
+            return True
         match = _NUMBERED.fullmatch(path)
         stem, digits, suffix = match.groups() if match else (path, "", "")
         self._runs.append(_Run(stem, int(digits or 0), len(digits), suffix))
         self._starts.append(self._length)
         self._length += 1
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +97,11 @@ class ListedFrames:
     paths: FramePaths = field(default_factory=FramePaths)
     changes: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
 
-    def append(self, path: str, labels: tuple[int, ...]) -> None:
+    def append(self, path: str, labels: tuple[int, ...]) -> bool:
+        """The next frame; whether it is the one that follows by its number."""
         if not self.changes or labels != self.changes[-1][1]:
             self.changes.append((len(self.paths), labels))
-        self.paths.append(path)
+        return self.paths.append(path)
 
     def actions(self, fps: int) -> tuple[ActionInterval, ...]:
         """The same as stretches of time: a class is on from its first frame to its last, frame i being shown at i / fps."""
@@ -103,50 +118,70 @@ class ListedFrames:
 def has_frame_list_header(path: Path) -> bool:
     """Whether a file can be read and begins like a list of frames."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            return file.readline().strip().startswith(HEADER_WORDS)
-    except (OSError, UnicodeDecodeError):
+        return next(read_lines(path, what=_WHAT), (0, ""))[1].strip().startswith(HEADER_WORDS)
+    except DatasetError:
         return False
 
 
-def read_frame_list(path: Path, num_classes: int) -> dict[str, ListedFrames]:
+def read_frame_list(path: Path, num_classes: int, *, on_fault: OnFault = stop) -> dict[str, ListedFrames]:
     """Videos by id, in the order of their first rows; rows of a video need not follow each other.
 
-    Empty lines, a byte-order mark and Windows line ends are fine. Raises DatasetError, which names file and row, for
-    anything else that does not fit the format.
+    Empty lines, a byte-order mark and Windows line ends are fine. Pictures whose numbers fall within a video are warned about:
+    the order of the rows counts. Raises DatasetError, which names file and row, for a file that cannot be read, has no header
+    or lists nothing; `on_fault` gets every other row that does not fit the format.
     """
     videos: dict[str, ListedFrames] = {}
-    for row, video_id, frame, labels in _read_rows(path, num_classes):
+    falls: list[tuple[int, str]] = []
+    for row, video_id, frame, labels in _read_rows(path, num_classes, on_fault):
         if video_id not in videos:
             videos[video_id] = ListedFrames(row)
-        videos[video_id].append(frame, labels)
+        follows = videos[video_id].append(frame, labels)
+        if not follows and (before := videos[video_id].paths[-2:-1]) and number_of(frame) < number_of(before[0]):
+            falls.append((row, f"{frame} after {before[0]}"))
     if not videos:
         raise DatasetError(path=str(path), found="no frame", expected="a row for each frame below the header")
+    if falls:
+        logger.warning(
+            "%s: the order of the rows is that of the pictures, and %d rows go back, the first in row %d: %s", path, len(falls),
+            *falls[0],
+        )  # fmt: skip
     return videos
 
 
-def _read_rows(path: Path, num_classes: int) -> Iterator[tuple[int, str, str, tuple[int, ...]]]:
-    """(row, id of the video, path of the picture, classes) of each row."""
+def number_of(path: str) -> int:
+    """The number that the name of a picture ends with, digits of any script; -1 of a name without."""
+    digits = _LAST_DIGITS.search(Path(path).stem)
+    return int(digits[1]) if digits else -1
+
+
+def _read_rows(path: Path, num_classes: int, on_fault: OnFault) -> Iterator[tuple[int, str, str, tuple[int, ...]]]:
+    """(row, id of the video, path of the picture, classes) of each right row."""
     known: dict[str, tuple[int, ...]] = {}
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            _check_header(path, file.readline())
-            for row, line in enumerate(file, 2):
-                fields = line.split()
-                if not fields:
-                    continue
-                if len(fields) != 5:
-                    raise DatasetError(path=str(path), row=row, found=_miscounted(line, len(fields)), expected=_example())
-                video_id, _, _, frame, text = fields
-                if text not in known:
-                    known[text] = _parse_labels(path, row, text, num_classes)
-                yield row, video_id, frame, known[text]
-    except FileNotFoundError:
-        raise DatasetError(path=str(path), found="there is no such file", expected="the list of the frames") from None
-    except OSError as error:
-        raise DatasetError(path=str(path), found=f"{error.strerror}", expected="a file that can be read") from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(path=str(path), found=f"this is not UTF-8 ({error.reason})", expected="a list in UTF-8") from error
+    lines = read_lines(path, what=_WHAT)
+    _check_header(path, next(lines, (0, ""))[1])
+    for row, line in lines:
+        fields = line.split()
+        if not fields:
+            continue
+        try:
+            video_id, frame, text = _split(path, row, line, fields)
+            if text not in known:
+                known[text] = _parse_labels(path, row, text, num_classes)
+        except DatasetError as fault:
+            on_fault(fault)
+        else:
+            yield row, video_id, frame, known[text]
+
+
+def _split(path: Path, row: int, line: str, fields: list[str]) -> tuple[str, str, str]:
+    """(id, path of the picture, labels)"""
+    if len(fields) != 5:
+        raise DatasetError(path=str(path), row=row, found=_miscounted(line, len(fields)), expected=_example())
+    video_id, _, _, frame, text = fields
+    for name in (video_id, frame):
+        if name[0] in QUOTES:
+            raise DatasetError(path=str(path), row=row, found=f"quotes around {name}", expected=_example())
+    return video_id, frame, text
 
 
 def _check_header(path: Path, line: str) -> None:
@@ -169,10 +204,10 @@ def _example() -> str:
 
 def _parse_labels(path: Path, row: int, text: str, num_classes: int) -> tuple[int, ...]:
     """Class numbers, rising, of a field like "59,147" in quotes; none of an empty one."""
-    inside = text.removeprefix('"').removesuffix('"')
+    inside = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
     labels = set()
     for word in inside.split(",") if inside else []:
-        if not (word.isascii() and word.isdigit()):
+        if not (word.isascii() and word.isdigit() and len(word) < 10):
             raise DatasetError(
                 path=str(path), row=row, found=f"labels {text}", expected='class numbers in quotes, like "59,147", or ""'
             )

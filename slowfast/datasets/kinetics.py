@@ -6,7 +6,7 @@ Sampling follows PySlowFast: frames spread over a stretch of the video as long a
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fvcore.common.config import CfgNode
@@ -16,13 +16,19 @@ from slowfast.datasets.clip_sampling import ClipRule, CyclicSpacedClips, RandomS
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.kinetics_lists import CLASS_FILE, read_list, read_names
 from slowfast.datasets.labels import ClassLabel
+from slowfast.datasets.remote_files import is_remote
+from slowfast.datasets.same_file import missing
 from slowfast.datasets.sources import FileSource
 from slowfast.datasets.transforms import ClipColours, FixedCrops, RandomCrop, SpatialRule
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.video_files import VideoFiles
 from slowfast.registry import DATASETS
+from slowfast.structures import VideoRecord
 
 logger = logging.getLogger(__name__)
+
+LOOKED_FOR = 64
+"""Videos of a list whose files are looked for, at least and twice as many at most, before hours are spent."""
 
 
 @DATASETS.register("kinetics")
@@ -44,6 +50,7 @@ def build_kinetics(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple
         num_classes=cfg.MODEL.NUM_CLASSES,
         prefix=cfg.DATA.PATH_PREFIX or str(folder),
     )
+    _tell_if_absent(records, folder / f"{split}.csv")
     if split == "val":
         logger.info("validation sees one random clip a video, as PySlowFast does: expect less than in tests")
     clips, crops = sampling_rules(cfg, split)
@@ -59,6 +66,20 @@ def build_kinetics(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple
         replaces=split == "train",
         class_groups=class_groups,
     )
+
+
+def _tell_if_absent(records: Sequence[VideoRecord], path: Path) -> None:
+    """Warns when none of the listed videos is there, by looking for some of them. A single missing one is told when it is to
+    be read, or before by DATA.CHECK_FILES."""
+    looked_for = [records[number] for number in range(0, len(records), max(1, len(records) // LOOKED_FOR))]
+    if any(is_remote(record.path) or Path(record.path).is_file() for record in looked_for):
+        return
+    first = records[0].path
+    logger.warning(
+        "%s: none of %d videos that were looked for is there (%s: %s); right would be paths of video files, with their "
+        "endings, below DATA.PATH_PREFIX, or below DATA.PATH_TO_DATA_DIR if that is empty",
+        path, len(looked_for), first, "this is a folder" if Path(first).is_dir() else missing(first),
+    )  # fmt: skip
 
 
 def sampling_rules(cfg: CfgNode, split: str) -> tuple[ClipRule, SpatialRule]:

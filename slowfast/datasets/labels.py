@@ -41,7 +41,8 @@ class ClassLabel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntervalLabels:
-    """Classes that are on for stretches of time; a class is on at frame i if start <= i / fps <= end.
+    """Classes that are on for stretches of time; a class is on at frame i if start <= i / fps <= end. Of a stretch between two
+    frames, or of a single moment, it is the frame that is shown then: no class of the annotation is lost for being brief.
 
     whole_video: the clip's label holds all classes of the video, whatever part of it the clip shows (evaluation); else
     those that are on anywhere between its first and its last frame, frames that the step skips included (training).
@@ -75,10 +76,14 @@ class IntervalLabels:
         return rows
 
     def _frames_on(self, actions: Sequence[ActionInterval], num_frames: int) -> Iterator[tuple[int, int, int]]:
-        """(class, start, stop) of each action that is on at some frame: it is on at frames start .. stop - 1."""
+        """(class, start, stop) of each action that is on at some frame: it is on at frames start .. stop - 1. One that begins
+        behind the end of the video is on at none."""
         moments = np.arange(num_frames) / self.fps
         for action in actions:
             start = int(np.searchsorted(moments, action.start_sec, side="left"))
             stop = int(np.searchsorted(moments, action.end_sec, side="right"))
+            # Frame i is shown until the next; the last one until the end, which is less than a frame away.
+            if start == stop > 0 and action.start_sec < (num_frames + 1) / self.fps:
+                start -= 1
             if start < stop:
                 yield action.label, start, stop

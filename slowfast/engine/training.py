@@ -13,6 +13,7 @@ from torch import nn
 from slowfast.config import ConfigError
 from slowfast.datasets import ClipLoader, build_loader
 from slowfast.datasets.reading_log import ReadingLog
+from slowfast.datasets.splits import doubts_about
 from slowfast.engine import checkpoint
 from slowfast.engine.hooks import (
     BadVideosHook,
@@ -57,6 +58,8 @@ def train(cfg: CfgNode, place: Place) -> None:
         trainer = build_trainer(cfg, place, request, loader=loader, val_loader=val_loader)
         resumed = _resume(cfg, trainer)
         if distributed.main_process():
+            for doubt in () if val_loader is None else doubts_about(loader.dataset, val_loader.dataset):
+                logger.warning(doubt)
             log_stats({"_type": "train_start", "resumed": resumed})
         trainer.train()
     distributed.barrier()

@@ -12,8 +12,7 @@ from slowfast.datasets.ava.videos import FPS, SUFFIXES
 from slowfast.datasets.errors import DatasetError, DecodeError
 from slowfast.datasets.frame_folder import read_picture
 from slowfast.datasets.frame_lists import FramePaths
-from slowfast.preparation.parallel import in_parallel
-from slowfast.preparation.probing import probe_video
+from slowfast.preparation.probing import in_parallel, probe_video
 
 PICTURES = frozenset([".jpeg", ".jpg", ".png"])
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from slowfast.datasets.errors import DatasetError, DecodeError
 from slowfast.datasets.frame_folder import read_picture
 from slowfast.preparation.checkers import CHECKERS, Listed
-from slowfast.preparation.parallel import in_parallel
-from slowfast.preparation.probing import probe_video
+from slowfast.preparation.probing import in_parallel, probe_video
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,20 +97,33 @@ def _rows(path: Path, manifest: FolderManifest) -> list[tuple[str, tuple[str, ..
 
 
 def _csv_text(rows: Iterable[tuple[str, tuple[str, ...]]]) -> str:
-    """rows: (path, actions and length)."""
+    """rows: (path, actions and length). Two videos that differ in the ending alone need different ids."""
+    rows = list(rows)
+    paths = {path for path, _ in rows}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("id", "path", "actions", "length"))
-    writer.writerows((path.removesuffix(".mp4"), path, *rest) for path, rest in rows)
+    for path, rest in rows:
+        short = path.removesuffix(".mp4")
+        writer.writerow((path if short in paths else short, path, *rest))
     return text.getvalue()
 
 
 def _actions(entry: ListedVideo, numbers: Mapping[str, int]) -> list[str]:
     """Entries like "c001 0.5 2.25"; a class without times is on all the time."""
     return [
-        f"c{numbers[span.name]:03d} {span.start_sec or 0.0:.3f} {_length(entry) if span.end_sec is None else span.end_sec:.3f}"
+        f"c{numbers[span.name]:03d} {_written(span.start_sec or 0.0, math.floor)} "
+        f"{_written(_length(entry) if span.end_sec is None else span.end_sec, math.ceil)}"
         for span in entry.video.spans
     ]
+
+
+def _written(seconds: float, rounded: Callable[[float], int]) -> str:
+    """With as many decimals as it takes, from three to six; rounded so that the time does not shrink, or a frame might get
+    lost."""
+    microseconds = rounded(round(seconds * 1e6, 3))
+    text = f"{microseconds / 1e6:.6f}"
+    return text.rstrip("0") if len(text.rstrip("0").partition(".")[2]) > 3 else text[:-3]
 
 
 def _length(entry: ListedVideo) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from slowfast.config.prepared_folder import MANIFEST, FolderManifest
-from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.errors import DatasetError, raise_first
 from slowfast.datasets.folder import INTERVAL_LISTS
+from slowfast.preparation.label_file import read_label_file
 from slowfast.preparation.lists import (
     LISTS,
     ListedVideo,
@@ -20,7 +21,10 @@ from slowfast.preparation.lists import (
 )
 from slowfast.preparation.probing import PROBES, Probe, probe_all
 from slowfast.preparation.splitting import group_videos, parse_shares, split_groups
-from slowfast.preparation.videos import Inventory, LabelledVideo, find_class_folders, make_folder, read_label_file
+from slowfast.preparation.videos import Inventory, LabelledVideo, find_class_folders, make_folder, one_class
+
+_ROUNDING_SEC = 0.1
+"""Ends that lie so little behind the end are rounded ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +44,14 @@ class Preparation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """What came of it. splits: the good videos. broken: the others, with their problem. texts: files to be written, by name.
-    unknown_classes: classes that no readable video shows."""
+    unknown_classes: classes that no readable video shows. notes: sentences on what may be meant otherwise."""
 
     manifest: FolderManifest
     splits: dict[str, list[ListedVideo]]
     broken: list[Probe]
     ignored: dict[str, int]
     unknown_classes: list[str]
+    notes: list[str]
     texts: dict[str, str]
 
 
@@ -55,7 +60,7 @@ def prepare(wanted: Preparation) -> Prepared:
     interrupted call can be taken up again. Raises DatasetError."""
     shares = parse_shares(wanted.shares)
     _refuse_foreign_folder(wanted.data)
-    inventory = find_class_folders(wanted.videos) if wanted.labels is None else read_label_file(wanted.labels)
+    inventory = find_class_folders(wanted.videos) if wanted.labels is None else read_label_file(wanted.labels, wanted.videos)
     paths = {video.path: os.path.abspath(wanted.videos / video.path) for video in inventory.videos}  # noqa: PTH100
     make_folder(wanted.data)
     probes = probe_all(list(paths.values()), jobs=wanted.jobs, notebook=wanted.data / PROBES)
@@ -64,6 +69,7 @@ def prepare(wanted: Preparation) -> Prepared:
     if not good:
         raise DatasetError(path=str(wanted.videos), found=f"none of {len(found)} videos can be read, {_first_problem(found)}",
                            expected="videos here (relative paths in a csv file start from this folder)")  # fmt: skip
+    _check_times(good, found)
     split_videos = split_groups(group_videos(good, wanted.group_by), shares, seed=wanted.seed)
     if not shares[2]:
         split_videos["test"] = split_videos["val"]
@@ -79,6 +85,8 @@ def _describe(
     broken: list[Probe],
 ) -> Prepared:
     numbers = class_numbers(good)
+    if len(numbers) == 1 and not inventory.multi_label:
+        raise one_class(wanted.labels or wanted.videos, good)
     make_texts = multi_label_texts if inventory.multi_label else single_label_texts
     manifest = FolderManifest(
         multi_label=inventory.multi_label,
@@ -90,9 +98,48 @@ def _describe(
         splits=splits,
         broken=sorted(broken, key=lambda probe: probe.path),
         ignored=inventory.ignored,
+        notes=[*inventory.notes, *_late_ends(splits), *_thin_splits(splits)],
         unknown_classes=sorted(set(class_numbers(inventory.videos)) - set(numbers)),
         texts=make_texts(splits, numbers),
     )
+
+
+def _check_times(videos: Sequence[LabelledVideo], probes: Mapping[str, Probe]) -> None:
+    """Raises DatasetError where a class is seen when its video is over: no clip would ever show it."""
+    faults = []
+    for video in videos:
+        length = probes[video.path].duration_sec
+        for span in video.spans:
+            if span.start_sec is not None and span.start_sec >= length:
+                faults.append(DatasetError(
+                    path=video.source.rpartition(", row ")[0], row=span.row,
+                    found=f"{span.name!r} from second {span.start_sec:g} on in {video.path!r}, which lasts {length:.2f}",
+                    expected="times within the video, in seconds (not in milliseconds or frames)",
+                ))  # fmt: skip
+    raise_first(faults)
+
+
+def _late_ends(splits: Mapping[str, Sequence[ListedVideo]]) -> Iterator[str]:
+    late = {
+        f"{entry.video.source.rpartition(', row ')[0]}, row {span.row}": None
+        for listed in splits.values()
+        for entry in listed
+        for span in entry.video.spans
+        if span.end_sec is not None and span.end_sec > entry.probe.duration_sec + _ROUNDING_SEC
+    }
+    if late:
+        yield f"times that end behind the end of their videos, and last until it: {len(late)}, the first in {next(iter(late))}"
+
+
+def _thin_splits(splits: Mapping[str, Sequence[ListedVideo]]) -> Iterator[str]:
+    """Splits whose figures say little."""
+    trained = {name for entry in splits["train"] for name in entry.video.class_names}
+    for split in ("val", "test"):
+        if len(splits[split]) == 1:
+            yield f"{split} has one video: its figures say hardly anything (--split takes larger shares)"
+        never = sorted(trained - {name for entry in splits[split] for name in entry.video.class_names})
+        if never:
+            yield f"classes that no video of {split} shows: {', '.join(never[:5])}{', ...' if len(never) > 5 else ''}"
 
 
 def stale_lists(folder: Path, texts: Mapping[str, str]) -> list[Path]:

@@ -1,21 +1,27 @@
-"""What a video file really has: found out by indexing it and decoding frames."""
+"""What a video file really has: found out by indexing it and decoding frames, many files at once."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from tqdm import tqdm
 
 from slowfast.datasets.decoding import check_frames, decode_frames, read_index
 from slowfast.datasets.decoding.opening import open_video
 from slowfast.datasets.errors import DecodeError
-from slowfast.preparation.parallel import in_parallel
+from slowfast.datasets.same_file import missing
 
 PROBES = "probes.jsonl"
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +49,9 @@ def probe_video(path: str, *, every_frame: bool = False) -> Probe:
     try:
         stat = os.stat(path)  # noqa: PTH116 - paths are texts here, as decoders want them
     except (OSError, ValueError) as error:  # a ValueError where the operating system has no such names
-        missing = isinstance(error, FileNotFoundError)
-        reason = "the file does not exist" if missing else f"the file cannot be opened ({getattr(error, 'strerror', error)})"
+        reason = f"the file cannot be opened ({getattr(error, 'strerror', error)})"
+        if isinstance(error, FileNotFoundError):
+            reason = missing(path)
         return Probe(path=path, size=0, modified_ns=0, problem=reason)
     same = partial(Probe, path=path, size=stat.st_size, modified_ns=stat.st_mtime_ns)
     try:
@@ -71,8 +78,8 @@ def probe_all(paths: Sequence[str], *, jobs: int, notebook: Path | None = None) 
     changed since, so that an interrupted call goes on where it stopped."""
     known = {} if notebook is None else _read_notebook(notebook)
     probes = {path: known[path] for path in paths if path in known and _is_current(known[path])}
-    missing = [path for path in dict.fromkeys(paths) if path not in probes]
-    for path, probe in in_parallel(probe_video, missing, jobs=jobs, title="Probing"):
+    unknown = [path for path in dict.fromkeys(paths) if path not in probes]
+    for path, probe in in_parallel(probe_video, unknown, jobs=jobs, title="Probing"):
         probes[path] = probe
         if notebook is not None:
             _note(notebook, probe)
@@ -107,3 +114,19 @@ def _parse(line: str) -> Probe | None:
         return Probe(**content)
     except (ValueError, TypeError):
         return None
+
+
+def in_parallel(
+    work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int, title: str
+) -> Iterator[tuple[Item, Result]]:
+    """(item, work(item)), each as soon as it is ready. An exception, an interrupt too, drops what has not begun.
+
+    Threads are enough: decoders and encoders let go of Python's lock while they work.
+    """
+    pool = ThreadPoolExecutor(max(1, jobs))
+    try:
+        waiting = {pool.submit(work, item): item for item in items}
+        for future in tqdm(as_completed(waiting), total=len(items), desc=title, unit="video", disable=not items):
+            yield waiting[future], future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -13,7 +13,7 @@ from slowfast.config.prepared_folder import MANIFEST, FolderManifest
 from slowfast.datasets.errors import DatasetError, DecodeError
 from slowfast.preparation.encoding import Encoding, encode_copy
 from slowfast.preparation.lists import listed_paths, renamed_texts
-from slowfast.preparation.parallel import in_parallel
+from slowfast.preparation.probing import in_parallel
 from slowfast.preparation.videos import SUFFIXES, files_below, make_folder
 
 SETTINGS = "reencode.json"

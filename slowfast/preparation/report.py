@@ -31,6 +31,7 @@ def as_json(prepared: Prepared) -> dict[str, Any]:
         ],
         "classes_without_readable_video": prepared.unknown_classes,
         "ignored_files": prepared.ignored,
+        "notes": prepared.notes,
         **{name: _spread(values) for name, values in _measures(_every_video(prepared)).items()},
         "frame_rates": _tally(_every_video(prepared), "fps"),
         "sizes": _tally(_every_video(prepared), "size"),

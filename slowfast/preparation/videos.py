@@ -1,17 +1,16 @@
-"""Which videos there are, and what is seen in them: folders named after classes, or a csv file."""
+"""Which videos there are, and what is seen in them, by the folders that they lie in, which are named after classes."""
 
 from __future__ import annotations
 
-import csv
-import math
 import os
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from slowfast.datasets.csv_reading import read_rows
 from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.same_file import file_key
 
 SUFFIXES = {
     ".3gp", ".asf", ".avi", ".flv", ".h264", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts",
@@ -19,16 +18,22 @@ SUFFIXES = {
 }  # fmt: skip
 """What counts as a video in a folder; a csv file may name anything."""
 
-_SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
+LOOP = "link to a folder above"
+
+_SPLIT_OF = {
+    **dict.fromkeys(("train", "training"), "train"), **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One class in a video, for all of it (start and end are None) or for some seconds."""
+    """One class in a video, for all of it (start and end are None) or for some seconds. row: where the csv file says so."""
 
     name: str
     start_sec: float | None = None
     end_sec: float | None = None
+    row: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,20 +53,22 @@ class LabelledVideo:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """multi_label: whether a video can have several classes, or classes at times. ignored: files that are no videos, or that
-    lie in no class folder, counted by suffix."""
+    lie in no class folder, counted by suffix. notes: sentences on what may be meant otherwise than it was understood."""
 
     videos: tuple[LabelledVideo, ...]
     multi_label: bool
     ignored: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def find_class_folders(root: Path) -> Inventory:
-    """Videos below root/CLASS/, at any depth. Hidden files and folders are passed over. Raises DatasetError for none."""
+    """Videos below root/CLASS/, at any depth. Hidden files and folders are passed over. Raises DatasetError for none, for
+    folders that are no classes, and for a file that is found in two places."""
     if not root.is_dir():
         raise DatasetError(path=str(root), found="there is no such folder", expected="a folder with one folder for each class")
     videos: list[LabelledVideo] = []
     ignored: Counter[str] = Counter()
-    for path in sorted(files_below(root)):
+    for path in sorted(files_below(root, ignored)):
         relative = path.relative_to(root)
         if path.suffix.lower() in SUFFIXES and len(relative.parts) > 1:
             name = relative.parts[0]
@@ -71,23 +78,115 @@ def find_class_folders(root: Path) -> Inventory:
     if not videos:
         raise DatasetError(
             path=str(root),
-            found=f"no video in any class folder ({sum(ignored.values())} other files)",
+            found=f"no video in any class folder ({ignored.total()} other files)",
             expected="files like CLASS/NAME.mp4, or --labels FILE.csv to say what is seen in each video",
         )
-    names = {video.spans[0].name for video in videos}
-    if names <= {name for name in names if name.lower() in _SPLIT_NAMES}:
+    _check_folders(root, videos)
+    _check_files(root, videos)
+    check_class_names(root, videos)
+    if len({video.class_names[0] for video in videos}) == 1:
+        raise one_class(root, videos)
+    return Inventory(
+        videos=tuple(videos), multi_label=False, ignored=dict(ignored.most_common()), notes=tuple(_notes(root, videos))
+    )
+
+
+def _check_folders(root: Path, videos: Sequence[LabelledVideo]) -> None:
+    """Raises DatasetError for folders of splits, and for a folder one level too high."""
+    names = sorted({video.class_names[0] for video in videos})
+    splits = {name: _SPLIT_OF[name.lower()] for name in names if name.lower() in _SPLIT_OF}
+    if len(splits) == len(names) or len(set(splits.values())) > 1:
         raise DatasetError(
             path=str(root),
-            found=f"folders called {', '.join(sorted(names))}, which are splits and not classes",
+            found=f"folders called {', '.join(splits)}, which are splits and not classes",
             expected="CLASS/NAME.mp4: the videos are split here (see --split, --group-by)",
         )
-    return Inventory(videos=tuple(videos), multi_label=False, ignored=dict(ignored.most_common()))
+    inner = sorted({Path(video.path).parts[1] for video in videos if len(Path(video.path).parts) > 2})
+    if len(names) == 1 and inner:
+        raise DatasetError(
+            path=str(root),
+            found=f"all {len(videos)} videos in one folder, {names[0]}, with folders of its own ({_some(inner)})",
+            expected=f"a folder of class folders, as {root / names[0]} may be",
+        )
 
 
-def files_below(root: Path) -> Iterator[Path]:
-    """All files but hidden ones; folders that are links are followed."""
-    for folder, subfolders, names in os.walk(root, followlinks=True):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+def _notes(root: Path, videos: Sequence[LabelledVideo]) -> Iterator[str]:
+    names = {video.class_names[0] for video in videos}
+    empty = sorted(
+        path.name for path in root.iterdir() if path.is_dir() and path.name not in names and not path.name.startswith(".")
+    )
+    if empty:
+        yield f"folders without a video, which are no classes: {_some(empty)}"
+    deep = [video.path for video in videos if video.path.count("/") > 1]
+    if deep:
+        name = deep[0].partition("/")[0]
+        yield f"{len(deep)} videos lie in folders below those of the classes; of {deep[0]!r} the class is {name!r}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f", and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _check_files(root: Path, videos: Sequence[LabelledVideo]) -> None:
+    """Raises DatasetError for a file that two links or spellings lead to: it would be trained on and tested on."""
+    first: dict[Hashable, LabelledVideo] = {}
+    for video in videos:
+        other = first.setdefault(file_key(str(root / video.path)), video)
+        if other is not video:
+            raise DatasetError(
+                path=video.source, found=f"the same file as {other.source}", expected="each video once (a link may lead to it)"
+            )
+
+
+def check_class_names(source: Path, videos: Sequence[LabelledVideo]) -> None:
+    """Raises DatasetError for classes that only a slip tells apart."""
+    first: dict[str, tuple[str, str]] = {}
+    for video in videos:
+        for name in video.class_names:
+            other, where = first.setdefault(_plain(name), (name, video.source))
+            if other != name:
+                raise DatasetError(
+                    path=str(source),
+                    found=f"the classes {other!r} ({where}) and {name!r} ({video.source}), which differ in case or blanks only",
+                    expected="one spelling",
+                )
+
+
+def one_class(source: Path, videos: Sequence[LabelledVideo]) -> DatasetError:
+    """Of a single class nothing can be learned."""
+    return DatasetError(
+        path=str(source),
+        found=f"one class, {videos[0].class_names[0]!r}, for all {len(videos)} videos",
+        expected="two classes or more",
+    )
+
+
+def _plain(name: str) -> str:
+    return "".join(unicodedata.normalize("NFC", name).lower().split())
+
+
+def files_below(root: Path, left_out: Counter[str] | None = None) -> Iterator[Path]:
+    """All files but hidden ones; folders that are links are followed, but not to a folder that they lie in: those are counted
+    in `left_out`, as LOOP. Raises DatasetError for a folder that cannot be read."""
+
+    def fail(error: OSError) -> None:
+        raise DatasetError(path=str(error.filename), found=f"{error.strerror}", expected="a folder that can be read") from error
+
+    above: dict[str, frozenset[Hashable]] = {str(root): frozenset(map(file_key, map(str, (root, *root.resolve().parents))))}
+    for folder, subfolders, names in os.walk(root, followlinks=True, onerror=fail):
+        followed = []
+        for name in subfolders:
+            path = os.path.join(folder, name)  # noqa: PTH118 - as os.walk spells it
+            key = file_key(path)
+            if name.startswith("."):
+                continue
+            if key in above[folder]:
+                if left_out is not None:
+                    left_out[LOOP] += 1
+                continue
+            above[path] = above[folder] | {key}
+            followed.append(name)
+        subfolders[:] = followed
         yield from (Path(folder) / name for name in names if not name.startswith("."))
 
 
@@ -99,74 +198,3 @@ def make_folder(folder: Path) -> None:
         raise DatasetError(
             path=str(folder), found=f"it cannot be made ({error.strerror})", expected="a folder to write to (--out)"
         ) from error
-
-
-def read_label_file(path: Path) -> Inventory:
-    """A csv file with the columns path,label (one class), path,labels (several, with ";" between them), or
-    path,label,start,end (seconds; a row for each time that a class is seen, and one with an empty label for a video without
-    any). Raises DatasetError, which names file and row."""
-    columns = _columns(path)
-    if {"start", "end"} <= columns:
-        return Inventory(videos=tuple(_intervals(path)), multi_label=True)
-    several = "labels" in columns
-    column = "labels" if several else "label"
-    first_row: dict[str, int] = {}
-    videos: list[LabelledVideo] = []
-    for row, values in read_rows(path, ("path", column)):
-        name, text = values["path"], values[column]
-        if not name:
-            raise DatasetError(path=str(path), row=row, found="an empty path", expected="the path of a video")
-        if name in first_row:
-            raise DatasetError(
-                path=str(path), row=row, found=f"{name!r} again, after row {first_row[name]}",
-                expected="one row a video; for several classes a column labels, like 'run;jump'",
-            )  # fmt: skip
-        first_row[name] = row
-        labels = [part.strip() for part in text.split(";") if part.strip()] if several else [text]
-        if labels == [""]:
-            raise DatasetError(path=str(path), row=row, found="an empty label", expected="the name of a class")
-        spans = tuple(Span(label) for label in dict.fromkeys(labels))
-        videos.append(LabelledVideo(path=name, source=f"{path}, row {row}", spans=spans))
-    if not videos:
-        raise DatasetError(path=str(path), found="no video", expected="a row for each video below the header")
-    return Inventory(videos=tuple(videos), multi_label=several)
-
-
-def _columns(path: Path) -> set[str]:
-    """Names in the header, if the file has one."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return {name.strip() for name in next(csv.reader(file), [])}
-    except (OSError, ValueError, csv.Error):
-        return set()  # what is wrong with the file is said by whoever reads its rows
-
-
-def _intervals(path: Path) -> Iterator[LabelledVideo]:
-    spans: dict[str, list[Span]] = {}
-    first_row: dict[str, int] = {}
-    for row, values in read_rows(path, ("path", "label", "start", "end")):
-        name = values["path"]
-        if not name:
-            raise DatasetError(path=str(path), row=row, found="an empty path", expected="the path of a video")
-        first_row.setdefault(name, row)
-        known = spans.setdefault(name, [])
-        if values["label"]:
-            start, end = (_seconds(path, row, values[column]) for column in ("start", "end"))
-            if end < start:
-                raise DatasetError(path=str(path), row=row, found=f"an end, {end:g}, before the start, {start:g}",
-                                   expected="start <= end, in seconds")  # fmt: skip
-            known.append(Span(values["label"], start, end))
-    if not spans:
-        raise DatasetError(path=str(path), found="no video", expected="rows path,label,start,end below the header")
-    for name, known in spans.items():
-        yield LabelledVideo(path=name, source=f"{path}, row {first_row[name]}", spans=tuple(known))
-
-
-def _seconds(path: Path, row: int, text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number >= 0):
-        raise DatasetError(path=str(path), row=row, found=f"the time {text!r}", expected="seconds from the start of the video")
-    return number

@@ -113,6 +113,11 @@ def make_cfg(charades_folder):
     return make
 
 
+def is_on(start, end, place):
+    """At frame `place` of 24 a second; brief ones are on at the frame that is shown then."""
+    return start <= place / 24 <= end or place / 24 < start <= end < (place + 1) / 24
+
+
 def write_frame_lists(folder, charades_folder):
     """The data set of `charades_folder` as folders of pictures at 24 a second and lists of them; lossless pictures."""
     for name, videos in (("train", CHARADES_TRAIN), ("val", CHARADES_TEST)):
@@ -126,7 +131,7 @@ def write_frame_lists(folder, charades_folder):
                 picture = f"{video_id}/{video_id}-{place + 1:06d}.png"
                 cv2.imwrite(str(folder / picture), frame[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
                 on = [action.split() for action in actions.split(";") if action]
-                labels = sorted({int(code[1:]) for code, start, end in on if float(start) <= place / 24 <= float(end)})
+                labels = sorted({int(code[1:]) for code, start, end in on if is_on(float(start), float(end), place)})
                 rows.append(f'{video_id} {number} {place} {picture} "{",".join(map(str, labels))}"')
         (folder / f"{name}.csv").write_text("\n".join(rows) + "\n")
     return folder

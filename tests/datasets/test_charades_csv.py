@@ -40,7 +40,7 @@ def test_rows_are_numbered_by_the_line_they_begin_on(charades_folder):
 @pytest.mark.parametrize(
     ("text", "row", "message"),
     [
-        ("id;actions;length\n", 1, "the header is 'id;actions;length' and lacks id, actions, length; expected comma-separated"),
+        ("id:actions:length\n", 1, "the header is 'id:actions:length' and lacks id, actions, length; expected comma-separated"),
         ("", 1, "the header is '' and lacks id, actions, length"),
         ("id,action,length\nA,,1\n", 1, "lacks actions"),
         ("id,actions,length\n", None, "no video; expected a row for each video"),
@@ -55,7 +55,7 @@ def test_rows_are_numbered_by_the_line_they_begin_on(charades_folder):
         ("id,actions,length\nA,,long\n", 2, "length 'long'; expected seconds above 0"),
         ("id,actions,length\n,,1\n", 2, "an empty id; expected the name of a video"),
         ("id,actions,length\nA,,1\nA,,1\n", 3, "video 'A' again, after row 2; expected one row a video"),
-        (b"id,actions,length\nA\xff,,1\n", None, "this is not UTF-8"),
+        (b"id,actions,length\nA\xff,,1\n", 2, "this is not UTF-8"),
     ],
 )  # fmt: skip
 def test_every_mistake_is_named_with_file_and_row(tmp_path, text, row, message):

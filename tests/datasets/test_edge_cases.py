@@ -44,7 +44,21 @@ def videos_of(tmp_path, content, *, separator=" ", num_classes=4):
         pytest.param("a.mp4 -1\n", " ", r"row 1: class -1 in .*one of 0 \.\. 3", id="class number below 0"),
         pytest.param("a.mp4 1\na.mp4 3.0\n", " ", r"row 2: label '3\.0'", id="label not a whole number, 3.0"),
         pytest.param("a.mp4 1\na.mp4 c012\n", " ", r"row 2: label 'c012'", id="label not a whole number, c012"),
-        pytest.param(b"a\xff.mp4 1\n", " ", r"this is not UTF-8", id="list in another encoding"),
+        pytest.param(b"a\xff.mp4 1\n", " ", r"row 1: this is not UTF-8", id="list in another encoding"),
+        pytest.param("a.mp4 1\n".encode("utf-16-le"), " ", r"row 1: a NUL character", id="UTF-16 without a mark"),
+        pytest.param("a.mp4 1\nb.mp4 1\na.mp4 2\n", " ", r"row 3: .* class 2 after class 1 in row 1", id="two classes"),
+        pytest.param("a.mp4 1\n./a.mp4 2\n", " ", r"row 2: .*\(there 'a\.mp4'\)", id="two classes, two spellings"),
+        pytest.param("x/a.mp4 1\nx//y/../a.mp4 2\n", " ", r"row 2: .* class 2 after class 1", id="two classes, .."),
+        pytest.param("http://h/a.mp4 1\nhttp://h/./a.mp4 2\n", " ", r"class 2 after class 1", id="two classes, remote"),
+        pytest.param("\u00e9.mp4 1\ne\u0301.mp4 2\n", " ", r"class 2 after class 1", id="two classes, composed letters"),
+        pytest.param('"a b.mp4" 3\n', " ", r"""row 1: the path "a b\.mp4" in quotes; .* 'a b\.mp4'""", id="quotes"),
+        pytest.param("'a b.mp4',3\n", ",", r"row 1: the path 'a b\.mp4' in quotes", id="single quotes, commas"),
+        pytest.param('"a b.mp4 3"\n', " ", r"""row 1: label '3"'""", id="quotes around the line"),
+        pytest.param("a/clip 120 3\n", " ", r"row 1: .*looks like a folder, its number of pictures", id="frame folders"),
+        pytest.param("clip,120,3\n", ",", r"row 1: .*looks like a folder, its number of pictures", id="frame folders, commas"),
+        pytest.param("a.mp4 " + "9" * 5000 + "\n", " ", r"row 1: label '9999", id="class number of 5000 digits"),
+        pytest.param("a.mp4 \uff13\n", " ", r"row 1: label", id="full-width class number"),
+        pytest.param("a.mp4 1_0\n", " ", r"row 1: label '1_0'", id="underscore in a class number"),
     ],
 )
 def test_kinetics_lists_that_are_wrong(tmp_path, content, separator, message):
@@ -64,10 +78,63 @@ def test_kinetics_list_file_missing(tmp_path):
         pytest.param("a.mp4 1\r\nb c.mp4 2\r\n", id="Windows line ends"),
         pytest.param("\ufeffa.mp4 1\nb c.mp4 2\n", id="byte-order mark"),
         pytest.param("a.mp4 1\nb c.mp4 2", id="no line end at the end"),
+        pytest.param("a.mp4 1\rb c.mp4 2\r", id="line ends of old Macs"),
+        pytest.param("a.mp4 1\nb c.mp4 2\n".encode("utf-16"), id="UTF-16 with a mark"),
+        pytest.param("a.mp4 1 \n  b c.mp4\u00a0 2\n", id="outer blanks"),
+        pytest.param("a.mp4 +1\nb c.mp4 02\n", id="signs and zeros"),
     ],
 )
 def test_kinetics_lists_that_are_fine(tmp_path, content):
     assert videos_of(tmp_path, content) == [("a.mp4", 1), ("b c.mp4", 2)]
+
+
+def test_a_video_listed_again_with_its_class_is_read_again_and_told(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert videos_of(tmp_path, "a.mp4 1\nb.mp4 2\n./a.mp4 1\na.mp4 1\n") == [
+            ("a.mp4", 1), ("b.mp4", 2), ("./a.mp4", 1), ("a.mp4", 1),
+        ]  # fmt: skip
+    assert "2 rows name a video again, with the same class, and are read again (row 3 after row 1" in caplog.text
+
+
+def test_dots_behind_a_link_may_lead_elsewhere(tmp_path):
+    (tmp_path / "store" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("store/deep")
+    for path in ("a.mp4", "store/a.mp4"):
+        (tmp_path / path).touch()
+    path = tmp_path / "train.csv"
+    path.write_text("a.mp4 1\nlink/../a.mp4 2\n")
+    assert len(read_list(path, separator=" ", num_classes=4, prefix=str(tmp_path))) == 2
+
+
+@pytest.mark.parametrize(
+    ("listed", "there", "message"),
+    [
+        ("video", "video.mp4", "video: the file does not exist, but 'video.mp4' does); right would be"),
+        ("VIDEO.mp4", "video.MP4", "the file does not exist, but 'video.MP4' does"),
+        ("vid\u00e9o.mp4", "vide\u0301o.mp4", "the file does not exist, but 'vid"),
+        ("video.mp4", "video.mp4 ", "the file does not exist, but 'video.mp4 ' does"),
+        ("video.mp4", "video.mp4/000001.jpg", "video.mp4: this is a folder"),
+        ("video.mp4", "._video.mp4", "video.mp4: the file does not exist)"),
+    ],
+)
+def test_a_list_of_which_nothing_is_there_is_told_with_what_may_be_meant(tmp_path, caplog, listed, there, message):
+    for name in ("train", "val", "test"):
+        (tmp_path / f"{name}.csv").write_text(f"{listed} 0\n")
+    (tmp_path / there).parent.mkdir(exist_ok=True)
+    (tmp_path / there).touch()
+    options = ["TRAIN.DATASET", "kinetics", "DATA.PATH_TO_DATA_DIR", str(tmp_path), "MODEL.ARCH", "slow"]
+    with caplog.at_level(logging.WARNING):
+        build_dataset(load_config(overrides=[*options, "DATA.NUM_FRAMES", 4]), "train")
+    assert "train.csv: none of 1 videos that were looked for is there" in caplog.text
+    assert message in caplog.text
+
+
+@pytest.mark.parametrize("name", ["'a b.mp4'", "clip 12"])
+def test_odd_names_of_files_that_are_there_are_taken_as_they_are(tmp_path, name):
+    (tmp_path / name).touch()
+    path = tmp_path / "train.csv"
+    path.write_text(f"{name} 1\n")
+    assert read_list(path, separator=" ", num_classes=4, prefix=str(tmp_path))[0].video_id == name
 
 
 def frame_list(tmp_path, content):
@@ -91,6 +158,14 @@ ROW = 'AAAAA 0 0 AAAAA/AAAAA-000001.jpg "3"\n'
         pytest.param(f"{HEADER}\n" + ROW.replace('"3"', '"157"'), r"row 2: class 157 .*\.\. 156", id="class number too high"),
         pytest.param(f"{HEADER}\n" + ROW.replace('"3"', '"c012"'), r'row 2: labels "c012"', id="label not whole, c012"),
         pytest.param(f"{HEADER}\n" + ROW.replace('"3"', '"3.0"'), r'row 2: labels "3\.0"', id="label not a whole number, 3.0"),
+        pytest.param(f"{HEADER}\n" + ROW.replace('"3"', '"3'), r'row 2: labels "3', id="quote never closed"),
+        pytest.param(f"{HEADER}\n" + ROW.replace('"3"', "'3'"), r"row 2: labels '3'", id="single quotes"),
+        pytest.param(f"{HEADER}\n" + ROW.replace('"3"', '"3, 4"'), r"row 2: 6 columns", id="blank between labels"),
+        pytest.param(f"{HEADER}\n" + ROW.replace('"3"', '"3;4"'), r'row 2: labels "3;4"', id="semicolon between labels"),
+        pytest.param(f"{HEADER}\n" + ROW.replace('"3"', f'"{"9" * 5000}"'), r'row 2: labels "99', id="label of 5000 digits"),
+        pytest.param(f"{HEADER}\n" + ROW.replace("AAAAA/AAAAA-000001.jpg", '"A/1.jpg"'), r"quotes around", id="quoted path"),
+        pytest.param(f"{HEADER}\n" + ROW.replace("AAAAA/AAAAA", "AA AA/AAAAA"), r"row 2: 6 columns", id="blank in a path"),
+        pytest.param((HEADER + "\n").encode() + b"\xe9" + ROW.encode(), r"row 2: this is not UTF-8", id="other encoding"),
     ],
 )  # fmt: skip
 def test_frame_lists_that_are_wrong(tmp_path, content, message):
@@ -111,6 +186,8 @@ def test_frame_list_file_missing(tmp_path):
         pytest.param(lambda text: "\ufeff" + text, id="byte-order mark"),
         pytest.param(lambda text: text.replace(" ", "\t"), id="tabs instead of blanks"),
         pytest.param(lambda text: text.replace("vido", "video"), id="header spelt right"),
+        pytest.param(lambda text: text.replace("\n", "\r"), id="line ends of old Macs"),
+        pytest.param(lambda text: text.encode("utf-16"), id="UTF-16 with a mark"),
     ],
 )
 def test_frame_lists_that_are_fine(tmp_path, change):
@@ -118,6 +195,29 @@ def test_frame_lists_that_are_fine(tmp_path, change):
     (video,) = frame_list(tmp_path, change(text)).values()
     assert list(video.paths) == ["AAAAA/AAAAA-000001.jpg", "AAAAA/AAAAA-000002.jpg"]
     assert [(action.label, action.start_sec, action.end_sec) for action in video.actions(24)] == [(3, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(["第１张.jpg", "第２张.jpg", "第１０张.jpg"], id="full-width digits"),
+        pytest.param(["٣.jpg", "٤.jpg"], id="Arabic digits"),
+        pytest.param(["9.JPG", "10.JPG", "011.jpg"], id="no leading zeros"),
+        pytest.param(["a" + "1" * 40 + ".jpg", "a" + "1" * 39 + "2.jpg"], id="long numbers"),
+        pytest.param(["²a.jpg", "³a.jpg", "x.jpg"], id="no digits"),
+    ],
+)
+def test_names_of_pictures_come_back_as_they_were_listed(tmp_path, names):
+    text = "".join(ROW.replace("AAAAA/AAAAA-000001.jpg", f"A/{name}") for name in names)
+    (video,) = frame_list(tmp_path, f"{HEADER}\n{text}").values()
+    assert list(video.paths) == [f"A/{name}" for name in names]
+
+
+def test_pictures_sorted_as_texts_are_warned_about(tmp_path, caplog):
+    rows = [ROW.replace("000001", str(number)) for number in (1, 10, 11, 2, 3)]
+    with caplog.at_level(logging.WARNING):
+        frame_list(tmp_path, HEADER + "\n" + "".join(rows))
+    assert "1 rows go back, the first in row 5: AAAAA/AAAAA-2.jpg after AAAAA/AAAAA-11.jpg" in caplog.text
 
 
 def test_charades_frame_without_label_and_video_without_any_label(tmp_path):

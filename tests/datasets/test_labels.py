@@ -1,6 +1,7 @@
 """Targets of clips: from intervals in seconds to classes on at frames."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,9 +22,12 @@ def labels(actions, frames, num_frames, whole_video=False):
     return rule.labels(record(*actions), np.array(frames), num_frames)
 
 
-def on_at(actions, frame):
-    """The definition: classes on at one frame."""
-    return {label for label, start, end in actions if start <= frame / 24 <= end}
+def on_at(actions, frame, num_frames):
+    """The definition: classes on at one frame, and those that are on only while it is shown: until the next, or the end."""
+    on = {label for label, start, end in actions if start <= frame / 24 <= end}
+    if frame == num_frames - 1:
+        return on | {label for label, start, _ in actions if frame / 24 < start < (frame + 2) / 24}
+    return on | {label for label, start, end in actions if frame / 24 < start <= end < (frame + 1) / 24}
 
 
 def sets(rows):
@@ -47,7 +51,7 @@ action_lists = st.lists(
 def test_union_over_any_cut_of_the_rows_is_the_label_of_the_clip(actions, num_frames, start, length, step, data):
     frames = strided(start, length, step, num_frames)
     result = labels(actions, frames, num_frames)
-    defined = set().union(*(on_at(actions, frame) for frame in range(frames[0], frames[-1] + 1)))
+    defined = set().union(*(on_at(actions, frame, num_frames) for frame in range(frames[0], frames[-1] + 1)))
     assert sets([result.clip])[0] == defined
     cut = data.draw(st.integers(0, length))
     parts = sets(result.frames[:cut].numpy()) + sets(result.frames[cut:].numpy())
@@ -59,15 +63,15 @@ def test_each_row_covers_the_frames_since_the_one_before(actions, start, length,
     num_frames = 100
     frames = strided(start, length, step, num_frames).tolist()
     rows = sets(labels(actions, frames, num_frames).frames.numpy())
-    assert rows[0] == on_at(actions, frames[0])
+    assert rows[0] == on_at(actions, frames[0], num_frames)
     for before, frame, row in zip(frames, frames[1:], rows[1:], strict=False):
-        assert row == set().union(*(on_at(actions, f) for f in range(min(before + 1, frame), frame + 1)))
+        assert row == set().union(*(on_at(actions, f, num_frames) for f in range(min(before + 1, frame), frame + 1)))
 
 
 @given(actions=action_lists, num_frames=st.integers(1, 200), frame=st.integers(0, 199))
 def test_in_evaluation_the_label_is_that_of_the_whole_video(actions, num_frames, frame):
     result = labels(actions, [min(frame, num_frames - 1)], num_frames, whole_video=True)
-    assert sets([result.clip])[0] == set().union(*(on_at(actions, f) for f in range(num_frames)))
+    assert sets([result.clip])[0] == set().union(*(on_at(actions, f, num_frames) for f in range(num_frames)))
 
 
 def test_both_ends_of_an_interval_belong_to_it():
@@ -75,8 +79,28 @@ def test_both_ends_of_an_interval_belong_to_it():
     assert rows[:, 1].tolist() == [False, True, True, False]
 
 
-def test_an_interval_between_two_frames_is_never_on():
-    assert not labels([(1, 12.2 / 24, 12.8 / 24)], list(range(50)), 100).frames.any()
+@pytest.mark.parametrize(
+    ("start", "end", "frame"),
+    [
+        pytest.param(12.2, 12.8, 12, id="between two frames"),
+        pytest.param(12.7, 12.7, 12, id="a moment"),
+        pytest.param(12, 12, 12, id="a moment at a frame"),
+        pytest.param(0.1, 0.2, 0, id="behind the first frame"),
+        pytest.param(99.1, 99.9, 99, id="while the last frame is shown"),
+        pytest.param(100.3, 100.4, 99, id="in what is left of the video behind the grid"),
+        pytest.param(99.5, 5000, 99, id="from the last frame to far behind the end"),
+    ],
+)
+def test_an_interval_that_meets_no_frame_is_on_at_the_one_shown_then(start, end, frame):
+    actions = [(1, start / 24, end / 24)]
+    rows = labels(actions, list(range(100)), 100).frames
+    assert rows[:, 1].nonzero().flatten().tolist() == [frame]
+    assert labels(actions, [5], 100, whole_video=True).clip.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(("start", "end"), [(5000, 6000), (101, 101), (-2, -1)])
+def test_an_interval_outside_of_the_video_is_never_on(start, end):
+    assert not labels([(1, start / 24, end / 24)], list(range(100)), 100).frames.any()
 
 
 def test_an_interval_that_the_step_skips_counts_for_the_next_row():

@@ -56,7 +56,7 @@ def test_kinetics_lists_are_checked_below_a_prefix(data: Path) -> None:
 
 def test_a_missing_list_is_a_problem(data: Path) -> None:
     (data / "test.csv").unlink()
-    assert [text for _, text in checked(data).problems] == ["there is no such file; expected the list of the videos"]
+    assert [text for _, text in checked(data).problems] == ["there is no such file; expected a list of videos"]
 
 
 def test_charades_is_checked(class_folders: Path, tmp_path: Path) -> None:

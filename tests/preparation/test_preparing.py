@@ -3,13 +3,16 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from slowfast.config.prepared_folder import FolderManifest
 from slowfast.datasets.charades_csv import read_annotation
 from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.labels import IntervalLabels
 from slowfast.preparation import probing, report
 from slowfast.preparation.preparing import Preparation, prepare
+from slowfast.structures import VideoRecord
 
 SHARES = (0.6, 0.2, 0.2)
 
@@ -133,3 +136,73 @@ def test_a_class_that_no_list_can_hold_is_refused(class_folders: Path, tmp_path:
     labels.write_text("path,label\n" + "".join(f'jump rope/{n}.mp4,"two\nlines"\n' for n in range(3)))
     with pytest.raises(DatasetError, match="a name on one line"):
         prepare(preparation(class_folders, tmp_path / "data", labels=labels, shares=(0.5, 0.5)))
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        pytest.param(0.01, 0.02, id="shorter than a frame"),
+        pytest.param(0.11, 0.11, id="a moment"),
+        pytest.param(0, 0, id="the first moment"),
+        pytest.param(0.49, 0.49, id="the last moment"),
+        pytest.param(0.4, 9000, id="until far behind the end"),
+        pytest.param(1 / 24, 1 / 24, id="the very moment of a frame"),
+        pytest.param(0.041666, 0.041667, id="six decimals"),
+    ],
+)
+def test_a_class_that_is_on_for_a_moment_is_in_the_label_of_its_video(
+    class_folders: Path, tmp_path: Path, start: float, end: float
+) -> None:
+    labels = tmp_path / "labels.csv"
+    rows = "".join(f"jump rope/{n}.mp4,hop,{start},{end}\n" for n in range(4))
+    labels.write_text(f"path,label,start,end\n{rows}", encoding="utf-8")
+    prepared = prepare(preparation(class_folders, tmp_path / "data", labels=labels, shares=(0.5, 0.5)))
+    path = tmp_path / "Charades_v1_val.csv"
+    path.write_text(prepared.texts[path.name], encoding="utf-8")
+    for row in read_annotation(path, 1):
+        record = VideoRecord(video_id=row.video_id, path="", source="", actions=row.actions)
+        rule = IntervalLabels(num_classes=1, fps=24, whole_video=True)
+        assert rule.labels(record, np.arange(12), 12).clip.all()
+    late = [note for note in prepared.notes if "end behind the end of their videos" in note]
+    assert bool(late) == (end == 9000)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        pytest.param(300, 450, id="milliseconds"),
+        pytest.param(6, 10, id="frames"),
+        pytest.param(0.7, 0.8, id="behind the end"),
+        pytest.param(0.625, 0.625, id="the end itself"),
+    ],
+)
+def test_times_that_no_frame_shows_are_refused_with_their_row(
+    class_folders: Path, tmp_path: Path, start: float, end: float
+) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text(f"path,label,start,end\njump rope/0.mp4,hop,0,1\njump rope/3.mp4,hop,{start},{end}\n", encoding="utf-8")
+    message = rf"labels\.csv, row 3: 'hop' from second {start:g} on in 'jump rope/3\.mp4', which lasts 0\.62; expected times"
+    with pytest.raises(DatasetError, match=message):
+        prepare(preparation(class_folders, tmp_path / "data", labels=labels, shares=(0.5, 0.5)))
+
+
+def test_thin_splits_are_told(class_folders: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("path,label\n" + "".join(f"jump rope/{n}.mp4,{'ab'[n % 2]}\n" for n in range(3)), encoding="utf-8")
+    notes = prepare(preparation(class_folders, tmp_path / "data", labels=labels, shares=(0.5, 0.5))).notes
+    assert "val has one video: its figures say hardly anything (--split takes larger shares)" in notes
+    assert any(note.startswith("classes that no video of val shows: ") for note in notes)
+
+
+def test_videos_that_differ_in_their_ending_alone_have_ids_of_their_own(class_folders: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for name in ("a", "a.mp4", "b.mp4", "b.MP4"):
+        (folder / name).write_bytes((class_folders / "jump rope" / "0.mp4").read_bytes())
+    labels = tmp_path / "labels.csv"
+    labels.write_text("path,labels\na,run\na.mp4,jump\nb.mp4,run\nb.MP4,jump\n", encoding="utf-8")
+    prepared = prepare(preparation(folder, tmp_path / "data", labels=labels, shares=(0.5, 0.5)))
+    for name, text in prepared.texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    ids = [row.video_id for split in ("train", "val") for row in read_annotation(tmp_path / f"Charades_v1_{split}.csv", 2)]
+    assert sorted(ids) == ["a", "a.mp4", "b", "b.MP4"]

@@ -1,11 +1,13 @@
 """What is taken for a video, and what a csv file says of it."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from slowfast.datasets.errors import DatasetError
-from slowfast.preparation.videos import Span, find_class_folders, read_label_file
+from slowfast.preparation.label_file import read_label_file
+from slowfast.preparation.videos import LOOP, Span, find_class_folders
 
 
 def touch(root: Path, *paths: str) -> None:
@@ -45,14 +47,14 @@ def test_folders_that_are_no_classes_are_refused(tmp_path: Path, paths: list[str
 
 
 def test_a_column_labels_holds_several_classes(tmp_path: Path) -> None:
-    inventory = read_label_file(write(tmp_path, "\ufeffpath,labels\r\na.mp4,run; jump;run\r\nb.mp4,\r\n"))
+    inventory = read_label_file(write(tmp_path, "\ufeffpath,labels\r\na.mp4,run; jump;run\r\nb.mp4,\r\n"), tmp_path)
     assert inventory.multi_label
     assert [video.class_names for video in inventory.videos] == [("run", "jump"), ()]
 
 
 def test_a_video_has_a_row_for_each_of_its_intervals(tmp_path: Path) -> None:
     text = 'path,label,start,end\n"a, b.mp4",run,0,1.5\nc.mp4,,,\n"a, b.mp4",jump,1,2\n'
-    first, second = read_label_file(write(tmp_path, text)).videos
+    first, second = read_label_file(write(tmp_path, text), tmp_path).videos
     assert first.spans == (Span("run", 0.0, 1.5), Span("jump", 1.0, 2.0))
     assert (second.path, second.spans) == ("c.mp4", ())
 
@@ -71,9 +73,73 @@ def test_a_video_has_a_row_for_each_of_its_intervals(tmp_path: Path) -> None:
 )
 def test_a_wrong_row_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
-        read_label_file(write(tmp_path, text))
+        read_label_file(write(tmp_path, text), tmp_path)
 
 
 def test_a_missing_csv_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"gone\.csv: there is no such file"):
-        read_label_file(tmp_path / "gone.csv")
+        read_label_file(tmp_path / "gone.csv", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        pytest.param(
+            ["all/run/1.mp4", "all/jump/2.mp4"],
+            r"2 videos in one folder, all, .* \(jump, run\); .*/all may be",
+            id="too high",
+        ),
+        pytest.param(["run/1.mp4", "run/2.mp4"], "one class, 'run', for all 2 videos; expected two classes", id="one class"),
+        pytest.param(["train/a/1.mp4", "test/a/2.mp4", "more/a/3.mp4"], "test, train, which are splits", id="splits and more"),
+        pytest.param(["Run/1.mp4", "run/2.mp4"], "'Run' .* and 'run' .*, which differ in case or blanks only", id="case"),
+        pytest.param(["jump rope/1.mp4", "jumprope/2.mp4"], "differ in case or blanks only", id="blanks"),
+    ],
+)
+def test_folders_that_are_probably_meant_otherwise_are_refused(tmp_path: Path, paths: list[str], message: str) -> None:
+    touch(tmp_path, *paths)
+    with pytest.raises(DatasetError, match=message):
+        find_class_folders(tmp_path)
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    touch(tmp_path, "train/1.mp4", "bus/2.mp4")
+    assert len(find_class_folders(tmp_path).videos) == 2
+
+
+def test_empty_folders_and_deep_ones_are_told(tmp_path: Path) -> None:
+    touch(tmp_path, "run/1.mp4", "others/walk/2.mp4", "others/sit/3.mp4", "notes/a.txt", "__MACOSX/._1.mp4")
+    assert find_class_folders(tmp_path).notes == (
+        "folders without a video, which are no classes: __MACOSX, notes",
+        "2 videos lie in folders below those of the classes; of 'others/sit/3.mp4' the class is 'others'",
+    )
+
+
+def test_links_that_lead_in_a_circle_are_counted_and_not_followed(tmp_path: Path) -> None:
+    root = tmp_path / "videos"
+    touch(root, "run/1.mp4", "jump/2.mp4")
+    (root / "run" / "again").symlink_to("..")
+    (root / "jump" / "above").symlink_to("../..")
+    (root / "jump" / "self").symlink_to("self")
+    inventory = find_class_folders(root)
+    assert [video.path for video in inventory.videos] == ["jump/2.mp4", "run/1.mp4"]
+    assert inventory.ignored == {LOOP: 2, "without suffix": 1}
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_a_file_in_two_classes_is_refused(tmp_path: Path, hard: bool) -> None:
+    touch(tmp_path, "run/1.mp4", "jump/2.mp4")
+    if hard:
+        os.link(tmp_path / "run" / "1.mp4", tmp_path / "jump" / "1.mp4")
+    else:
+        (tmp_path / "jump" / "more").symlink_to("../run")
+    with pytest.raises(DatasetError, match=r"run/1\.mp4: the same file as .*jump/.*1\.mp4; expected each video once"):
+        find_class_folders(tmp_path)
+
+
+def test_links_to_folders_and_files_elsewhere_are_followed(tmp_path: Path) -> None:
+    touch(tmp_path, "store/1.mp4", "store2/2.mp4", "videos/jump/3.mp4")
+    (tmp_path / "videos" / "run").symlink_to("../store")
+    (tmp_path / "videos" / "jump" / "2.MP4").symlink_to("../../store2/2.mp4")
+    assert [video.path for video in find_class_folders(tmp_path / "videos").videos] == [
+        "jump/2.MP4", "jump/3.mp4", "run/1.mp4",
+    ]  # fmt: skip

@@ -1,0 +1,137 @@
+"""Which videos there are, and what is seen in them, by a csv file."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from pathlib import Path
+
+from slowfast.datasets.csv_reading import number, read_header, read_rows
+from slowfast.datasets.errors import DatasetError, raise_first
+from slowfast.datasets.same_file import file_key
+from slowfast.preparation.videos import SUFFIXES, Inventory, LabelledVideo, Span, check_class_names, files_below
+
+
+def read_label_file(path: Path, root: Path) -> Inventory:
+    """A csv file with the columns path,label (one class), path,labels (several, with ";" between them), or
+    path,label,start,end (seconds; a row for each time that a class is seen, and one with an empty label for a video without
+    any). Relative paths start from `root`. Raises DatasetError, which names file and row."""
+    header = read_header(path)
+    faults: list[DatasetError] = []
+    if {"start", "end"} <= set(header):
+        videos = _intervals(path, root, faults)
+    else:
+        videos = _whole_videos(path, root, "labels" if "labels" in header else "label", faults)
+    raise_first(faults)
+    if not videos:
+        raise DatasetError(path=str(path), found="no video", expected="a row for each video below the header")
+    multi_label = {"start", "end"} <= set(header) or "labels" in header
+    check_class_names(path, videos)
+    return Inventory(videos=tuple(videos), multi_label=multi_label, notes=tuple(_unlisted(path, root, videos)))
+
+
+def _whole_videos(path: Path, root: Path, column: str, faults: list[DatasetError]) -> list[LabelledVideo]:
+    first: dict[Hashable, tuple[str, int]] = {}
+    videos: list[LabelledVideo] = []
+    several, commas = False, []
+    for row, values in read_rows(path, ("path", column), on_fault=faults.append):
+        name, text = values["path"], values[column]
+        known, known_row = first.setdefault(file_key(str(root / name)), (name, row))
+        if not name:
+            faults.append(DatasetError(path=str(path), row=row, found="an empty path", expected="the path of a video"))
+        elif known_row != row:
+            spelt = "" if known == name else f", which calls it {known!r}"
+            faults.append(DatasetError(
+                path=str(path), row=row, found=f"{name!r} again, after row {known_row}{spelt}",
+                expected="one row a video; for several classes a column labels, like 'run;jump'",
+            ))  # fmt: skip
+        elif not text and column == "label":
+            faults.append(DatasetError(path=str(path), row=row, found="an empty label", expected="the name of a class"))
+        else:
+            several |= ";" in text
+            commas += [row] if "," in text or "|" in text else []
+            labels = [part.strip() for part in text.split(";") if part.strip()] if column == "labels" else [text]
+            spans = tuple(Span(label, row=row) for label in dict.fromkeys(labels))
+            videos.append(LabelledVideo(path=name, source=f"{path}, row {row}", spans=spans))
+    if column == "labels" and commas and not several:
+        faults.append(DatasetError(
+            path=str(path), row=commas[0], found="commas or bars in labels, and no semicolon in any row",
+            expected="';' between the classes of a video (or a column label, if each video has one class)",
+        ))  # fmt: skip
+    return videos
+
+
+def _unlisted(path: Path, root: Path, videos: Sequence[LabelledVideo]) -> Iterator[str]:
+    """What nobody would notice: videos that the file does not name, and those that it names without a class."""
+    if root.is_dir():
+        listed = {file_key(str(root / video.path)) for video in videos}
+        others = [
+            other
+            for other in sorted(files_below(root))
+            if other.suffix.lower() in SUFFIXES and file_key(str(other)) not in listed
+        ]
+        if others:
+            yield f"videos in {root} that {path.name} does not name, which are not used: {len(others)}, such as {others[0]}"
+    unlabelled = [video for video in videos if not video.spans]
+    if unlabelled:
+        yield (
+            f"videos without a label, which count as videos in which none of the classes is seen: {len(unlabelled)}, the first "
+            f"in {unlabelled[0].source}"
+        )
+
+
+def _intervals(path: Path, root: Path, faults: list[DatasetError]) -> list[LabelledVideo]:
+    spans: dict[str, list[Span]] = {}
+    first: dict[Hashable, tuple[str, int]] = {}
+    without: dict[str, int] = {}
+    for row, values in read_rows(path, ("path", "label", "start", "end"), on_fault=faults.append):
+        try:
+            name = values["path"]
+            if not name:
+                raise DatasetError(path=str(path), row=row, found="an empty path", expected="the path of a video")
+            known, known_row = first.setdefault(file_key(str(root / name)), (name, row))
+            if known != name:
+                raise DatasetError(
+                    path=str(path), row=row, found=f"{name!r}, which row {known_row} calls {known!r}", expected="one spelling"
+                )
+            span = _span(path, row, values)
+            if span is None:
+                without[name] = row
+            spans.setdefault(name, []).extend([] if span is None else [span])
+        except DatasetError as fault:
+            faults.append(fault)
+    faults += [
+        DatasetError(
+            path=str(path), row=row, found=f"an empty label for {name!r}, which row {spans[name][0].row} gives a class",
+            expected="an empty label for videos without any class only",
+        )
+        for name, row in without.items()
+        if spans[name]
+    ]  # fmt: skip
+    rows = dict(first.values())
+    return [LabelledVideo(path=name, source=f"{path}, row {rows[name]}", spans=tuple(known)) for name, known in spans.items()]
+
+
+def _span(path: Path, row: int, values: dict[str, str]) -> Span | None:
+    """None of a row without label."""
+    if not values["label"]:
+        if values["start"] or values["end"]:
+            raise DatasetError(
+                path=str(path), row=row, found="times without a label", expected="a class, or an empty label without times"
+            )
+        return None
+    start, end = (_seconds(path, row, values[column]) for column in ("start", "end"))
+    if end < start:
+        raise DatasetError(
+            path=str(path), row=row, found=f"an end, {end:g}, before the start, {start:g}", expected="start <= end, in seconds"
+        )
+    return Span(values["label"], start, end, row)
+
+
+def _seconds(path: Path, row: int, text: str) -> float:
+    seconds = number(text)
+    if not seconds >= 0:
+        raise DatasetError(
+            path=str(path), row=row, found=f"the time {text!r}",
+            expected="seconds from the start of the video, with a point before their decimals",
+        )  # fmt: skip
+    return seconds
