@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from slowfast.commands.made_tables import read_table, write_table
 from slowfast.commands.model_cost import model_cost
 from slowfast.config import CfgNode, load_config
-from slowfast.runtime.atomic_files import whole_file
 from slowfast.runtime.errors import ModelZooError
 
-BEGIN = "<!-- made by tools/model_zoo.py: begin -->"
-END = "<!-- made by tools/model_zoo.py: end -->"
+TOOL = "model_zoo"
 UPDATE = "run `python tools/model_zoo.py`"
 
 HEADER = ("config", "parameters, M", "GFLOPs x views", "memory, kB", "published, not reproduced here", "measured", "command")
@@ -93,15 +92,12 @@ def num_views(cfg: CfgNode) -> int:
 
 def update(document: Path, zoo: Zoo) -> None:
     """Puts the table between the document's marks. Raises ModelZooError when they are not there."""
-    before, _, after = _split(document)
-    with whole_file(document) as beside:
-        beside.write_text(f"{before}{BEGIN}\n{zoo.table()}\n{END}{after}", encoding="utf-8")
+    write_table(document, TOOL, zoo.table())
 
 
 def check(document: Path, zoo: Zoo, names: Collection[str] = ()) -> None:
     """Raises ModelZooError when the table lists other configs than there are, or has another row for one of `names` (all)."""
-    _, table, _ = _split(document)
-    rows = table.strip().splitlines()[2:]
+    rows = read_table(document, TOOL).splitlines()[2:]
     wanted = [zoo.link(name) for name in zoo.names]
     listed = [row.split(" | ")[0].removeprefix("| ") for row in rows]
     if listed != wanted:
@@ -109,15 +105,6 @@ def check(document: Path, zoo: Zoo, names: Collection[str] = ()) -> None:
     for name in names or zoo.names:
         if zoo.row(name) not in rows:
             raise ModelZooError(f"{document.name}: the row of {name} is out of date; {UPDATE}")
-
-
-def _split(document: Path) -> tuple[str, str, str]:
-    text = document.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    table, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ModelZooError(f"{document}: has no place for the table; right would be the lines {BEGIN} and {END}")
-    return before, table, after
 
 
 def _read_json(path: Path) -> dict[str, Any]:

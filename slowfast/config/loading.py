@@ -181,7 +181,7 @@ def _is_unused(setting: _Setting) -> bool:
         value = _parse_override(value, unused.off[0] if unused.off else None)
     if not unused.asks_for_nothing(value):
         if unused.refused:
-            right = " or ".join(map(repr, unused.off))
+            right = unused.advice or " or ".join(map(repr, unused.off))
             raise ConfigError(key=full_key, value=value, why=unused.why, right=right, where=where)
         _warn_without_effect(full_key, where, unused.why)
     return True

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from slowfast.commands.model_zoo import BEGIN, END
+from slowfast.commands.made_tables import marks
+from slowfast.commands.model_zoo import TOOL
 from slowfast_tools.model_zoo import ROOT, main
 
+BEGIN, END = marks(TOOL)
 EMPTY = f"# Zoo\n\n{BEGIN}\n{END}\n\nThe end.\n"
 
 

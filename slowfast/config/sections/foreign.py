@@ -17,13 +17,14 @@ class Unused:
 
     why: the reason that others read; an entry without one is ignored silently, as another option decides. off: values that ask
     for nothing, which are taken silently; so are texts that begin with `off_prefix`, if there is one. refused: whether other
-    values are errors; else they are ignored with a warning.
+    values are errors; else they are ignored with a warning. advice: what would be right, where that is more than `off`.
     """
 
     why: str = ""
     off: tuple[Any, ...] = ()
     refused: bool = False
     off_prefix: str = ""
+    advice: str = ""
 
     def asks_for_nothing(self, value: Any) -> bool:
         if self.off_prefix and isinstance(value, str) and value.startswith(self.off_prefix):
@@ -94,7 +95,9 @@ UNUSED: dict[str, Unused] = {
     "SOLVER.LARS_ON": _refused("this library does not have the optimizer LARS"),
     "SOLVER.LAYER_DECAY": _refused("all layers have the same learning rate", 1.0),
     # ssl_eval and its like name the data set that self-supervised weights are tried on, by ordinary training.
-    "TASK": Unused(_NO_SELF_SUPERVISION, ("",), refused=True, off_prefix="ssl_eval"),
+    "TASK": Unused(
+        _NO_SELF_SUPERVISION, ("",), refused=True, off_prefix="ssl_eval", advice="'' or ssl_eval, to train with labels"
+    ),
     # Data.
     "DATA.TRAIN_PCA_EIGVAL": _ignored(_PCA, [0.225, 0.224, 0.229]),
     "DATA.TRAIN_PCA_EIGVEC": _ignored(_PCA, _PCA_DIRECTIONS),
