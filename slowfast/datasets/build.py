@@ -12,12 +12,14 @@ from slowfast.datasets.loader import ClipLoader
 from slowfast.datasets.samplers import SampleOrder, SequentialOrder, ShuffledOrder
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.registry import DATASETS, UnknownNameError
+from slowfast.runtime.main_script import leave_if_imported_again
 
 SPLITS = ("train", "val", "test")
 
 
 def build_dataset(cfg: CfgNode, split: str) -> ClipDataset:
     """The data set that TRAIN.DATASET (train, val) or TEST.DATASET (test) names. Raises ConfigError, DatasetError."""
+    leave_if_imported_again()
     assert split in SPLITS, split
     section = "TEST" if split == "test" else "TRAIN"
     if cfg.DATA.NUM_FRAMES < 1:

@@ -38,6 +38,7 @@ from slowfast.runtime import distributed
 from slowfast.runtime.device import Place
 from slowfast.runtime.interruption import StopRequest
 from slowfast.runtime.logging import log_stats
+from slowfast.runtime.main_script import leave_if_imported_again
 from slowfast.runtime.random_state import seed_model
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ def train(cfg: CfgNode, place: Place) -> None:
 
     Raises Interrupted when a signal stopped it, with everything saved.
     """
+    leave_if_imported_again()
     with (
         StopRequest() as request,
         _loader(cfg, place, "train") as loader,

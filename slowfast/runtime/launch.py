@@ -24,6 +24,7 @@ from slowfast.runtime import distributed
 from slowfast.runtime.device import Place, local_processes, take_place
 from slowfast.runtime.errors import Interrupted, WorkerError
 from slowfast.runtime.logging import setup_logging
+from slowfast.runtime.main_script import leave_if_imported_again
 
 Job = Callable[[CfgNode, Place], None]
 
@@ -43,6 +44,7 @@ def launch(cfg: CfgNode, job: Job) -> None:
     spawned by torch's elastic launcher; `job` must then be a function at the top level of a module. Raises WorkerError with
     the message of the process that failed first, and Interrupted when the job was stopped by a signal and saved its state.
     """
+    leave_if_imported_again()
     if "LOCAL_RANK" in os.environ:
         _run(cfg, job)
         return

@@ -6,10 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from longcook import CAUSES, CLASS_NAMES, Duet, Recipe, plan_duets, render_duet, setting_of, write_longcook
+from longcook.duet_rendering import render_duet, setting_of
 from longcook.formats.ava import predicted_boxes
 from longcook.formats.detections import detect, overlap
-from longcook.plan_duet import CAUSE_PAIRS
+from longcook.manifest import Recipe
+from longcook.plan_duet import CAUSE_PAIRS, Duet, plan_duets
+from longcook.script import CAUSES, CLASS_NAMES
+from longcook.writing import write_longcook
 from slowfast.annotations.ava import EXCLUDED, PROPOSALS, TRUTHS, RowKind, read_label_map, read_rows
 from slowfast.config import load_config
 from slowfast.datasets import SampleKey

@@ -10,20 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longcook import (
-    CAUSES,
-    COMPOSITES,
-    FILLERS,
-    POUR,
-    Duet,
-    film_of_duet,
-    plan_duets,
-    render_duet,
-    setting_of,
-)
+from longcook.duet_rendering import film_of_duet, render_duet, setting_of
 from longcook.film import write_film
 from longcook.paint import Canvas
-from longcook.plan_duet import CAUSE_PAIRS, MIN_APART_SEC, draw_duet
+from longcook.plan_duet import CAUSE_PAIRS, MIN_APART_SEC, Duet, draw_duet, plan_duets
+from longcook.script import CAUSES, COMPOSITES, FILLERS, POUR
 
 duets = st.builds(
     lambda seed, number, pair: draw_duet("VIDEO", (seed, 0, number)).with_causes(pair),

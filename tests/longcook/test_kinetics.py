@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longcook import CAUSES, FILLERS, ORDER_NAMES, OrderScript, Recipe, plan_orders, render, write_longcook
-from longcook.plan_orders import ORDERS, draw_order
+from longcook.manifest import Recipe
+from longcook.plan_orders import ORDER_NAMES, ORDERS, OrderScript, draw_order, plan_orders
+from longcook.rendering import render
+from longcook.script import CAUSES, FILLERS
+from longcook.writing import write_longcook
 from slowfast.config import load_config
 from slowfast.datasets import SampleKey
 from slowfast.datasets.clip_sampling import RandomSpacedClip

@@ -7,10 +7,11 @@ import av
 import numpy as np
 import pytest
 
-from longcook import CAUSES, Event, MilkScript, Script, film_of, render
 from longcook.film import write_film
 from longcook.paint import Canvas, hue
-from longcook.plan_milk import draw_milk
+from longcook.plan_milk import MilkScript, draw_milk
+from longcook.rendering import film_of, render
+from longcook.script import CAUSES, Event, Script
 
 NUMBERS = (0, 1, 2)
 

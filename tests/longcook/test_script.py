@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longcook import CAUSES, CLASS_NAMES, COMPOSITES, FILLERS, POUR, MilkScript, plan_duets, plan_milk, plan_orders
-from longcook.plan_milk import EVENT_SEC, MIN_GAP_SEC, NUM_EVENTS, VIDEO_SEC, draw_milk
+from longcook.plan_duet import plan_duets
+from longcook.plan_milk import EVENT_SEC, MIN_GAP_SEC, NUM_EVENTS, VIDEO_SEC, MilkScript, draw_milk, plan_milk
+from longcook.plan_orders import plan_orders
+from longcook.script import CAUSES, CLASS_NAMES, COMPOSITES, FILLERS, POUR
 
 Plan = Callable[..., dict[str, list[object]]]
 

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,15 @@ from typing import Any
 import av
 import pytest
 
-from longcook import CLASS_NAMES, COMPOSITES, POUR, Recipe, is_complete, plan_milk, write_longcook
-from longcook import writing as writing_module
+from longcook import drawing as drawing_module
 from longcook.build import build_longcook
+from longcook.drawing import draw_films
 from longcook.film import Film
+from longcook.formats.charades import contents
+from longcook.manifest import Recipe, is_complete
+from longcook.plan_milk import plan_milk
+from longcook.script import CLASS_NAMES, COMPOSITES, POUR
+from longcook.writing import write_longcook
 from slowfast.config import ConfigError, load_config
 from slowfast.datasets import SampleKey
 from slowfast.datasets.errors import DatasetError
@@ -79,7 +85,7 @@ def test_class_list_numbers_the_names(written: Path) -> None:
 
 
 def test_complete_folder_is_left_alone(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing_module, "write_film", None)
+    monkeypatch.setattr(drawing_module, "write_film", None)
     before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
     write(copy)
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
@@ -88,7 +94,7 @@ def test_complete_folder_is_left_alone(copy: Path, monkeypatch: pytest.MonkeyPat
 def test_interrupted_writing_leaves_no_folder_and_the_next_call_goes_on(
     written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, drawn, write_film = tmp_path / "longcook", [], writing_module.write_film
+    folder, drawn, write_film = tmp_path / "longcook", [], drawing_module.write_film
 
     def interrupted(workshop: Path, film: Film) -> None:
         if len(drawn) == 2:
@@ -97,13 +103,13 @@ def test_interrupted_writing_leaves_no_folder_and_the_next_call_goes_on(
         drawn.append(film.path)
         write_film(workshop, film)
 
-    monkeypatch.setattr(writing_module, "write_film", interrupted)
+    monkeypatch.setattr(drawing_module, "write_film", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write(folder)
     assert not folder.exists()
 
     later: list[str] = []
-    monkeypatch.setattr(writing_module, "write_film", lambda folder, film: (later.append(film.path), write_film(folder, film)))
+    monkeypatch.setattr(drawing_module, "write_film", lambda folder, film: (later.append(film.path), write_film(folder, film)))
     write(folder)
     assert len(later) == 2
     assert not set(later) & set(drawn)
@@ -119,7 +125,7 @@ def test_remains_of_another_seed_are_not_used(written: Path, tmp_path: Path, mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(writing_module, "write_film", fail)
+        patch.setattr(drawing_module, "write_film", fail)
         write(tmp_path / "longcook", seed=4)
     write(tmp_path / "longcook")
     assert files(tmp_path / "longcook") == files(written)
@@ -147,9 +153,24 @@ def test_two_processes_write_the_same_bytes_as_one(written: Path, tmp_path: Path
     assert files(tmp_path / "longcook") == files(written)
 
 
+@pytest.mark.parametrize("num_processes", [1, 2])
+def test_place_that_cannot_take_the_videos_is_named_whoever_draws(num_processes: int, tmp_path: Path) -> None:
+    (tmp_path / "videos").write_text("a file where the folder should be")
+    films = contents(RECIPE).films
+    with pytest.raises(DatasetError, match=rf"{tmp_path}: LongCook cannot be written here: .*exists.*expected a folder"):
+        list(draw_films(tmp_path, films, num_processes))
+
+
+def test_process_that_is_ended_while_it_draws_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = (sys.executable, "-c", "import os, sys; sys.stdin.buffer.read(); os.kill(os.getpid(), 9)")
+    monkeypatch.setattr(drawing_module, "_COMMAND", command)
+    with pytest.raises(DatasetError, match="a process that drew LongCook ended early, with exit code -9"):
+        list(draw_films(tmp_path, contents(RECIPE).films, 2))
+
+
 def test_callers_at_the_same_time_share_one_writing(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn, write_film = [], writing_module.write_film
-    monkeypatch.setattr(writing_module, "write_film", lambda folder, film: (drawn.append(film.path), write_film(folder, film)))
+    drawn, write_film = [], drawing_module.write_film
+    monkeypatch.setattr(drawing_module, "write_film", lambda folder, film: (drawn.append(film.path), write_film(folder, film)))
     with ThreadPoolExecutor(3) as pool:  # each call opens the lock file itself, as calls in other processes do
         for call in [pool.submit(write, tmp_path / "longcook") for _ in range(3)]:
             call.result(timeout=60)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import logging
 import shutil
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
-import cv2
 import portalocker
 from tqdm import tqdm
 
-from longcook.film import Film, write_film
-from longcook.formats import FORMATS
+from longcook.drawing import draw_films, not_written
+from longcook.film import Contents, Film
+from longcook.formats import ava, charades, kinetics
 from longcook.manifest import (
     MANIFEST,
     Recipe,
@@ -25,7 +23,14 @@ from longcook.manifest import (
     refuse_other_content,
     write_manifest,
 )
-from slowfast.datasets.errors import DatasetError
+
+logger = logging.getLogger(__name__)
+
+_FORMATS: dict[str, Callable[[Recipe], Contents]] = {
+    "charades": charades.contents,
+    "kinetics": kinetics.contents,
+    "ava": ava.contents,
+}
 
 _PATIENCE_SEC = 3600.0  # how long to wait for another process that is writing the same folder
 
@@ -45,7 +50,7 @@ def write_longcook(folder: str | Path, recipe: Recipe, *, num_processes: int) ->
         if is_complete(folder, recipe):  # somebody else wrote it while this process waited
             return
         workshop = _open_workshop(folder, recipe)
-        contents = FORMATS[recipe.format](recipe)
+        contents = _FORMATS[recipe.format](recipe)
         _write_films(contents.films, workshop, num_processes)
         for name, text in contents.texts.items():
             (workshop / name).parent.mkdir(parents=True, exist_ok=True)
@@ -60,14 +65,16 @@ def _only_writer(folder: Path) -> Iterator[None]:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = portalocker.Lock(
-            folder.with_name(f".{folder.name}.lock"), "a", timeout=_PATIENCE_SEC, check_interval=0.25,
+            folder.with_name(f".{folder.name}.lock"), "a", check_interval=0.25,
             flags=portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING,
         )  # fmt: skip
-        lock.acquire()
+        try:
+            lock.acquire(timeout=0)
+        except portalocker.AlreadyLocked:
+            logger.info("another process is writing LongCook to %s; waiting for it", folder)
+            lock.acquire(timeout=_PATIENCE_SEC)
     except (OSError, portalocker.LockException) as error:
-        raise DatasetError(
-            path=str(folder), found=f"LongCook cannot be written here: {error}", expected="a folder that this user may write to"
-        ) from error
+        raise not_written(folder, error) from error
     try:
         yield
     finally:
@@ -89,17 +96,8 @@ def _open_workshop(folder: Path, recipe: Recipe) -> Path:
 
 def _write_films(films: Sequence[Film], folder: Path, num_processes: int) -> None:
     missing = [film for film in films if not (folder / film.path).exists()]
-    work = partial(write_film, folder)
-    bar = partial(tqdm, total=len(missing), desc="Drawing LongCook", unit="video")
-    if num_processes <= 1:
-        for _ in bar(map(work, missing)):
-            pass
-        return
-    # Spawned, as forking a process that has threads (a GPU context, say) is not safe.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_processes, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        for _ in bar(pool.map(work, missing, chunksize=4)):
-            pass
+    for _ in tqdm(draw_films(folder, missing, num_processes), total=len(missing), desc="Drawing LongCook", unit="video"):
+        pass
 
 
 def _hand_over(workshop: Path, folder: Path) -> None:
