@@ -4,7 +4,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.config.errors import ConfigError, ProjectError
 from slowfast.config.loading import default_config, describe_options, load_config
-from slowfast.config.options import Option, Section
+from slowfast.config.options import Option, Reason, Section, switched_off
 from slowfast.config.projects import load_projects
 
 __all__ = [
@@ -12,9 +12,11 @@ __all__ = [
     "ConfigError",
     "Option",
     "ProjectError",
+    "Reason",
     "Section",
     "default_config",
     "describe_options",
     "load_config",
     "load_projects",
+    "switched_off",
 ]

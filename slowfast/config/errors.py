@@ -2,18 +2,24 @@
 
 from slowfast.errors import UserError
 
+_LONGEST_VALUE = 160  # characters; the line must stay readable whatever was given
+
 
 class ConfigError(UserError, ValueError):
     """One option is wrong. The text names the key, its value, why it is wrong, what would be right, and where it was set."""
 
     def __init__(self, *, key: str, value: object, why: str, right: str = "", where: str = "") -> None:
         self.key, self.value, self.why, self.right, self.where = key, value, why, right, where
-        text = f"{key} = {value!r}: {why}"
+        text = f"{key} = {_shortened(repr(value))}: {why}"
         if right:
             text += f"; right would be: {right}"
         if where:
             text += f" (set in {where})"
-        super().__init__(text)
+        super().__init__(" ".join(text.split("\n")))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
 class ProjectError(UserError, ImportError):

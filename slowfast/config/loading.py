@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import copy
 import difflib
 import posixpath
@@ -10,7 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from fvcore.common.config import CfgNode
@@ -18,11 +17,34 @@ from iopath.common.file_io import g_pathmgr
 
 from slowfast.config import sections as core_sections
 from slowfast.config.errors import ConfigError
-from slowfast.config.options import Option, Section
+from slowfast.config.options import Option, Section, read_by_text
 from slowfast.config.projects import load_projects
 from slowfast.config.sections.foreign import RENAMED, find_unused
 from slowfast.config.shipped import find_config
 from slowfast.registry import CONFIG_SECTIONS
+
+
+class Given(NamedTuple):
+    """What somebody set an option to, by which of its names, and where."""
+
+    key: str
+    value: Any
+    where: str
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML as the safe loader does, but takes no key twice: the first of two values would be dropped without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            name = (key.tag, str(key.value))
+            if name in seen and key.tag != "tag:yaml.org,2002:merge":
+                line = key.start_mark.line + 1
+                raise yaml.constructor.ConstructorError(problem=f"line {line}: {key.value} stands here a second time")
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
 
 BASE_KEY = "_BASE_"
 COMMAND_LINE = "the command line"
@@ -39,15 +61,18 @@ def load_config(path: str | Path | None = None, overrides: Sequence[Any] = ()) -
     """
     load_projects()
     cfg = default_config()
-    given: dict[str, str] = {}
-    layers = [*(_read_file(find_config(str(path))) if path else ()), (COMMAND_LINE, _parse_overrides(overrides))]
+    given: dict[str, Given] = {}
+    layers = [
+        *(() if path is None else _read_file(find_config(str(path)))),
+        (COMMAND_LINE, _parse_overrides(overrides)),
+    ]
     for key, setting in _last_settings(layers).items():
         if not _is_unused(setting) and not _is_left_open(key, setting):
-            _set(cfg, key, setting)
-            given[key] = setting.where
+            given[key] = Given(setting.key, _set(cfg, key, setting), setting.where)
     for _, section in sorted(CONFIG_SECTIONS.items(), key=lambda item: (item[1].order, item[0])):
         if section.finish is not None:
             _finish(section, cfg, given)
+    _tell_what_has_no_effect(cfg, given)
     cfg.freeze()
     return cfg
 
@@ -66,7 +91,7 @@ def default_config() -> CfgNode:
 
 
 def describe_options(pattern: str = "") -> Iterator[str]:
-    """One line for each option whose key contains `pattern`: key, default, meaning, choices."""
+    """One line for each option whose key contains `pattern`: key, default, meaning, choices or bounds."""
     load_projects()
     default_config()
     for _, section in CONFIG_SECTIONS.items():
@@ -74,18 +99,35 @@ def describe_options(pattern: str = "") -> Iterator[str]:
             full_key = section.full_key(key)
             if pattern.upper() in full_key:
                 choices = f" One of {', '.join(map(repr, option.choices))}." if option.choices else ""
+                bounds = f" Numbers {option.bounds()}." if option.bounds() else ""
                 no_effect = f" No effect: {option.no_effect}" if option.no_effect else ""
-                yield f"{full_key} ({option.default!r}): {option.meaning}{choices}{no_effect}"
+                yield f"{full_key} ({option.default!r}): {option.meaning}{choices}{bounds}{no_effect}"
 
 
-def _finish(section: Section, cfg: CfgNode, given: dict[str, str]) -> None:
+def _tell_what_has_no_effect(cfg: CfgNode, given: dict[str, Given]) -> None:
+    """Warns of options that somebody set and that change nothing in this config: one line a reason."""
+    keys_by_reason: dict[tuple[str, str], list[str]] = {}
+    for full_key, (written, value, where) in given.items():
+        section_name, _, key = full_key.rpartition(".")
+        section: Section = CONFIG_SECTIONS.get(section_name)
+        if value != section.options[key].default:
+            why = section.why_without_effect(key, cfg, frozenset(given))
+            if why:
+                keys_by_reason.setdefault((where, why), []).append(written)
+    for (where, why), keys in keys_by_reason.items():
+        _warn_without_effect(", ".join(keys), where, why)
+
+
+def _finish(section: Section, cfg: CfgNode, given: dict[str, Given]) -> None:
     assert section.finish is not None
     try:
         section.finish(cfg, frozenset(given))
     except ConfigError as error:
         if error.where or error.key not in given:
             raise
-        raise ConfigError(key=error.key, value=error.value, why=error.why, right=error.right, where=given[error.key]) from None
+        raise ConfigError(
+            key=error.key, value=error.value, why=error.why, right=error.right, where=given[error.key].where
+        ) from None
 
 
 def _read_file(path: str, ancestors: tuple[str, ...] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -94,12 +136,12 @@ def _read_file(path: str, ancestors: tuple[str, ...] = ()) -> Iterator[tuple[str
         raise ConfigError(key=BASE_KEY, value=path, why="the files name each other as base", where=ancestors[-1])
     try:
         with g_pathmgr.open(path, "r") as file:
-            tree = yaml.safe_load(file)
+            tree = yaml.load(file, Loader=_Loader)
     except OSError as error:
         where = ancestors[-1] if ancestors else ""
         key = BASE_KEY if ancestors else "--cfg"
         raise ConfigError(key=key, value=path, why=f"cannot read this file: {error.strerror or error}", where=where) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not a text, or a date that no calendar has
         raise ConfigError(key="--cfg", value=path, why=f"this file is not YAML: {' '.join(str(error).split())}") from None
     if tree is None:
         tree = {}
@@ -159,10 +201,7 @@ def _parse_override(value: Any, default: Any) -> Any:
         return str(value)
     if not isinstance(value, str):
         return str(value) if isinstance(default, str) else value
-    try:
-        parsed = ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        parsed = {"true": True, "false": False}.get(value.lower(), value)
+    parsed = {"true": True, "false": False}.get(value.lower(), read_by_text(value))
     # A text that looks like a number or a list is a text all the same; one in quotes loses them.
     return value if isinstance(default, str) and not isinstance(parsed, str) else parsed
 
@@ -235,7 +274,8 @@ def _warn_without_effect(full_key: str, where: str, why: str) -> None:
     warnings.warn(f"{full_key} (set in {where}) has no effect: {why}", stacklevel=4)
 
 
-def _set(cfg: CfgNode, full_key: str, setting: _Setting) -> None:
+def _set(cfg: CfgNode, full_key: str, setting: _Setting) -> Any:
+    """Sets the option, and returns its value in the option's type."""
     option = _find_option(full_key, setting)
     written, value, where = setting.key, setting.value, setting.where
     if where == COMMAND_LINE:
@@ -243,14 +283,13 @@ def _set(cfg: CfgNode, full_key: str, setting: _Setting) -> None:
     try:
         coerced = option.coerce(value)
     except ValueError as error:
-        right = getattr(error, "right", "") or f"a value like the default, {option.default!r}"
+        right = getattr(error, "right", "") or option.expected()
         raise ConfigError(key=written, value=value, why=str(error), right=right, where=where) from None
     if isinstance(value, str) and (note := option.aliases.get(value, ("", ""))[1]):
         warnings.warn(f"{written} = {value!r} (set in {where}) is {coerced!r} here: {note}", stacklevel=3)
-    if option.no_effect and coerced != option.default:
-        _warn_without_effect(written, where, option.no_effect)
     section, _, key = full_key.rpartition(".")
     (cfg[section] if section else cfg)[key] = coerced
+    return coerced
 
 
 def _find_option(full_key: str, setting: _Setting) -> Option:

@@ -1,16 +1,19 @@
-"""What an option is: its default, its meaning, and which values it takes."""
+"""What an option is: its default, its meaning, which values it takes, and when it has no effect."""
 
 from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fvcore.common.config import CfgNode
 
 Finish = Callable[[CfgNode, frozenset[str]], None]
+
+Reason = Callable[[CfgNode, frozenset[str]], str]
+"""Called with a finished config and the keys that somebody set: why something has no effect in it; empty where it has."""
 
 
 class OptionValueError(ValueError):
@@ -25,19 +28,31 @@ class OptionValueError(ValueError):
 class Option:
     """One option. Its type is that of the default.
 
-    choices: the only values it takes. minimum: the smallest number it takes. elements: the type of a list's elements, when
-    the default is empty or nested lists make it unclear. no_effect: why the option is accepted but changes nothing;
-    another value than the default is answered with a warning. bare: whether a number alone stands for a list of that number.
-    aliases: names that other code bases use -> (ours, what users of theirs should know, if anything).
-    refused: texts that mean something to other code bases but not here -> (why, what would be right).
+    choices: the only values that it takes, or that a list holds. minimum, above: the smallest number it takes, or what it
+    must exceed; maximum, below: likewise the largest. They hold for every number in a list, however deep; a Section takes no
+    number without bounds on both sides, as a value that nobody foresaw ends in a traceback, a hang or a long training that
+    means nothing. elements: the type of what a list holds, when the default is empty or its inner lists are. length: the
+    smallest and the largest number of elements. empty: whether a text, or a text in a list, may be empty. advice: what would
+    be right, where the bounds do not say it. no_effect: why the option is accepted but changes nothing; another value than
+    the default is answered with a warning. no_effect_if: the same for options that some configs read and others do not.
+    bare: whether a number alone stands for a list of that number. aliases: names that other code bases use -> (ours, what
+    users of theirs should know, if anything). refused: texts that mean something to other code bases but not here -> (why,
+    what would be right).
     """
 
     default: Any
     meaning: str
     choices: tuple[Any, ...] = ()
     minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
     elements: type | None = None
+    length: tuple[int, int] | None = None
+    empty: bool = True
+    advice: str = ""
     no_effect: str = ""
+    no_effect_if: Reason | None = None
     bare: bool = False
     aliases: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -51,18 +66,67 @@ class Option:
             if value in self.refused:
                 raise OptionValueError(*self.refused[value])
             value, _ = self.aliases.get(value, (value, ""))
-        if self.choices and value not in self.choices:
-            raise ValueError(f"must be one of {', '.join(repr(choice) for choice in self.choices)}")
-        if self.minimum is not None and value < self.minimum:
-            raise ValueError(f"must be at least {self.minimum}")
+        if self.length and not self.length[0] <= len(value) <= self.length[1]:
+            raise ValueError(f"must have {_from_to(*self.length)} elements, not {len(value)}")
+        for leaf in _leaves(value):
+            why = self._misfit(leaf)
+            if why:
+                raise ValueError(f"{leaf!r} in it {why}" if isinstance(value, list) else why)
         return value
 
     def _as_list(self, value: Any) -> Any:
         """Lists also come as the text of a Python tuple, which YAML does not know, and numbers for lists of one."""
         if isinstance(value, str):
-            parsed = _literal(value)
+            parsed = read_by_text(value)
             return parsed if isinstance(parsed, list | tuple) else value
         return [value] if self.bare and isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    def expected(self) -> str:
+        """What would be right, in words."""
+        if self.choices and not isinstance(self.default, list):
+            return " or ".join(map(repr, self.choices))
+        leaf = _example(self.default, self.elements)
+        text = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}.get(type(leaf), "a list")
+        bounds = self.bounds()
+        if isinstance(self.default, list):
+            text = {int: "whole numbers", float: "numbers", str: "texts"}.get(type(leaf), "values")
+            text = f"one of {', '.join(map(repr, self.choices))} each" if self.choices else text
+            count = f"{_from_to(*self.length)} " if self.length else ""
+            nested = isinstance(next(iter(self.default), None), list)
+            text = f"a list of {count}{'lists of ' if nested else ''}{text}"
+        advice = f" ({self.advice})" if self.advice else ""
+        return f"{text}{' ' if bounds else ''}{bounds}, such as the default, {self.default!r}{advice}"
+
+    def bounded(self) -> bool:
+        """Whether it says which numbers it takes, if it takes any."""
+        if self.choices or not _is_number(_example(self.default, self.elements)):
+            return True
+        return (self.minimum is not None or self.above is not None) and (self.maximum is not None or self.below is not None)
+
+    def _misfit(self, leaf: Any) -> str:
+        if self.choices:
+            return "" if leaf in self.choices else f"must be one of {', '.join(map(repr, self.choices))}"
+        if isinstance(leaf, str):
+            if "\0" in leaf:
+                return "must not hold a NUL character"
+            return "" if leaf or self.empty else "must not be empty"
+        if not _is_number(leaf):
+            return ""
+        if self.minimum is not None and leaf < self.minimum:
+            return f"must be at least {self.minimum}"
+        if self.above is not None and leaf <= self.above:
+            return f"must be above {self.above}"
+        if self.maximum is not None and leaf > self.maximum:
+            return f"must be at most {self.maximum}"
+        if self.below is not None and leaf >= self.below:
+            return f"must be below {self.below}"
+        return ""
+
+    def bounds(self) -> str:
+        """The numbers it takes, in words; empty where it takes any, or none."""
+        low = f"from {self.minimum}" if self.minimum is not None else f"above {self.above}" if self.above is not None else ""
+        high = f"to {self.maximum}" if self.maximum is not None else f"below {self.below}" if self.below is not None else ""
+        return " ".join(filter(None, (low, "and" if high.startswith("below") and low else "", high)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +135,8 @@ class Section:
 
     finish(cfg, given) runs once all files and overrides are merged, before the config is frozen: it derives what was left
     open and raises ConfigError for values that do not go together. `given` holds the keys that somebody set, as
-    "SECTION.KEY". The section with the empty name holds the keys at the top level.
+    "SECTION.KEY". The section with the empty name holds the keys at the top level. no_effect_if: as that of an option, for
+    all of the section but a switch called ENABLE. Raises ValueError for an option that takes numbers without bounds.
     """
 
     name: str
@@ -80,12 +145,59 @@ class Section:
     finish: Finish | None = None
     order: int = field(default=0)
     """Sections with a higher order finish later, so that a project can rely on what the core derived."""
+    no_effect_if: Reason | None = None
+
+    def __post_init__(self) -> None:
+        for key, option in self.options.items():
+            if not option.bounded():
+                raise ValueError(
+                    f"the option {self.full_key(key)} takes numbers but does not say which: "
+                    "give it `minimum` or `above`, and `maximum` or `below` (or `choices`)"
+                )
 
     def defaults(self) -> dict[str, Any]:
         return {key: option.default for key, option in self.options.items()}
 
     def full_key(self, key: str) -> str:
         return f"{self.name}.{key}" if self.name else key
+
+    def why_without_effect(self, key: str, cfg: CfgNode, given: frozenset[str]) -> str:
+        """Why an option of the section has no effect in a finished config; empty where it has."""
+        option = self.options[key]
+        if option.no_effect:
+            return option.no_effect
+        if self.no_effect_if and key != "ENABLE" and (why := self.no_effect_if(cfg, given)):
+            return why
+        if self.name and "ENABLE" in self.options and not cfg[self.name].ENABLE:
+            return ""  # switched off by name: nobody expects anything of it
+        return option.no_effect_if(cfg, given) if option.no_effect_if else ""
+
+
+def switched_off(section: str) -> Reason:
+    """For a section whose switch ENABLE is off by default: it has no effect, unless somebody switched it off by name."""
+
+    def reason(cfg: CfgNode, given: frozenset[str]) -> str:
+        off = not cfg[section].ENABLE and f"{section}.ENABLE" not in given
+        return f"{section}.ENABLE is False" if off else ""
+
+    return reason
+
+
+def other_arch(arch: str) -> Reason:
+    """For a section of one kind of network: it has no effect on others."""
+
+    def reason(cfg: CfgNode, given: frozenset[str]) -> str:
+        return "" if cfg.MODEL.ARCH == arch else f"MODEL.ARCH is {cfg.MODEL.ARCH}, not {arch}"
+
+    return reason
+
+
+def read_by_text(text: str) -> Any:
+    """The Python literal that a text is, or else the text itself. Never raises, whatever the text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return text
 
 
 def _coerce(value: Any, default: Any, elements: type | None) -> Any:
@@ -98,12 +210,7 @@ def _coerce(value: Any, default: Any, elements: type | None) -> Any:
             raise ValueError("must be a whole number")
         return value
     if isinstance(default, float):
-        # YAML 1.1 reads 1e-4 as a string: it wants a dot before the exponent.
-        if isinstance(value, str):
-            value = _literal(value)
-        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-            raise ValueError("must be a number")
-        return float(value)
+        return _coerce_float(value)
     if isinstance(default, str):
         if not isinstance(value, str):
             raise ValueError("must be a text")
@@ -115,21 +222,54 @@ def _coerce(value: Any, default: Any, elements: type | None) -> Any:
     raise TypeError(f"options cannot have defaults of type {type(default).__name__}")
 
 
-def _coerce_element(element: Any, default: list[Any], elements: type | None) -> Any:
-    if elements is not None:
-        example = elements()
-    elif default:
-        example = default[0]
-    else:
-        return list(element) if isinstance(element, tuple) else element
+def _coerce_float(value: Any) -> float:
+    # YAML 1.1 reads 1e-4 as a string: it wants a dot before the exponent.
+    if isinstance(value, str):
+        value = read_by_text(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a number")
     try:
-        return _coerce(element, example, None)
+        number = float(value)
+    except OverflowError:  # a whole number beyond what a float holds
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError("must be a finite number")
+    return number
+
+
+def _coerce_element(element: Any, default: list[Any], elements: type | None) -> Any:
+    if default:
+        example = default[0]
+    elif elements is not None:
+        example = elements()
+    else:
+        raise TypeError("an empty list as default does not say what the option takes: state `elements`")
+    try:
+        return _coerce(element, example, elements)
     except ValueError as error:
         raise ValueError(f"must be a list whose elements fit: {element!r} {error}") from None
 
 
-def _literal(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+def _example(default: Any, elements: type | None) -> Any:
+    """A value of the type that the option, or the innermost of its lists, holds."""
+    while isinstance(default, list):
+        if not default:
+            return None if elements is None else elements()
+        default = default[0]
+    return default
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        for element in value:
+            yield from _leaves(element)
+    else:
+        yield value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _from_to(fewest: int, most: int) -> str:
+    return str(fewest) if fewest == most else f"{fewest} to {most}"

@@ -54,24 +54,12 @@ def build_optimizer(cfg: CfgNode, model: nn.Module) -> torch.optim.Optimizer:
         raise ConfigError(key="MODEL.MODEL_NAME", value=cfg.MODEL.MODEL_NAME, why="every parameter is frozen: nothing to train")
     if solver.OPTIMIZING_METHOD == "sgd":
         return _sgd(cfg, groups)
-    if len(solver.BETAS) != 2 or not all(0 <= beta < 1 for beta in solver.BETAS):
-        raise ConfigError(
-            key="SOLVER.BETAS",
-            value=solver.BETAS,
-            why="not two decay rates",
-            right="two numbers in [0, 1), such as [0.9, 0.999]",
-        )
     optimizer = torch.optim.AdamW if solver.OPTIMIZING_METHOD == "adamw" else torch.optim.Adam
     return optimizer(groups, lr=solver.BASE_LR, betas=tuple(solver.BETAS))
 
 
 def _sgd(cfg: CfgNode, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     solver = cfg.SOLVER
-    if solver.NESTEROV and (solver.MOMENTUM == 0 or solver.DAMPENING != 0):
-        raise ConfigError(
-            key="SOLVER.NESTEROV", value=True, why="Nesterov momentum needs a momentum and no dampening",
-            right="False, or SOLVER.MOMENTUM above 0 and SOLVER.DAMPENING 0",
-        )  # fmt: skip
     return torch.optim.SGD(
         groups, lr=solver.BASE_LR, momentum=solver.MOMENTUM, dampening=solver.DAMPENING, nesterov=solver.NESTEROV
     )

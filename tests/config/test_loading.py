@@ -45,7 +45,7 @@ def test_config_is_frozen_in_all_sections() -> None:
 
 
 def test_one_config_leaves_no_trace_in_the_next() -> None:
-    load_config(overrides=["SOLVER.STEPS", [0, 5]]).SOLVER.STEPS.append(9)
+    load_config(overrides=["SOLVER.STEPS", []]).SOLVER.STEPS.append(9)
     load_config().SOLVER.STEPS.append(9)
     assert load_config().SOLVER.STEPS == []
 
@@ -139,8 +139,8 @@ def test_wrong_value_is_reported_with_key_value_reason_and_place(write: Write) -
     error = caught.value
     assert (error.key, error.value, error.why, error.where) == ("TRAIN.BATCH_SIZE", "many", "must be a whole number", path)
     assert str(error) == (
-        "TRAIN.BATCH_SIZE = 'many': must be a whole number; right would be: a value like the default, 64 "
-        f"(set in {path})"
+        "TRAIN.BATCH_SIZE = 'many': must be a whole number; right would be: a whole number from 1 to 65536, such as the "
+        f"default, 64 (set in {path})"
     )  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def test_number_with_bare_exponent_is_a_number_in_yaml_too(write: Write) -> None
         ("OUTPUT_DIR", "[a]", "[a]"),
         ("OUTPUT_DIR", "'quoted'", "quoted"),
         ("OUTPUT_DIR", Path("runs/a"), "runs/a"),
-        ("OUTPUT_DIR", "", ""),
+        ("DATA.PATH_PREFIX", "", ""),
     ],
 )
 def test_override_means_what_its_option_takes(key: str, value: Any, expected: Any) -> None:
@@ -181,6 +181,48 @@ def test_option_without_effect_is_accepted_with_a_warning() -> None:
         load_config(overrides=["DATA.REVERSE_INPUT_CHANNEL", "True"])
 
 
+@pytest.mark.parametrize(
+    ("overrides", "key", "why"),
+    [
+        (["SOLVER.STEPS", [0, 5]], "SOLVER.STEPS", "SOLVER.LR_POLICY cosine does not read it"),
+        (["SOLVER.BETAS", [0.5, 0.9]], "SOLVER.BETAS", "SOLVER.OPTIMIZING_METHOD sgd does not read it"),
+        (["SOLVER.OPTIMIZING_METHOD", "adam", "SOLVER.MOMENTUM", 0.5], "SOLVER.MOMENTUM", "adam does not read it"),
+        (["SOLVER.WARMUP_START_LR", 0.5], "SOLVER.WARMUP_START_LR", "SOLVER.WARMUP_EPOCHS is 0"),
+        (["BN.NUM_BATCHES_PRECISE", 3], "BN.NUM_BATCHES_PRECISE", "BN.USE_PRECISE_STATS is False"),
+        (["BN.NORM_TYPE", "frozen_batchnorm", "BN.MOMENTUM", 0.5], "BN.MOMENTUM", "frozen norms"),
+        (["MODEL.ARCH", "slow", "SLOWFAST.ALPHA", 4], "SLOWFAST.ALPHA", "MODEL.ARCH slow has one pathway"),
+        (["X3D.DIM_C5", 100, "X3D.DIM_C1", 10], "X3D.DIM_C5, X3D.DIM_C1", "MODEL.ARCH is slowfast, not x3d"),
+        (["REGNET.DEPTH", "Y-400M"], "REGNET.DEPTH", "MODEL.ARCH is slowfast, not regnet3d"),
+        (["NONLOCAL.INSTANTIATION", "softmax"], "NONLOCAL.INSTANTIATION", "NONLOCAL.LOCATION names no block"),
+        (["DETECTION.ROI_XFORM_RESOLUTION", 3], "DETECTION.ROI_XFORM_RESOLUTION", "DETECTION.ENABLE is False"),
+        (["AVA.BGR", True], "AVA.BGR", "DETECTION.ENABLE is False"),
+        (["NUM_PROCS", 2, "NUM_GPUS", 3], "NUM_PROCS", "each of NUM_GPUS = 3 has one process"),
+        (["INIT_METHOD", "tcp://here:1"], "INIT_METHOD", "NUM_SHARDS is 1"),
+        (["REPORT.ENABLE", False, "REPORT.NUM_TIMELINES", 7], "REPORT.NUM_TIMELINES", "REPORT.ENABLE is False"),
+        (["PGT.STEPS", 7], "PGT.STEPS", "PGT.ENABLE is False"),
+    ],
+)
+def test_option_that_this_config_does_not_read_is_answered_with_a_warning(overrides: list[Any], key: str, why: str) -> None:
+    with pytest.warns(UserWarning, match="has no effect") as caught:
+        load_config(overrides=overrides)
+    (warning,) = caught
+    assert str(warning.message).startswith(f"{key} (set in the command line) has no effect: ")
+    assert why in str(warning.message)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["PGT.ENABLE", False, "PGT.STEPS", 7],  # a baseline beside the progressive run
+        ["SOLVER.BETAS", [0.9, 0.999]],  # the default
+        ["NONLOCAL.GROUP", [[1, 1], [1, 1], [1, 1], [1, 1]]],
+    ],
+)
+def test_nobody_is_warned_of_what_was_switched_off_by_name_or_left_as_it_is(overrides: list[Any]) -> None:
+    load_config(overrides=overrides)
+
+
 def test_sections_finish_by_order_and_see_what_was_given(add_sections: Callable[..., None]) -> None:
     seen: list[tuple[str, int, bool]] = []
 
@@ -192,8 +234,16 @@ def test_sections_finish_by_order_and_see_what_was_given(add_sections: Callable[
         seen.append(("project", cfg.ZEBRA.STRIPES, "APE.ARMS" in given))
 
     add_sections(
-        Section(name="APE", meaning="A project.", options={"ARMS": Option(2, "Arms.")}, finish=project, order=1),
-        Section(name="ZEBRA", meaning="A core part.", options={"STRIPES": Option(0, "Stripes.")}, finish=core),
+        Section(
+            name="APE",
+            meaning="A project.",
+            options={"ARMS": Option(2, "Arms.", minimum=0, maximum=4)},
+            finish=project,
+            order=1,
+        ),
+        Section(
+            name="ZEBRA", meaning="A core part.", options={"STRIPES": Option(0, "Stripes.", minimum=0, maximum=9)}, finish=core
+        ),
     )
     cfg = load_config(overrides=["APE.ARMS", "4"])
     assert seen == [("core", 7, False), ("project", 7, True)]

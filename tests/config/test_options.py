@@ -36,7 +36,7 @@ def test_every_option_has_a_meaning_of_one_line_and_takes_its_own_default(key: s
     ],
 )
 def test_value_becomes_what_the_default_is(default: Any, value: Any, expected: Any) -> None:
-    found = Option(default, "Anything.").coerce(value)
+    found = Option(default, "Anything.", elements=int).coerce(value)
     assert found == expected
     assert type(found) is type(expected)
 
@@ -50,7 +50,7 @@ def test_value_becomes_what_the_default_is(default: Any, value: Any, expected: A
         (0.1, "fast", "a number"),
         (0.1, True, "a number"),
         (0.1, "True", "a number"),
-        (0.1, float("nan"), "a number"),
+        (0.1, float("nan"), "a finite number"),
         (True, 1, "True or False"),
         ("text", 3, "a text"),
         ([1], 3, "a list"),
@@ -70,11 +70,47 @@ def test_elements_tell_what_an_empty_list_takes() -> None:
         option.coerce(["fast"])
 
 
-def test_choice_and_minimum_are_kept() -> None:
+def test_choices_and_bounds_are_kept() -> None:
     with pytest.raises(ValueError, match="one of 'sum', 'max'"):
         Option("sum", "Method.", choices=("sum", "max")).coerce("mean")
     with pytest.raises(ValueError, match="at least 1"):
         Option(8, "Frames.", minimum=1).coerce(0)
+    with pytest.raises(ValueError, match="at most 9"):
+        Option(8, "Frames.", maximum=9).coerce(10)
+    share = Option(0.5, "Share.", above=0, below=1)
+    for value, why in ((0, "above 0"), (1, "below 1")):
+        with pytest.raises(ValueError, match=why):
+            share.coerce(value)
+    with pytest.raises(ValueError, match=r"0 in it must be at least 1"):
+        Option([[1]], "Strides.", minimum=1).coerce([[2], [1, 0]])
+    with pytest.raises(ValueError, match="'mean' in it must be one of"):
+        Option(["sum"], "Methods.", choices=("sum", "max")).coerce(["max", "mean"])
+
+
+def test_length_and_emptiness_are_kept() -> None:
+    with pytest.raises(ValueError, match="must have 3 elements, not 1"):
+        Option([0, 0, 0], "Colours.", length=(3, 3)).coerce([1])
+    with pytest.raises(ValueError, match="must have 1 to 2 elements, not 3"):
+        Option([8], "Steps.", length=(1, 2)).coerce([1, 2, 3])
+    with pytest.raises(ValueError, match="must not be empty"):
+        Option("name", "Name.", empty=False).coerce("")
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        (Option(1, "", minimum=1, maximum=9), "a whole number from 1 to 9, such as the default, 1"),
+        (Option(0.5, "", above=0, below=1), "a number above 0 and below 1, such as the default, 0.5"),
+        (Option("sum", "", choices=("sum", "max")), "'sum' or 'max'"),
+        (
+            Option([1, 2], "", length=(2, 2), minimum=0, maximum=3),
+            "a list of 2 whole numbers from 0 to 3, such as the default, [1, 2]",
+        ),
+        (Option([[1]], "", minimum=0, maximum=3), "a list of lists of whole numbers from 0 to 3, such as the default, [[1]]"),
+    ],
+)
+def test_option_says_what_would_be_right(option: Option, expected: str) -> None:
+    assert option.expected() == expected
 
 
 def test_options_can_be_listed_by_part_of_their_key() -> None:

@@ -117,7 +117,7 @@ def test_training_can_start_from_given_weights(
 ) -> None:
     caplog.set_level("INFO", logger="slowfast")
     path = checkpoint.last_path(finished)
-    train(tiny(data, tmp_path, "TRAIN.CHECKPOINT_FILE_PATH", str(path), "SOLVER.BASE_LR", 0.0, "SOLVER.MAX_EPOCH", 1), CPU)
+    train(tiny(data, tmp_path, "TRAIN.CHECKPOINT_FILE_PATH", str(path), "SOLVER.BASE_LR", 1e-20, "SOLVER.MAX_EPOCH", 1), CPU)
     assert f"{path}: " in caplog.text
     assert "weights loaded" in caplog.text
     given, kept = (checkpoint.load(p)["model_state"] for p in (path, checkpoint.last_path(tmp_path)))
@@ -128,7 +128,7 @@ def test_training_can_start_from_weights_of_pictures(finished: Path, data: Path,
     state = checkpoint.load(checkpoint.last_path(finished))["model_state"]
     flat = {name: value.sum(2) if value.ndim == 5 else value for name, value in state.items()}
     checkpoint.save(tmp_path / "flat.pyth", flat)
-    settings = ("TRAIN.CHECKPOINT_FILE_PATH", str(tmp_path / "flat.pyth"), "SOLVER.BASE_LR", 0.0, "SOLVER.MAX_EPOCH", 1)
+    settings = ("TRAIN.CHECKPOINT_FILE_PATH", str(tmp_path / "flat.pyth"), "SOLVER.BASE_LR", 1e-20, "SOLVER.MAX_EPOCH", 1)
     with pytest.raises(WeightsError, match=r"flat\.pyth: .*TRAIN\.CHECKPOINT_INFLATE True"):
         train(tiny(data, tmp_path / "refused", *settings), CPU)
     train(tiny(data, tmp_path, *settings, "TRAIN.CHECKPOINT_INFLATE", True), CPU)

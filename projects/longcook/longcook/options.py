@@ -31,9 +31,9 @@ SECTION = Section(
     finish=_finish,
     order=-10,  # before the core, which checks the names of files in AVA
     options={
-        "NUM_TRAIN": Option(400, "Training videos.", minimum=1),
-        "NUM_VAL": Option(150, "Validation videos, on which choices are made.", minimum=1),
-        "NUM_TEST": Option(150, "Test videos.", minimum=1),
-        "SEED": Option(0, "Seed of the kitchen: other seeds give other videos.", minimum=0),
+        "NUM_TRAIN": Option(400, "Training videos.", minimum=1, maximum=10**5),
+        "NUM_VAL": Option(150, "Validation videos, on which choices are made.", minimum=1, maximum=10**5),
+        "NUM_TEST": Option(150, "Test videos.", minimum=1, maximum=10**5),
+        "SEED": Option(0, "Seed of the kitchen: other seeds give other videos.", minimum=0, maximum=2**32 - 1),
     },
 )

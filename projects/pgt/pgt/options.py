@@ -11,7 +11,7 @@ from pgt.fit import check_fit, check_one_pass
 from pgt.multigrid import Multigrid
 from pgt.schedule import ScheduleError, StepSchedule
 from pgt.wrapper import ProgressiveModel, progressive
-from slowfast.config import ConfigError, Option, Section
+from slowfast.config import ConfigError, Option, Section, switched_off
 from slowfast.registry import MODEL_WRAPPERS
 
 
@@ -32,7 +32,12 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     try:
         schedule = schedule_of(cfg)
     except ScheduleError as error:
-        raise ConfigError(key="PGT.OVERLAP", value=cfg.PGT.OVERLAP, why=str(error)) from None
+        raise ConfigError(
+            key="PGT.OVERLAP",
+            value=cfg.PGT.OVERLAP,
+            why=str(error),
+            right="fewer frames than PGT.STEP_LEN has, in the same ratio",
+        ) from None
     for every in Multigrid.from_cfg(cfg).schedules:
         check_fit(cfg, every)
     _check_causal(cfg)
@@ -156,10 +161,6 @@ def _check_gradients(cfg: CfgNode) -> None:
             why=f"a video has PGT.STEPS = {cfg.PGT.STEPS} steps",
             right=f"1 to {cfg.PGT.STEPS}",
         )
-    if cfg.PGT.CACHE_MOMENTUM >= 1:
-        raise ConfigError(
-            key="PGT.CACHE_MOMENTUM", value=cfg.PGT.CACHE_MOMENTUM, why="the memory would never change", right="below 1"
-        )
 
 
 def _check_causal(cfg: CfgNode) -> None:
@@ -210,16 +211,48 @@ class ProgressiveWrapper:
         )
 
 
+def _without_multigrid(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "" if cfg.PGT.MGRID else "PGT.MGRID is False"
+
+
+def _step_by_step(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "evaluation goes step by step (PGT.PG_EVAL)" if cfg.PGT.PG_EVAL else ""
+
+
+def _one_pass(cfg: CfgNode, given: frozenset[str]) -> str:
+    if cfg.DETECTION.ENABLE:
+        return "persons are scored at one step, or by the mean over all (PGT.ALL_STEP_TEST)"
+    return "" if cfg.PGT.PG_EVAL else "evaluation takes a clip in one pass (PGT.PG_EVAL)"
+
+
+def _whole_clips(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "" if cfg.DETECTION.ENABLE else "DETECTION.ENABLE is False"
+
+
+def _blocks_without_memory(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "" if cfg.NONLOCAL.PROGRESS else "NONLOCAL.PROGRESS is False"
+
+
 SECTION = Section(
     name="PGT",
     meaning="Progressive training (Pang et al., CVPR 2021): long videos, one step after the other, with a memory between them.",
     finish=_finish,
+    no_effect_if=switched_off("PGT"),
     order=-10,  # before the core: DATA.NUM_FRAMES is derived here and checked there
     options={
         "ENABLE": Option(False, "Whether to train progressively."),
-        "STEPS": Option(5, "Steps that a clip is cut into.", minimum=1),
-        "STEP_LEN": Option([8], "Frames that a step sees, memory included, for each pathway.", bare=True),
-        "OVERLAP": Option([1], "How many of them come from the memory, for each pathway.", bare=True),
+        "STEPS": Option(5, "Steps that a clip is cut into.", minimum=1, maximum=1000),
+        "STEP_LEN": Option(
+            [8],
+            "Frames that a step sees, memory included, for each pathway.",
+            bare=True,
+            length=(1, 2),
+            minimum=1,
+            maximum=2**16,
+        ),
+        "OVERLAP": Option(
+            [1], "How many of them come from the memory, for each pathway.", bare=True, length=(1, 2), minimum=0, maximum=2**16
+        ),
         "TRAIN_TOGETHER": Option(
             False, "Whether the gradients of all steps make one update a video; otherwise each step makes one."
         ),
@@ -230,7 +263,7 @@ SECTION = Section(
             choices=("last", "max", "avg"),
         ),
         "CACHE_MOMENTUM": Option(
-            0.0, "Share of the old memory in the new one; above 0, every frame reaches all later steps.", minimum=0
+            0.0, "Share of the old memory in the new one; above 0, every frame reaches all later steps.", minimum=0, below=1
         ),
         "HEAD": Option(True, "Whether the head's pooling over time includes its memory."),
         "PG_EVAL": Option(
@@ -240,14 +273,23 @@ SECTION = Section(
             False,
             "Detection: whether evaluation scores the persons at every step's own moment and averages scores of one person; "
             "otherwise the last step alone scores those at the annotated second.",
+            no_effect_if=_whole_clips,
         ),
-        "ENSEMBLE_METHOD": Option("sum", "How the scores of a clip's steps become one.", choices=("sum", "max")),
+        "ENSEMBLE_METHOD": Option(
+            "sum", "How the scores of a clip's steps become one.", choices=("sum", "max"), no_effect_if=_one_pass
+        ),
         "TPOOL_SIZE": Option(
             [4],
             "Temporal positions that are classified, and averaged, in evaluation in one pass, for each pathway.",
             bare=True,
+            length=(1, 2),
+            minimum=1,
+            maximum=2**16,
+            no_effect_if=_step_by_step,
         ),
-        "TBPTT_STEPS": Option(1, "Steps that gradients flow through before they are cut; 1 is the paper's method.", minimum=1),
+        "TBPTT_STEPS": Option(
+            1, "Steps that gradients flow through before they are cut; 1 is the paper's method.", minimum=1, maximum=1000
+        ),
         "TRUNCATE_GRAD": Option(
             False, "The original's name, the wrong way round: True lets gradients cross all steps (TBPTT_STEPS = STEPS)."
         ),
@@ -261,21 +303,40 @@ SECTION = Section(
             "memory",
             "What progressive non-local blocks attend to from the second step on (NONLOCAL.PROGRESS).",
             choices=("memory", "memory_and_step"),
+            no_effect_if=_blocks_without_memory,
         ),
         "NL_NORM": Option(
             "batchnorm",
             "Norm of progressive non-local blocks: that of the network (batchnorm; see BN.NORM_TYPE), the same but frozen, "
             "layernorm without parameters, or none.",
             choices=("batchnorm", "frozen_batchnorm", "layernorm", "none"),
+            no_effect_if=_blocks_without_memory,
         ),
         "SELFATT": Option(False, "An older name for what NONLOCAL.PROGRESS does; must stay off."),
-        "SELFATT_LOCATION": Option([0, 0, 0, 0], "Its blocks by stage; must stay zeros."),
+        "SELFATT_LOCATION": Option([0, 0, 0, 0], "Its blocks by stage; must stay zeros.", minimum=0, maximum=1),
         "MGRID": Option(False, "Whether epochs take other schedules in turn (progressive multigrid)."),
-        "MGRID_STEPS": Option([5, 6, 7, 9], "Steps of these schedules."),
-        "MGRID_STEP_LEN": Option([8, 7, 6, 5], "Their step lengths, of the Slow pathway if there are two; overlaps stay."),
-        "MGRID_LRSCALES": Option([], "Factors of the learning rate in their epochs; empty: 1.", elements=float),
+        "MGRID_STEPS": Option(
+            [5, 6, 7, 9], "Steps of these schedules.", minimum=1, maximum=1000, no_effect_if=_without_multigrid
+        ),
+        "MGRID_STEP_LEN": Option(
+            [8, 7, 6, 5],
+            "Their step lengths, of the Slow pathway if there are two; overlaps stay.",
+            minimum=1,
+            maximum=2**16,
+            no_effect_if=_without_multigrid,
+        ),
+        "MGRID_LRSCALES": Option(
+            [],
+            "Factors of the learning rate in their epochs; empty: 1.",
+            elements=float,
+            above=0,
+            maximum=1000,
+            no_effect_if=_without_multigrid,
+        ),
         "MGRID_NO_FINETUNE": Option(
-            False, "Whether the last epoch stays in the cycle; otherwise it has the schedule of evaluation."
+            False,
+            "Whether the last epoch stays in the cycle; otherwise it has the schedule of evaluation.",
+            no_effect_if=_without_multigrid,
         ),
         "SEMANTICS": Option(
             "corrected",

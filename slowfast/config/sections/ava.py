@@ -3,7 +3,7 @@
 from fvcore.common.config import CfgNode
 
 from slowfast.config.errors import ConfigError
-from slowfast.config.options import Option, Section
+from slowfast.config.options import Option, Reason, Section, switched_off
 
 _VALIDATION = ("VAL_LISTS", "VAL_PREDICT_BOX_LISTS", "VAL_EXCLUSION_FILE")
 """What goes with VAL_GROUNDTRUTH_FILE."""
@@ -29,42 +29,64 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
             why="validation has files of its own only with AVA.VAL_GROUNDTRUTH_FILE, which is empty",
             right="AVA.VAL_GROUNDTRUTH_FILE as well, or none of the options VAL_*",
         )  # fmt: skip
-    if len(cfg.AVA.TRAIN_PCA_EIGVAL) != 3:
-        raise ConfigError(
-            key="AVA.TRAIN_PCA_EIGVAL", value=cfg.AVA.TRAIN_PCA_EIGVAL, why="not one number a direction", right="three numbers"
-        )
     if [len(row) for row in cfg.AVA.TRAIN_PCA_EIGVEC] != [3, 3, 3]:
         raise ConfigError(
             key="AVA.TRAIN_PCA_EIGVEC", value=cfg.AVA.TRAIN_PCA_EIGVEC,
             why="not one row a colour", right="three rows (R, G, B) of three numbers",
         )  # fmt: skip
-    if not 0 <= cfg.AVA.DETECTION_SCORE_THRESH <= 1:
-        raise ConfigError(
-            key="AVA.DETECTION_SCORE_THRESH", value=cfg.AVA.DETECTION_SCORE_THRESH, why="not a score", right="0 to 1"
-        )
+
+
+def _unless(key: str, wanted: bool, why: str) -> Reason:
+    """Without effect where an option of the section is not as wanted."""
+
+    def reason(cfg: CfgNode, given: frozenset[str]) -> str:
+        return "" if bool(cfg.AVA[key]) == wanted else why
+
+    return reason
+
+
+_WITHOUT_COLOURS = _unless("TRAIN_USE_COLOR_AUGMENTATION", True, "AVA.TRAIN_USE_COLOR_AUGMENTATION is False")
+_WITH_VIDEOS = _unless("VIDEO_DIR", False, "with AVA.VIDEO_DIR, frames are read out of videos")
 
 
 SECTION = Section(
     name="AVA",
     meaning="Persons at annotated seconds: AVA (Gu et al., arXiv:1705.08421) and data sets in its format.",
     finish=_finish,
+    no_effect_if=switched_off("DETECTION"),
     options={
         "FRAME_DIR": Option(
-            "", "Folder that the pictures in the frame lists are relative to; empty: frames in DATA.PATH_TO_DATA_DIR."
+            "",
+            "Folder that the pictures in the frame lists are relative to; empty: frames in DATA.PATH_TO_DATA_DIR.",
+            no_effect_if=_WITH_VIDEOS,
         ),
         "VIDEO_DIR": Option(
             "", "Folder of videos, cut to begin at second 900, to read instead of FRAME_DIR; no frame lists then."
         ),
-        "FRAME_LIST_DIR": Option("", "Folder with the frame lists; empty: frame_lists in DATA.PATH_TO_DATA_DIR."),
+        "FRAME_LIST_DIR": Option(
+            "", "Folder with the frame lists; empty: frame_lists in DATA.PATH_TO_DATA_DIR.", no_effect_if=_WITH_VIDEOS
+        ),
         "ANNOTATION_DIR": Option(
             "", "Folder with the lists of boxes, the label map and the excluded seconds; empty: annotations, likewise."
         ),
-        "TRAIN_LISTS": Option(["train.csv"], "Frame lists of the training videos.", elements=str),
-        "TEST_LISTS": Option(["val.csv"], "Frame lists of the videos for validation and tests.", elements=str),
-        "TRAIN_GT_BOX_LISTS": Option(["ava_train_v2.2.csv"], "Lists of annotated boxes to train on.", elements=str),
-        "TRAIN_PREDICT_BOX_LISTS": Option([], "Lists of detected and labelled boxes to train on as well.", elements=str),
+        "TRAIN_LISTS": Option(
+            ["train.csv"], "Frame lists of the training videos.", elements=str, empty=False, no_effect_if=_WITH_VIDEOS
+        ),
+        "TEST_LISTS": Option(
+            ["val.csv"],
+            "Frame lists of the videos for validation and tests.",
+            elements=str,
+            empty=False,
+            no_effect_if=_WITH_VIDEOS,
+        ),
+        "TRAIN_GT_BOX_LISTS": Option(
+            ["ava_train_v2.2.csv"], "Lists of annotated boxes to train on.", elements=str, empty=False
+        ),
+        "TRAIN_PREDICT_BOX_LISTS": Option(
+            [], "Lists of detected and labelled boxes to train on as well.", elements=str, empty=False
+        ),
         "TEST_PREDICT_BOX_LISTS": Option(
-            ["ava_val_predicted_boxes.csv"], "Lists of detected boxes, for validation and tests.", elements=str
+            ["ava_val_predicted_boxes.csv"], "Lists of detected boxes, for validation and tests.", elements=str, empty=False
         ),
         "VAL_GROUNDTRUTH_FILE": Option(
             "", "Annotated boxes of validation videos other than those of the test; empty: validation uses the files of tests."
@@ -72,17 +94,29 @@ SECTION = Section(
         "VAL_LISTS": Option([], "Frame lists of such validation videos.", elements=str),
         "VAL_PREDICT_BOX_LISTS": Option([], "Lists of detected boxes in such validation videos.", elements=str),
         "VAL_EXCLUSION_FILE": Option("", "Seconds of such validation videos that are not scored; empty: all are."),
-        "DETECTION_SCORE_THRESH": Option(0.9, "Smallest score of a detected box that counts."),
+        "DETECTION_SCORE_THRESH": Option(0.9, "Smallest score of a detected box that counts.", minimum=0, maximum=1),
         "BGR": Option(False, "Whether the network is fed blue-green-red, as some old weights want."),
         "TRAIN_USE_COLOR_AUGMENTATION": Option(False, "Whether training changes colours at random."),
         "TRAIN_PCA_JITTER_ONLY": Option(
             True,
             "Whether these changes are only a shift of the colours (PCA jitter), without brightness, contrast, saturation.",
+            no_effect_if=_WITHOUT_COLOURS,
         ),
-        "TRAIN_PCA_EIGVAL": Option([0.225, 0.224, 0.229], "PCA jitter: how far colours vary in each direction."),
+        "TRAIN_PCA_EIGVAL": Option(
+            [0.225, 0.224, 0.229],
+            "PCA jitter: how far colours vary in each direction.",
+            length=(3, 3),
+            minimum=0,
+            maximum=10,
+            no_effect_if=_WITHOUT_COLOURS,
+        ),
         "TRAIN_PCA_EIGVEC": Option(
             [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]],
             "PCA jitter: the directions, as columns; the rows are R, G, B.",
+            length=(3, 3),
+            minimum=-1,
+            maximum=1,
+            no_effect_if=_WITHOUT_COLOURS,
         ),
         "TEST_FORCE_FLIP": Option(False, "Whether clips are mirrored in validation and tests."),
         "FULL_TEST_ON_VAL": Option(False, "Whether to validate on all seconds, not only on those divisible by 4."),
@@ -97,7 +131,9 @@ SECTION = Section(
             "Rules of scoring: those of PySlowFast, or of an edition of the official evaluation.",
             choices=("slowfast", "activitynet_2018", "activitynet_2019", "activitynet_head"),
         ),
-        "CENTER_FRAME": Option(-1, "Frame of the clip that shows the annotated second; -1: the middle, T // 2.", minimum=-1),
+        "CENTER_FRAME": Option(
+            -1, "Frame of the clip that shows the annotated second; -1: the middle, T // 2.", minimum=-1, maximum=2**16
+        ),
         "EMPTY_STEP": Option(
             "keyframe",
             "What a step without boxes of its own is given: those of the clip's annotated second, or nothing.",

@@ -6,11 +6,13 @@ from slowfast.config.errors import ConfigError
 from slowfast.config.options import Option, Section
 from slowfast.config.prepared_folder import settle
 
+_OF_255 = "pixels go from 0 to 1 here: divide figures on the scale of 255 by 255"
+
 
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     settle(cfg, given)
-    low, high = [*cfg.DATA.TRAIN_JITTER_SCALES, 0, 0][:2]
-    if len(cfg.DATA.TRAIN_JITTER_SCALES) != 2 or not 0 < low <= high:
+    low, high = cfg.DATA.TRAIN_JITTER_SCALES
+    if low > high:
         raise ConfigError(
             key="DATA.TRAIN_JITTER_SCALES",
             value=cfg.DATA.TRAIN_JITTER_SCALES,
@@ -23,11 +25,11 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
             why=f"larger than the smallest short side, {low} (DATA.TRAIN_JITTER_SCALES)", right=f"at most {low}",
         )  # fmt: skip
     _check_colours(cfg)
-    for key in ("MEAN", "STD"):
-        if len(cfg.DATA[key]) != 3:
-            raise ConfigError(
-                key=f"DATA.{key}", value=cfg.DATA[key], why="not one number a colour", right="three numbers (R, G, B)"
-            )
+    if cfg.DATA.CYCLIC_LOAD and cfg.DATA.USE_OFFSET_SAMPLING:
+        raise ConfigError(
+            key="DATA.USE_OFFSET_SAMPLING", value=True, why="views of DATA.CYCLIC_LOAD lie one after the other",
+            right="only one of the two",
+        )  # fmt: skip
 
 
 def _check_colours(cfg: CfgNode) -> None:
@@ -40,14 +42,10 @@ def _check_colours(cfg: CfgNode) -> None:
         raise ConfigError(
             key="DATA.COLOR_RND_GRAYSCALE", value=data.COLOR_RND_GRAYSCALE, why=why, right="0, or SSL_COLOR_JITTER"
         )
-    strengths = data.SSL_COLOR_BRI_CON_SAT
-    if len(strengths) != 3 or not all(0 <= strength <= 1 for strength in strengths):
-        raise ConfigError(
-            key="DATA.SSL_COLOR_BRI_CON_SAT", value=strengths, why="not three strengths", right="three numbers from 0 to 1"
-        )
-    for key, most in (("COLOR_RND_GRAYSCALE", 1.0), ("SSL_COLOR_HUE", 0.5)):
-        if data[key] > most:
-            raise ConfigError(key=f"DATA.{key}", value=data[key], why="too large", right=f"0 to {most:g}")
+
+
+def _without_jitter(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "" if cfg.DATA.SSL_COLOR_JITTER else "DATA.SSL_COLOR_JITTER is False"
 
 
 SECTION = Section(
@@ -57,28 +55,57 @@ SECTION = Section(
     options={
         "PATH_TO_DATA_DIR": Option("", "Folder with the lists or annotations."),
         "PATH_PREFIX": Option("", "Folder that the paths in the lists are relative to; empty: PATH_TO_DATA_DIR."),
-        "PATH_LABEL_SEPARATOR": Option(" ", "What stands between path and label in a Kinetics list."),
+        "PATH_LABEL_SEPARATOR": Option(" ", "What stands between path and label in a Kinetics list.", empty=False),
         "NUM_FRAMES": Option(
-            8, "Frames of a clip (of the Fast pathway, if there are two); 0: derived where a project can.", minimum=0
+            8,
+            "Frames of a clip (of the Fast pathway, if there are two); 0: derived where a project can.",
+            minimum=0,
+            maximum=2**16,
         ),
-        "SAMPLING_RATE": Option(8, "Step between two frames of a clip, in frames of the video.", minimum=1),
-        "TARGET_FPS": Option(30, "Frame rate that SAMPLING_RATE refers to (Kinetics; Charades has 24).", minimum=1),
-        "MEAN": Option([0.45, 0.45, 0.45], "Mean of the pixels, R G B, in [0, 1]."),
-        "STD": Option([0.225, 0.225, 0.225], "Standard deviation of the pixels, R G B."),
-        "INPUT_CHANNEL_NUM": Option([3, 3], "Colour channels that each pathway reads.", bare=True),
-        "TRAIN_JITTER_SCALES": Option([256, 320], "Range that the short side is drawn from in training."),
-        "TRAIN_CROP_SIZE": Option(224, "Side of the square that training crops out.", minimum=1),
-        "TEST_CROP_SIZE": Option(256, "Short side, and side of the square crops, in tests.", minimum=1),
+        "SAMPLING_RATE": Option(8, "Step between two frames of a clip, in frames of the video.", minimum=1, maximum=10**4),
+        "TARGET_FPS": Option(
+            30, "Frame rate that SAMPLING_RATE refers to (Kinetics; Charades has 24).", minimum=1, maximum=1000
+        ),
+        "MEAN": Option(
+            [0.45, 0.45, 0.45], "Mean of the pixels, R G B, in [0, 1].", length=(3, 3), minimum=0, maximum=1, advice=_OF_255
+        ),
+        "STD": Option(
+            [0.225, 0.225, 0.225], "Standard deviation of the pixels, R G B.", length=(3, 3), above=0, maximum=1, advice=_OF_255
+        ),
+        "INPUT_CHANNEL_NUM": Option(
+            [3, 3],
+            "Colour channels that each pathway reads.",
+            bare=True,
+            length=(1, 2),
+            choices=(3,),
+            advice="videos have three, R, G and B",
+        ),
+        "TRAIN_JITTER_SCALES": Option(
+            [256, 320], "Range that the short side is drawn from in training.", length=(2, 2), minimum=1, maximum=2**13
+        ),
+        "TRAIN_CROP_SIZE": Option(224, "Side of the square that training crops out.", minimum=1, maximum=2**13),
+        "TEST_CROP_SIZE": Option(256, "Short side, and side of the square crops, in tests.", minimum=1, maximum=2**13),
         "INV_UNIFORM_SAMPLE": Option(False, "Whether the inverse of the short side is drawn uniformly, not the side itself."),
         "RANDOM_FLIP": Option(True, "Whether half of the training clips are mirrored."),
         "SSL_COLOR_JITTER": Option(
             False, "Whether training changes colours at random (not AVA, which has AVA.TRAIN_USE_COLOR_AUGMENTATION)."
         ),
-        "COLOR_RND_GRAYSCALE": Option(0.0, "Share of clips that this makes grey.", minimum=0),
+        "COLOR_RND_GRAYSCALE": Option(0.0, "Share of clips that this makes grey.", minimum=0, maximum=1),
         "SSL_COLOR_BRI_CON_SAT": Option(
-            [0.4, 0.4, 0.4], "How far brightness, contrast and saturation leave 1 at most, as factors."
+            [0.4, 0.4, 0.4],
+            "How far brightness, contrast and saturation leave 1 at most, as factors.",
+            length=(3, 3),
+            no_effect_if=_without_jitter,
+            minimum=0,
+            maximum=1,
         ),
-        "SSL_COLOR_HUE": Option(0.1, "How far hues are turned at most, as a share of the full circle.", minimum=0),
+        "SSL_COLOR_HUE": Option(
+            0.1,
+            "How far hues are turned at most, as a share of the full circle.",
+            minimum=0,
+            maximum=0.5,
+            no_effect_if=_without_jitter,
+        ),
         "MULTI_LABEL": Option(False, "Whether a video can have several labels (then mAP is the measure, else accuracy)."),
         "ENSEMBLE_METHOD": Option("sum", "How the scores of a video's views become one.", choices=("sum", "max")),
         "USE_OFFSET_SAMPLING": Option(
@@ -96,14 +123,20 @@ SECTION = Section(
             "auto", "Folder where indexes of video files are kept; auto: one in the user's cache; empty: nowhere."
         ),
         "REMOTE_CACHE_DIR": Option(
-            "auto", "Folder for copies of remote videos (paths with ://); auto: one in the user's cache."
+            "auto", "Folder for copies of remote videos (paths with ://); auto: one in the user's cache.", empty=False
         ),
         "REMOTE_CACHE_GB": Option(
-            20.0, "Size of that folder, in 10^9 bytes; what was not used for longest goes first.", minimum=0
+            20.0, "Size of that folder, in 10^9 bytes; what was not used for longest goes first.", minimum=0, maximum=10**6
         ),
         "REVERSE_INPUT_CHANNEL": Option(
             False, "Swap red and blue.", no_effect="frames are RGB already, which is what the published settings feed."
         ),
-        "CROP_SIZE": Option(224, "Crop that the head is built for.", no_effect="the head is built for DATA.TRAIN_CROP_SIZE."),
+        "CROP_SIZE": Option(
+            224,
+            "Crop that the head is built for.",
+            no_effect="the head is built for DATA.TRAIN_CROP_SIZE.",
+            minimum=1,
+            maximum=2**13,
+        ),
     },
 )

@@ -32,12 +32,12 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
             key="MODEL.NUM_CLASSES", value=cfg.MODEL.NUM_CLASSES,
             why=f"the data set {cfg.TRAIN.DATASET!r} does not say how many classes it has", right="at least 1",
         )  # fmt: skip
-    if len(cfg.MODEL.FINAL_POOL) != 2 or not set(cfg.MODEL.FINAL_POOL) <= {"avg", "max"}:
+    both = set(cfg.MODEL.SINGLE_PATHWAY_ARCH) & set(cfg.MODEL.MULTI_PATHWAY_ARCH)
+    if both:
         raise ConfigError(
-            key="MODEL.FINAL_POOL", value=cfg.MODEL.FINAL_POOL, why="not a way to pool", right="[space, time], each avg or max"
-        )
-    if cfg.MODEL.DROPOUT_RATE >= 1:
-        raise ConfigError(key="MODEL.DROPOUT_RATE", value=cfg.MODEL.DROPOUT_RATE, why="nothing is left", right="below 1")
+            key="MODEL.MULTI_PATHWAY_ARCH", value=cfg.MODEL.MULTI_PATHWAY_ARCH,
+            why=f"MODEL.SINGLE_PATHWAY_ARCH says that {min(both)!r} has one pathway", right=f"{min(both)!r} in one of both",
+        )  # fmt: skip
     if cfg.DATA.MULTI_LABEL and cfg.MODEL.LOSS_FUNC == "cross_entropy":
         raise ConfigError(
             key="MODEL.LOSS_FUNC", value=cfg.MODEL.LOSS_FUNC,
@@ -50,22 +50,35 @@ SECTION = Section(
     meaning="The network.",
     finish=_finish,
     options={
-        "MODEL_NAME": Option("SlowFast", "Name of the network's class.", aliases=MODEL_ALIASES, refused=REFUSED_MODELS),
-        "ARCH": Option(
-            "slowfast", "Variant: temporal kernels and pooling, as in the papers.", aliases={"r3d": ("regnet3d", "")}
+        "MODEL_NAME": Option(
+            "SlowFast", "Name of the network's class.", aliases=MODEL_ALIASES, refused=REFUSED_MODELS, empty=False
         ),
-        "NUM_CLASSES": Option(400, "Classes; 0: as many as the data set says (data set folder).", minimum=0),
+        "ARCH": Option(
+            "slowfast",
+            "Variant: temporal kernels and pooling, as in the papers.",
+            aliases={"r3d": ("regnet3d", "")},
+            empty=False,
+        ),
+        "NUM_CLASSES": Option(400, "Classes; 0: as many as the data set says (data set folder).", minimum=0, maximum=10**6),
         "LOSS_FUNC": Option("cross_entropy", "Loss.", choices=("cross_entropy", "soft_cross_entropy", "bce", "bce_logit")),
         "SINGLE_PATHWAY_ARCH": Option(
-            ["c2d", "c2d_nopool", "i3d", "i3d_nopool", "slow", "x3d", "regnet3d"], "Variants with one pathway.", elements=str
+            ["c2d", "c2d_nopool", "i3d", "i3d_nopool", "slow", "x3d", "regnet3d"],
+            "Variants with one pathway.",
+            elements=str,
+            empty=False,
         ),
-        "MULTI_PATHWAY_ARCH": Option(["slowfast"], "Variants with two pathways.", elements=str),
+        "MULTI_PATHWAY_ARCH": Option(["slowfast"], "Variants with two pathways.", elements=str, empty=False),
         "DETACH_FINAL_FC": Option(
             False, "Whether only the classifier learns, from the features of a trained network (linear evaluation)."
         ),
-        "DROPOUT_RATE": Option(0.5, "Share of features that training drops before the classifier.", minimum=0),
-        "FC_INIT_STD": Option(0.01, "Standard deviation of the classifier's first weights.", minimum=0),
+        "DROPOUT_RATE": Option(0.5, "Share of features that training drops before the classifier.", minimum=0, below=1),
+        "FC_INIT_STD": Option(0.01, "Standard deviation of the classifier's first weights.", minimum=0, maximum=10),
         "HEAD_ACT": Option("softmax", "What makes scores of logits outside training.", choices=("softmax", "sigmoid")),
-        "FINAL_POOL": Option(["avg", "avg"], "How the head pools over space and over time: avg or max each."),
+        "FINAL_POOL": Option(
+            ["avg", "avg"],
+            "How the head pools over space and over time: avg or max each.",
+            length=(2, 2),
+            choices=("avg", "max"),
+        ),
     },
 )

@@ -29,15 +29,22 @@ def _next_multiple(number: int, divisor: int) -> int:
     return -(-number // divisor) * divisor
 
 
+def _one_pathway(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "" if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH else f"MODEL.ARCH {cfg.MODEL.ARCH} has one pathway"
+
+
 SECTION = Section(
     name="SLOWFAST",
     meaning="SlowFast networks (Feichtenhofer et al., arXiv:1812.03982).",
     finish=_finish,
+    no_effect_if=_one_pathway,
     options={
-        "ALPHA": Option(8, "Fast frames for each Slow frame.", minimum=1),
-        "BETA_INV": Option(8, "Slow channels for each Fast channel.", minimum=1),
-        "FUSION_CONV_CHANNEL_RATIO": Option(2, "Channels that the lateral connection makes of each Fast channel.", minimum=1),
-        "FUSION_KERNEL_SZ": Option(5, "Temporal kernel of the lateral connection.", minimum=1),
+        "ALPHA": Option(8, "Fast frames for each Slow frame.", minimum=1, maximum=1024),
+        "BETA_INV": Option(8, "Slow channels for each Fast channel.", minimum=1, maximum=1024),
+        "FUSION_CONV_CHANNEL_RATIO": Option(
+            2, "Channels that the lateral connection makes of each Fast channel.", minimum=1, maximum=64
+        ),
+        "FUSION_KERNEL_SZ": Option(5, "Temporal kernel of the lateral connection.", minimum=1, maximum=63),
         "FUSION_BN": Option(True, "Whether the lateral connection has a norm; in weights of AlphAction it has none."),
         "FUSION_RELU": Option(
             True, "Whether the lateral connection ends with a rectifier; in weights of AlphAction it does not."

@@ -7,6 +7,6 @@ SECTION = Section(
     meaning="TensorBoard.",
     options={
         "ENABLE": Option(True, "Whether to write scalars for TensorBoard."),
-        "LOG_DIR": Option("tensorboard", "Folder for them, below OUTPUT_DIR."),
+        "LOG_DIR": Option("tensorboard", "Folder for them, below OUTPUT_DIR.", empty=False),
     },
 )

@@ -18,13 +18,20 @@ SECTION = Section(
     options={
         "ENABLE": Option(True, "Whether to train."),
         "DATASET": Option(
-            "kinetics", "Name of the data set to train and validate on.", aliases=DATASET_ALIASES, refused=REFUSED_DATASETS
+            "kinetics",
+            "Name of the data set to train and validate on.",
+            aliases=DATASET_ALIASES,
+            refused=REFUSED_DATASETS,
+            empty=False,
         ),
-        "BATCH_SIZE": Option(64, "Videos in one update, over all processes together.", minimum=1),
-        "EVAL_PERIOD": Option(10, "Epochs between two validations; 0: never.", minimum=0),
-        "CHECKPOINT_PERIOD": Option(10, "Epochs between two checkpoints that are kept.", minimum=1),
+        "BATCH_SIZE": Option(64, "Videos in one update, over all processes together.", minimum=1, maximum=2**16),
+        "EVAL_PERIOD": Option(10, "Epochs between two validations; 0: never.", minimum=0, maximum=10**6),
+        "CHECKPOINT_PERIOD": Option(10, "Epochs between two checkpoints that are kept.", minimum=1, maximum=10**6),
         "CHECKPOINT_MINUTES": Option(
-            10.0, "Minutes between two saves of the resume point inside an epoch; 0: only at the end of epochs.", minimum=0
+            10.0,
+            "Minutes between two saves of the resume point inside an epoch; 0: only at the end of epochs.",
+            minimum=0,
+            maximum=10**5,
         ),
         "AUTO_RESUME": Option(True, "Whether to go on from the newest checkpoint in OUTPUT_DIR."),
         "CHECKPOINT_FILE_PATH": Option(
@@ -34,12 +41,12 @@ SECTION = Section(
             "pytorch", "Format of that file.", choices=CHECKPOINT_TYPES, no_effect="the file's content tells its format."
         ),
         "CHECKPOINT_CLEAR_NAME_PATTERN": Option(
-            [], "Parts that are taken out of the names of those weights, such as backbone.", elements=str
+            [], "Parts that are taken out of the names of those weights, such as backbone.", elements=str, empty=False
         ),
         "CHECKPOINT_INFLATE": Option(False, "Whether those are weights of a network of pictures, to be repeated over time."),
         "MIXED_PRECISION": Option(False, "Whether to compute in half precision where it is safe (GPUs only)."),
         "MAX_BAD_SHARE": Option(
-            0.01, "Share of unreadable videos above which training stops (never below 10 videos).", minimum=0
+            0.01, "Share of unreadable videos above which training stops (never below 10 videos).", minimum=0, maximum=1
         ),
     },
 )

@@ -3,13 +3,10 @@
 from fvcore.common.config import CfgNode
 
 from slowfast.config.errors import ConfigError
-from slowfast.config.options import Option, Section
+from slowfast.config.options import Option, Section, other_arch
 
 
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
-    for key in ("WIDTH_FACTOR", "DEPTH_FACTOR", "BOTTLENECK_FACTOR"):
-        if cfg.X3D[key] <= 0:
-            raise ConfigError(key=f"X3D.{key}", value=cfg.X3D[key], why="nothing is left", right="above 0")
     stem_is_x3d = cfg.RESNET.STEM_FUNC == "x3d_stem"
     if "RESNET.STEM_FUNC" in given and stem_is_x3d != (cfg.MODEL.ARCH == "x3d"):
         raise ConfigError(
@@ -30,12 +27,13 @@ SECTION = Section(
     name="X3D",
     meaning="X3D networks (Feichtenhofer, arXiv:2004.04730); factors are relative to the small 2-D network they grow from.",
     finish=_finish,
+    no_effect_if=other_arch("x3d"),
     options={
-        "WIDTH_FACTOR": Option(1.0, "Factor of the channels of all stages."),
-        "DEPTH_FACTOR": Option(1.0, "Factor of the blocks of all stages."),
-        "BOTTLENECK_FACTOR": Option(1.0, "Channels inside a block for each channel of its output."),
-        "DIM_C5": Option(2048, "Features that the classifier reads.", minimum=1),
-        "DIM_C1": Option(12, "Channels of the stem, before WIDTH_FACTOR.", minimum=1),
+        "WIDTH_FACTOR": Option(1.0, "Factor of the channels of all stages.", above=0, maximum=32),
+        "DEPTH_FACTOR": Option(1.0, "Factor of the blocks of all stages.", above=0, maximum=20),
+        "BOTTLENECK_FACTOR": Option(1.0, "Channels inside a block for each channel of its output.", above=0, maximum=32),
+        "DIM_C5": Option(2048, "Features that the classifier reads.", minimum=1, maximum=2**16),
+        "DIM_C1": Option(12, "Channels of the stem, before WIDTH_FACTOR.", minimum=1, maximum=2**12),
         "SCALE_RES2": Option(False, "Whether res2 is twice as wide as the stem, as the later stages are to those before them."),
         "BN_LIN5": Option(False, "Whether the features that the classifier reads are normalised."),
         "CHANNELWISE_3x3x3": Option(
