@@ -2,6 +2,7 @@
 
 import logging
 import random
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -69,6 +70,26 @@ def _process_as_before() -> Iterator[None]:
     ours.setLevel(logging.NOTSET)
     logging.captureWarnings(False)
     logging.getLogger("py.warnings").handlers = []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder that takes files up to one megabyte: a disk of that size where the tests may mount one, else by the limit that
+    the system puts on a process's files."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    try:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+        mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if not mounted:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    yield folder
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    if mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture

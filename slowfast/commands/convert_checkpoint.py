@@ -12,7 +12,7 @@ from slowfast.config import CfgNode
 from slowfast.engine import checkpoint
 from slowfast.models import build_model
 from slowfast.models.weights import read_weights
-from slowfast.runtime.atomic_files import whole_file
+from slowfast.runtime.atomic_files import atomic_write
 from slowfast.runtime.errors import CheckpointError
 
 SUFFIXES = (".pyth", ".safetensors")
@@ -45,5 +45,5 @@ def _write(target: Path, weights: dict[str, Tensor]) -> None:
         return
     # A file of safetensors has no views.
     own = {name: value.clone(memory_format=torch.contiguous_format) for name, value in weights.items()}
-    with whole_file(target) as beside:
-        safetensors.torch.save_file(own, beside)
+    with atomic_write(target) as beside:
+        beside.write_bytes(safetensors.torch.save(own))  # its own writer hides what the disk says

@@ -20,7 +20,7 @@ from slowfast.datasets.errors import DecodeError
 from slowfast.datasets.frame_folder import read_picture
 from slowfast.errors import MissingPackageError
 from slowfast.preparation.ava_media import Medium, find_media
-from slowfast.runtime.atomic_files import whole_file
+from slowfast.runtime.atomic_files import atomic_write
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def detect_persons(wanted: PersonDetection, find: FindPersons | None = None) -> 
     find = find or detectron2_detector(wanted.threshold)
     media = find_media(wanted.media, jobs=1)
     count = 0
-    with whole_file(wanted.out) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+    with atomic_write(wanted.out) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         for medium in tqdm(media, desc="Looking for persons", unit="video"):
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from slowfast.runtime.atomic_files import whole_file
+from slowfast.runtime.atomic_files import atomic_write
 from slowfast.runtime.errors import ModelZooError
 
 
@@ -21,7 +21,7 @@ def write_table(document: Path, tool: str, table: str) -> None:
     """Puts the table between the document's marks. Raises ModelZooError when they are not there."""
     begin, end = marks(tool)
     before, _, after = _split(document, tool)
-    with whole_file(document) as beside:
+    with atomic_write(document) as beside:
         beside.write_text(f"{before}{begin}\n{table}\n{end}{after}", encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from slowfast.datasets.ava.videos import FPS
 from slowfast.preparation.ava import SPLITS, AvaFolder, frame_list, look_at_ava
-from slowfast.runtime.atomic_files import whole_file
+from slowfast.runtime.atomic_files import atomic_write
 from slowfast.runtime.tables import format_table
 
 MOST_SHOWN = 30
@@ -33,7 +33,7 @@ def prepare_ava(wanted: AvaPreparation) -> bool:
     print("\n\n".join(_report(found, wanted.annotations)))
     if any(medium.frames is not None for medium in found.media):
         for name in SPLITS:
-            with whole_file(wanted.out / "frame_lists" / f"{name}.csv") as beside, beside.open("w", encoding="utf-8") as file:
+            with atomic_write(wanted.out / "frame_lists" / f"{name}.csv") as beside, beside.open("w", encoding="utf-8") as file:
                 file.writelines(frame_list(found.split(name)))
         print(f"\nwrote {wanted.out}: {', '.join(f'frame_lists/{name}.csv' for name in SPLITS)}")
         places = f"AVA.FRAME_DIR {wanted.media} AVA.FRAME_LIST_DIR {wanted.out / 'frame_lists'}"

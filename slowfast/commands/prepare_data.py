@@ -11,7 +11,7 @@ from slowfast.preparation.checking import check
 from slowfast.preparation.preparing import Preparation, Prepared, prepare, stale_lists
 from slowfast.preparation.reencoding import Reencoded, Reencoding, reencode, sample
 from slowfast.preparation.speed import measure_speed
-from slowfast.runtime.atomic_files import whole_file, write_json
+from slowfast.runtime.atomic_files import atomic_write, write_json
 from slowfast.runtime.tables import format_table
 
 __all__ = ["Preparation", "Reencoding", "check_data", "prepare_folder", "reencode_videos"]
@@ -70,7 +70,7 @@ def _write_texts(folder: Path, texts: Mapping[str, str]) -> None:
         for path in stale_lists(folder, texts):
             path.unlink()
     for name, text in texts.items():
-        with whole_file(folder / name) as beside:
+        with atomic_write(folder / name) as beside:
             beside.write_text(text, encoding="utf-8")
 
 

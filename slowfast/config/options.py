@@ -145,6 +145,8 @@ class Section:
     finish: Finish | None = None
     order: int = field(default=0)
     """Sections with a higher order finish later, so that a project can rely on what the core derived."""
+    network: tuple[str, ...] = ()
+    """Options that say what is computed from the weights, "*" for all: a training that goes on must keep them."""
     no_effect_if: Reason | None = None
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import signal
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -74,15 +75,27 @@ class ClipLoader:
         """Batches an epoch, in this process."""
         return len(self._order)
 
-    def batches(self, epoch: int, start: int = 0, *, clip_frames: int | None = None) -> Iterator[ClipBatch]:
+    @property
+    def global_batch_size(self) -> int:
+        """Samples of a batch, over all processes."""
+        return self._order.global_batch_size
+
+    @property
+    def order(self) -> str:
+        """What the order of an epoch's samples depends on besides its number: equal texts, equal orders."""
+        videos = zlib.crc32("\n".join(record.path for record in self.dataset.records).encode(errors="surrogateescape"))
+        return f"{self._order.name} (list of videos {videos:08x})"
+
+    def batches(self, epoch: int, start: int = 0, *, offset: int = 0, clip_frames: int | None = None) -> Iterator[ClipBatch]:
         """Batches of an epoch, without the first `start`. A new pass ends the one before.
 
-        clip_frames: frames of the clips in this pass, if not those that the config says.
+        offset: samples of the epoch that lie before its first batch. clip_frames: frames of the clips in this pass, if not
+        those that the config says.
 
         Raises DecodeError when a video cannot be read in evaluation, if it is not left out, TooManyBadVideosError in training.
         """
         assert self._loader is not None, "the loader was closed"
-        self._pass.keys = self._order.batches(epoch, start, clip_frames=clip_frames)
+        self._pass.keys = self._order.batches(epoch, start, offset=offset, clip_frames=clip_frames)
         self.reading.clear()
         for loaded in self._loader:
             self._note_failures(loaded.failures)

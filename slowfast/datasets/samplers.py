@@ -22,8 +22,22 @@ class SampleOrder(Protocol):
     def __len__(self) -> int:
         """Batches an epoch, in this process."""
 
-    def batches(self, epoch: int, start: int = 0, *, clip_frames: int | None = None) -> Iterator[list[SampleKey]]:
-        """Batches start, start + 1, ... of an epoch. clip_frames: see SampleKey."""
+    @property
+    def global_batch_size(self) -> int:
+        """Samples of a batch, over all processes."""
+
+    @property
+    def name(self) -> str:
+        """What the order of an epoch depends on besides its number, in words."""
+
+    def batches(
+        self, epoch: int, start: int = 0, *, offset: int = 0, clip_frames: int | None = None
+    ) -> Iterator[list[SampleKey]]:
+        """Batches start, start + 1, ... of an epoch.
+
+        offset: samples of the epoch, over all processes, that lie before batch 0 and are left out: with batches of another
+        size they were read already. clip_frames: see SampleKey.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +55,22 @@ class ShuffledOrder:
     world_size: int = 1
 
     def __len__(self) -> int:
-        return self.num_samples // (self.batch_size * self.world_size)
+        return self.num_samples // self.global_batch_size
 
-    def batches(self, epoch: int, start: int = 0, *, clip_frames: int | None = None) -> Iterator[list[SampleKey]]:
+    @property
+    def global_batch_size(self) -> int:
+        return self.batch_size * self.world_size
+
+    @property
+    def name(self) -> str:
+        return f"{self.num_samples} samples shuffled with RNG_SEED {self.seed}"
+
+    def batches(
+        self, epoch: int, start: int = 0, *, offset: int = 0, clip_frames: int | None = None
+    ) -> Iterator[list[SampleKey]]:
         order = np.random.default_rng((ORDER_STREAM, self.seed, epoch)).permutation(self.num_samples).tolist()
-        for number in range(start, len(self)):
-            first = (number * self.world_size + self.rank) * self.batch_size
+        for number in range(start, (self.num_samples - offset) // self.global_batch_size):
+            first = offset + number * self.global_batch_size + self.rank * self.batch_size
             yield [SampleKey(epoch, index, clip_frames) for index in order[first : first + self.batch_size]]
 
 
@@ -66,7 +90,18 @@ class SequentialOrder:
     def __len__(self) -> int:
         return sum(1 for _ in self._ranges())
 
-    def batches(self, epoch: int, start: int = 0, *, clip_frames: int | None = None) -> Iterator[list[SampleKey]]:
+    @property
+    def global_batch_size(self) -> int:
+        return self.batch_size * self.world_size
+
+    @property
+    def name(self) -> str:
+        return f"{self.num_samples} samples in order"
+
+    def batches(
+        self, epoch: int, start: int = 0, *, offset: int = 0, clip_frames: int | None = None
+    ) -> Iterator[list[SampleKey]]:
+        assert not offset, "evaluation is not resumed"
         for samples in itertools.islice(self._ranges(), start, None):
             yield [SampleKey(epoch, index, clip_frames) for index in samples]
 

@@ -1,14 +1,14 @@
 """Checkpoints: where they lie, how they are written, and what is said when one cannot be used.
 
-A checkpoint is a dict of tensors and plain containers; reading it executes nothing. In OUTPUT_DIR/checkpoints there are
-`checkpoint_epoch_00005.pyth` files, which are kept, and `last.pyth`, the one rolling point to go on from.
+A checkpoint is a dict of tensors and plain containers; reading it executes nothing, and notices a single bit that has changed
+since it was written. In OUTPUT_DIR/checkpoints there are `checkpoint_epoch_00005.pyth` files, which are kept, and `last.pyth`,
+the one rolling point to go on from.
 """
 
 from __future__ import annotations
 
-import pickle
+import logging
 import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from slowfast.models.weights import WeightReport, WeightsError, load_weights, read_weights
-from slowfast.runtime.atomic_files import whole_file
+from slowfast.models.weights import WeightReport, WeightsError, load_weights, read_weights, torch_archive
+from slowfast.models.weights.reading import DAMAGED
+from slowfast.runtime.atomic_files import atomic_write
 from slowfast.runtime.errors import CheckpointError
+
+logger = logging.getLogger(__name__)
 
 State = dict[str, Any]
 
@@ -39,28 +42,54 @@ def last_path(output_dir: str | Path) -> Path:
 
 
 def newest(output_dir: str | Path) -> Path | None:
-    """The checkpoint to go on from: the rolling one, else the kept one of the latest epoch, else None."""
-    last = last_path(output_dir)
-    return last if last.exists() else _newest_kept(output_dir)
+    """The checkpoint to go on from, valid or not: the rolling one, else the kept one of the latest epoch, else None."""
+    return next(iter(_newest_first(output_dir)), None)
+
+
+def newest_valid(output_dir: str | Path) -> tuple[Path, State] | None:
+    """The newest checkpoint that can be read, and what it holds; None where there is none at all.
+
+    Damaged ones that are newer are named in the log. Raises CheckpointError when all are damaged.
+    """
+    problems: list[str] = []
+    for path in _newest_first(output_dir):
+        try:
+            state = load(path)
+        except CheckpointError as error:
+            problems.append(str(error))
+            continue
+        for problem in problems:
+            logger.warning("%s; %s takes its place", problem, path)
+        return path, state
+    if problems:
+        more = f"; nor can any of the {len(problems) - 1} older ones beside it be read" if len(problems) > 1 else ""
+        raise CheckpointError(
+            f"{problems[0]}{more}: delete what is damaged to start from the beginning, or choose another OUTPUT_DIR"
+        )
+    return None
 
 
 def save(path: Path, state: State) -> None:
-    """Writes the file whole or not at all; an older one of that name stays until the new one is safe."""
-    with whole_file(path) as beside:
+    """Writes the file whole or not at all; an older one of that name stays until the new one is safe. Raises WriteError."""
+    with atomic_write(path) as beside:
         torch.save(state, beside)
+        torch_archive.seal(beside)
 
 
 def load(path: Path) -> State:
     """Reads a checkpoint to the CPU. Raises CheckpointError when it is missing or damaged, or is no checkpoint."""
     try:
+        with path.open("rb") as file:
+            if file.read(2) == torch_archive.ZIP_START:  # older formats have no checksums
+                torch_archive.check(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such checkpoint") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise CheckpointError(f"{path}: damaged, or not a checkpoint ({reason}){_way_out(path)}") from None
+        raise CheckpointError(f"{path}: damaged, or not a checkpoint ({reason})") from None
     if not isinstance(state, dict):
         raise CheckpointError(f"{path}: holds a {type(state).__name__}; right would be a dict of tensors")
     return state
@@ -68,7 +97,11 @@ def load(path: Path) -> State:
 
 def load_resume_point(path: Path) -> State:
     """Reads a checkpoint that a training of ours wrote. Raises CheckpointError, also when something of it is missing."""
-    state = load(path)
+    return checked_resume_point(path, load(path))
+
+
+def checked_resume_point(path: Path, state: State) -> State:
+    """The state, if it is that of a training; else raises CheckpointError."""
     missing = {"epoch", "iteration", "model_state", "optimizer_state"} - state.keys()
     if missing:
         raise CheckpointError(
@@ -108,14 +141,8 @@ def restore_model(model: nn.Module, state: Mapping[str, Any], path: Path) -> Non
     model.load_state_dict(state)
 
 
-def _newest_kept(output_dir: str | Path) -> Path | None:
+def _newest_first(output_dir: str | Path) -> list[Path]:
+    """The rolling checkpoint, then the kept ones from the latest epoch back."""
+    last = last_path(output_dir)
     found = [(int(match[1]), path) for path in folder(output_dir).glob("*.pyth") if (match := _KEPT.fullmatch(path.name))]
-    return max(found)[1] if found else None
-
-
-def _way_out(path: Path) -> str:
-    """What deleting a damaged rolling checkpoint leads to."""
-    if path.name != LAST:
-        return ""
-    before = _newest_kept(path.parent.parent)
-    return f": delete it to go on from {before}" if before else ": delete it to start from the beginning"
+    return [*([last] if last.exists() else []), *(path for _, path in sorted(found, reverse=True))]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from slowfast.evaluation.ava import Boxes
-from slowfast.runtime.atomic_files import whole_file
+from slowfast.runtime.atomic_files import atomic_write
 
 
 def write_detections(path: Path, detections: Boxes, *, videos: Sequence[str]) -> None:
@@ -16,7 +16,7 @@ def write_detections(path: Path, detections: Boxes, *, videos: Sequence[str]) ->
     Nothing is lost: boxes are written as they were read, scores with all digits of a float32. The usual three and four decimals
     would make equal what was not, and so change the order that average precision goes by.
     """
-    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+    with atomic_write(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(_rows(detections, videos))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,9 +11,15 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.config import ConfigError
+from slowfast.runtime.errors import EngineError
+
+logger = logging.getLogger(__name__)
 
 # torch has no public base of all batch and instance norms.
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
+
+_FAMILIES = {"AdamW": "Adam"}
+"""Optimizers that keep the same moments as another."""
 
 
 def parameter_groups(
@@ -63,6 +70,51 @@ def _sgd(cfg: CfgNode, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     return torch.optim.SGD(
         groups, lr=solver.BASE_LR, momentum=solver.MOMENTUM, dampening=solver.DAMPENING, nesterov=solver.NESTEROV
     )
+
+
+class OptimizerStateError(EngineError):
+    """The state of an optimizer that does not fit this one."""
+
+
+def parameter_names(optimizer: torch.optim.Optimizer, model: nn.Module) -> list[str]:
+    """The names of an optimizer's parameters in the order that it numbers them in."""
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    return [names[parameter] for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def load_optimizer_state(
+    optimizer: torch.optim.Optimizer,
+    state: Mapping[str, Any],
+    *,
+    names: Sequence[str],
+    saved_names: Sequence[str] | None = None,
+    saved_kind: str = "",
+) -> None:
+    """Gives each parameter its moments, by name, and leaves the optimizer its own options.
+
+    names, saved_names: see `parameter_names`, now and when `state` was saved; None: not known, so the groups must agree.
+    saved_kind: class of the optimizer that `state` is of; empty: not known. Another kind of optimizer has no use for the state
+    and starts anew, and so does a parameter that the state knows nothing of; both are logged. Raises OptimizerStateError.
+    """
+    own = optimizer.state_dict()["param_groups"]
+    groups = state["param_groups"]
+    if saved_names is None:
+        lengths, saved_lengths = ([len(group["params"]) for group in found] for found in (own, groups))
+        if lengths != saved_lengths:
+            raise OptimizerStateError(f"its groups have {saved_lengths} parameters, and {lengths} are to be trained")
+        saved_names = names
+    kind = type(optimizer).__name__
+    saved_kind = saved_kind or ("Adam" if "betas" in groups[0] else "SGD")
+    if _FAMILIES.get(kind, kind) != _FAMILIES.get(saved_kind, saved_kind):
+        logger.warning("the optimizer was %s and is %s now: it goes on without the moments gathered so far", saved_kind, kind)
+        return
+    numbers = [number for group in groups for number in group["params"]]
+    by_name = {name: state["state"].get(number) for name, number in zip(saved_names, numbers, strict=True)}
+    new = [name for name in names if name not in by_name]
+    if new:
+        logger.warning("the optimizer starts anew for %d parameters that were not trained before: %s", len(new), new[0])
+    known = {number: by_name[name] for number, name in enumerate(names) if by_name.get(name) is not None}
+    optimizer.load_state_dict({"state": known, "param_groups": own})
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -6,13 +6,12 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from fvcore.common.config import CfgNode
 from torch import nn
 
-from slowfast.config import default_config
+from slowfast.config.comparing import changed_options
 from slowfast.datasets import ClipDataset, build_loader
 from slowfast.engine import checkpoint
 from slowfast.engine.inference import Metrics, evaluate
@@ -82,13 +81,13 @@ def load_for_test(cfg: CfgNode, path: str) -> nn.Module:
 def _checkpoint_path(cfg: CfgNode) -> str:
     if cfg.TEST.CHECKPOINT_FILE_PATH:
         return str(cfg.TEST.CHECKPOINT_FILE_PATH)
-    path = checkpoint.newest(cfg.OUTPUT_DIR)
-    if path is None:
+    found = checkpoint.newest_valid(cfg.OUTPUT_DIR)
+    if found is None:
         raise CheckpointError(
             f"{checkpoint.folder(cfg.OUTPUT_DIR)}: there is no checkpoint to test; train first (TRAIN.ENABLE True), or name "
             "one in TEST.CHECKPOINT_FILE_PATH"
         )
-    return str(path)
+    return str(found[0])
 
 
 def _write_results(cfg: CfgNode, *, metrics: Metrics, checkpoint_path: str, seconds: float) -> None:
@@ -115,19 +114,6 @@ def results_table(metrics: Metrics) -> str:
     if metrics.per_class_ap is not None and len(metrics.per_class_ap) <= MOST_CLASSES_SHOWN:
         rows += [(f"AP {name}", 100 * ap) for name, ap in metrics.per_class_ap]
     return format_table(("measure", "%"), rows)
-
-
-def changed_options(cfg: CfgNode) -> dict[str, Any]:
-    """Options that differ from their defaults, by full key: what tells this run from others."""
-    defaults = _flat(default_config())
-    return {key: value for key, value in _flat(cfg).items() if value != defaults[key]}
-
-
-def _flat(node: CfgNode, prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in node.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, CfgNode) else {f"{prefix}{key}": value}
-    return flat
 
 
 def _number(value: float) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 
 from slowfast.engine.lr_schedule import Schedule
-from slowfast.engine.optimizer import set_learning_rate
+from slowfast.engine.optimizer import load_optimizer_state, parameter_names, set_learning_rate
 from slowfast.engine.steps import TrainStep
 from slowfast.engine.updater import Updater
 from slowfast.runtime import distributed
@@ -20,15 +21,27 @@ from slowfast.structures import ClipBatch, EpochPlan, StepOutput
 if TYPE_CHECKING:  # hooks import the trainer
     from slowfast.engine.hooks.base import Hook
 
+logger = logging.getLogger(__name__)
+
 
 class Loader(Protocol):
-    """Batches whose order is a function of the epoch alone."""
+    """Batches whose order is a function of the epoch alone.
+
+    global_batch_size: samples of a batch, over all processes. order: what the order depends on besides the epoch, as a text.
+    """
+
+    @property
+    def global_batch_size(self) -> int: ...
+
+    @property
+    def order(self) -> str: ...
 
     def __len__(self) -> int:
         """Batches of an epoch, the same number on every process."""
 
-    def batches(self, epoch: int, start: int = 0, *, clip_frames: int | None = None) -> Iterator[ClipBatch]:
-        """The batches of an epoch but for the first `start`. clip_frames: frames of a clip; None: as configured."""
+    def batches(self, epoch: int, start: int = 0, *, offset: int = 0, clip_frames: int | None = None) -> Iterator[ClipBatch]:
+        """The batches of an epoch but for the first `start`. offset: samples of the epoch, over all processes, before its
+        batch 0. clip_frames: frames of a clip; None: as configured."""
 
 
 class Trainer:
@@ -69,6 +82,7 @@ class Trainer:
         self.hooks = list(hooks)
         self.epoch = 0
         self.iteration = 0
+        self._offset = 0  # samples of this epoch before its batch 0; not 0 when its beginning was read in other batches
         self.learning_rate = 0.0
         self.metrics: dict[str, float] = {}
         self._schedule = schedule
@@ -78,6 +92,11 @@ class Trainer:
     def iterations_done(self) -> int:
         """Iterations since the start of the training, over all epochs."""
         return self.epoch * len(self.loader) + self.iteration
+
+    @property
+    def samples_done(self) -> int:
+        """Samples of this epoch that were trained on, over all processes."""
+        return self._offset + self.iteration * self.loader.global_batch_size
 
     def train(self) -> None:
         """Runs to the last epoch. Raises whatever a hook or the step raises, NonFiniteLossError among it."""
@@ -91,12 +110,15 @@ class Trainer:
         self._plan = self.step.plan(self.epoch, self.num_epochs)
         self._call("before_epoch")
         self.model.train()
-        for batch in self.loader.batches(self.epoch, self.iteration, clip_frames=self._plan.clip_frames):
+        for batch in self._batches():
             self._run_iteration(batch)
             self.iteration += 1
             self._call("after_iteration")
-        self.epoch, self.iteration = self.epoch + 1, 0
+        self.epoch, self.iteration, self._offset = self.epoch + 1, 0, 0
         self._call("after_epoch")
+
+    def _batches(self) -> Iterator[ClipBatch]:
+        return self.loader.batches(self.epoch, self.iteration, offset=self._offset, clip_frames=self._plan.clip_frames)
 
     def _run_iteration(self, batch: ClipBatch) -> None:
         self.batch = batch.to(self.device)
@@ -126,20 +148,54 @@ class Trainer:
         return {
             "epoch": self.epoch,
             "iteration": self.iteration,
+            "samples": self.samples_done,
+            "order": self.loader.order,
             "model_state": self.model.state_dict(),
+            "optimizer": type(self.optimizer).__name__,
             "optimizer_state": self.optimizer.state_dict(),
+            "optimizer_names": parameter_names(self.optimizer, self.model),
             "scaler": self.updater.state_dict(),
             "step": self.step.state_dict(),
             "hooks": {type(hook).__name__: state for hook in self.hooks if (state := hook.state_dict())},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over all but the model's weights, which `checkpoint.restore_model` loads with a check of its own."""
+        """Takes over all but the model's weights, which `checkpoint.restore_model` loads with a check of its own.
+
+        The optimizer keeps its own options (weight decay, momentum, ...). The place in an epoch is kept in samples, so that
+        none is repeated or left out when batches have another size now; where the epoch has another order of samples, or
+        other ones, it begins anew. What differs is logged. Raises OptimizerStateError.
+        """
         self.epoch = state["epoch"]
-        self.iteration = state["iteration"]
-        self.optimizer.load_state_dict(state["optimizer_state"])
+        self._take_up_epoch(state)
+        load_optimizer_state(
+            self.optimizer,
+            state["optimizer_state"],
+            names=parameter_names(self.optimizer, self.model),
+            saved_names=state.get("optimizer_names"),
+            saved_kind=state.get("optimizer", ""),
+        )
         self.updater.load_state_dict(state.get("scaler", {}))
         self.step.load_state_dict(state.get("step", {}))
         for hook in self.hooks:
             if type(hook).__name__ in state.get("hooks", {}):
                 hook.load_state_dict(state["hooks"][type(hook).__name__])
+
+    def _take_up_epoch(self, state: dict[str, Any]) -> None:
+        """Where in the epoch to go on. Checkpoints of earlier versions count batches only."""
+        size, order = self.loader.global_batch_size, self.loader.order
+        samples = state.get("samples", state["iteration"] * size)
+        if samples and state.get("order", order) != order:
+            logger.warning(
+                "the checkpoint was taken within epoch %d, after %d of its samples, and their order is another one now (it was "
+                "of %s and is of %s): this epoch begins anew, and those samples are seen twice. Right would be the data and "
+                "RNG_SEED from before",
+                self.epoch + 1, samples, state["order"], order,
+            )  # fmt: skip
+            samples = 0
+        self.iteration, self._offset = divmod(samples, size)
+        if samples and self.iteration != state["iteration"]:
+            logger.info(
+                "batches have another size now, %d samples: the epoch goes on behind the %d samples that were seen",
+                size, samples,
+            )  # fmt: skip

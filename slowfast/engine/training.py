@@ -29,7 +29,7 @@ from slowfast.engine.hooks import (
 from slowfast.engine.inference import evaluate
 from slowfast.engine.lr_schedule import build_schedule
 from slowfast.engine.optimizer import build_optimizer
-from slowfast.engine.resume import resume
+from slowfast.engine.resume import find_resume_point, resume
 from slowfast.engine.tasks import build_eval_step, build_evaluation, build_train_step
 from slowfast.engine.trainer import Trainer
 from slowfast.engine.updater import Updater
@@ -47,31 +47,47 @@ Validation = Callable[[], dict[str, float] | None]
 
 
 def train(cfg: CfgNode, place: Place) -> None:
-    """Trains as the config says, from the beginning or from where OUTPUT_DIR's newest checkpoint left off.
+    """Trains as the config says, from the beginning or from where OUTPUT_DIR's newest valid checkpoint left off.
 
-    Raises Interrupted when a signal stopped it, with everything saved.
+    A training that is finished stays as it is. Raises Interrupted when a signal stopped it, with everything saved.
     """
     leave_if_imported_again()
+    point = find_resume_point(cfg)
     with (
         StopRequest() as request,
         _loader(cfg, place, "train") as loader,
         _loader(cfg, place, "val") if cfg.TRAIN.EVAL_PERIOD else nullcontext() as val_loader,
     ):
-        trainer = build_trainer(cfg, place, request, loader=loader, val_loader=val_loader)
-        resumed = _resume(cfg, trainer)
+        trainer = build_trainer(cfg, place, request, loader=loader, val_loader=val_loader, pretrained=point is None)
+        if point is not None:
+            resume(trainer, point.path, point.state)
+        if trainer.epoch >= trainer.num_epochs:
+            logger.info(
+                "this training is finished: %d epochs are done, and SOLVER.MAX_EPOCH is %d", trainer.epoch, trainer.num_epochs
+            )
+            return
         if distributed.main_process():
             for doubt in () if val_loader is None else doubts_about(loader.dataset, val_loader.dataset):
                 logger.warning(doubt)
-            log_stats({"_type": "train_start", "resumed": resumed})
+            log_stats({"_type": "train_start", "resumed": point is not None})
         trainer.train()
     distributed.barrier()
 
 
 def build_trainer(
-    cfg: CfgNode, place: Place, request: StopRequest, *, loader: ClipLoader, val_loader: ClipLoader | None
+    cfg: CfgNode,
+    place: Place,
+    request: StopRequest,
+    *,
+    loader: ClipLoader,
+    val_loader: ClipLoader | None,
+    pretrained: bool = True,
 ) -> Trainer:
-    """A training at its first iteration. It validates with `val_loader`, if there is one, and stops on request."""
-    model = _build_model(cfg, place)
+    """A training at its first iteration. It validates with `val_loader`, if there is one, and stops on request.
+
+    pretrained: whether TRAIN.CHECKPOINT_FILE_PATH is loaded; not where a checkpoint takes its place at once.
+    """
+    model = _build_model(cfg, place, pretrained=pretrained)
     optimizer = build_optimizer(cfg, model)
     return Trainer(
         model=model,
@@ -87,13 +103,13 @@ def build_trainer(
     )
 
 
-def _build_model(cfg: CfgNode, place: Place) -> nn.Module:
+def _build_model(cfg: CfgNode, place: Place, *, pretrained: bool) -> nn.Module:
     seed_model(cfg.RNG_SEED)
     model = build_model(cfg)
     if cfg.LOG_MODEL_INFO:
         parameters = sum(parameter.numel() for parameter in model.parameters())
         logger.info("%s with %.2f million parameters on %s", cfg.MODEL.MODEL_NAME, parameters / 1e6, place.device)
-    if cfg.TRAIN.CHECKPOINT_FILE_PATH and not _resume_path(cfg):
+    if cfg.TRAIN.CHECKPOINT_FILE_PATH and pretrained:
         path = cfg.TRAIN.CHECKPOINT_FILE_PATH
         report = checkpoint.load_pretrained(
             model, path, inflate=cfg.TRAIN.CHECKPOINT_INFLATE, clear=cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN
@@ -153,16 +169,3 @@ def _loader(cfg: CfgNode, place: Place, split: str) -> ClipLoader:
         num_workers=place.loader_workers,
         batch_size=size // world,
     )
-
-
-def _resume_path(cfg: CfgNode) -> Path | None:
-    return checkpoint.newest(cfg.OUTPUT_DIR) if cfg.TRAIN.AUTO_RESUME else None
-
-
-def _resume(cfg: CfgNode, trainer: Trainer) -> bool:
-    """Takes up what the newest checkpoint holds, if there is one. Raises CheckpointError when it does not fit."""
-    path = _resume_path(cfg)
-    if path is None:
-        return False
-    resume(trainer, path)
-    return True

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from slowfast.engine.inference import Metrics
 from slowfast.evaluation import VideoScores, ViewEnsemble, multilabel_map, topk_correct
-from slowfast.runtime.atomic_files import whole_file
+from slowfast.runtime.atomic_files import atomic_write
 from slowfast.structures import ClipBatch, EvalOutput
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class VideoEvaluation:
             return
         result = self.scores()
         names = np.array([record.video_id for record in self._dataset.records])
-        with whole_file(folder / self._scores_file) as beside, beside.open("wb") as file:
+        with atomic_write(folder / self._scores_file) as beside, beside.open("wb") as file:
             np.savez(file, video_ids=names, scores=result.scores, labels=result.labels, view_counts=result.view_counts)
 
 

@@ -5,6 +5,7 @@ Numbers are logged as one JSON object a line behind the mark `json_stats: `, so 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -15,6 +16,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from slowfast.runtime.atomic_files import WriteError, make_folder, writing
+
 LOG_FILE = "stdout.log"
 STATS_MARK = "json_stats: "
 _FORMAT = "[%(asctime)s] %(name)s: %(message)s"
@@ -23,7 +26,10 @@ logger = logging.getLogger(__name__)
 
 
 def setup_logging(output_dir: str | Path, *, main_process: bool) -> None:
-    """Directs the messages of this process; called again, it replaces what it set up before."""
+    """Directs the messages of this process; called again, it replaces what it set up before.
+
+    Raises WriteError where OUTPUT_DIR cannot be written to. If that comes to pass later, the run goes on and says so once.
+    """
     root = logging.getLogger("slowfast")
     root.propagate = False
     for handler in root.handlers[:]:
@@ -35,8 +41,9 @@ def setup_logging(output_dir: str | Path, *, main_process: bool) -> None:
     root.setLevel(logging.INFO if main_process else logging.ERROR)
     if main_process:
         path = Path(output_dir) / LOG_FILE
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(path, encoding="utf-8")
+        make_folder(path.parent)
+        with writing(path):
+            file = _LogFile(path, encoding="utf-8")
         file.setFormatter(logging.Formatter(_FORMAT, datefmt="%m/%d %H:%M:%S"))
         root.addHandler(file)
     logging.captureWarnings(True)
@@ -76,6 +83,25 @@ def read_stats(log_path: str | Path) -> list[dict[str, Any]]:
 
 def _tidy(value: Any) -> Any:
     return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+class _LogFile(logging.FileHandler):
+    """The log in OUTPUT_DIR. Lines that a full disk does not take stand on the console alone."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._told:
+            self._told = True
+            problem = WriteError.at(self.baseFilename, error)
+            tqdm.write(f"{problem}; the log goes on here, on the console", file=sys.stderr)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # lines still waiting for room; told above
+            super().close()
 
 
 class _ConsoleHandler(logging.Handler):

@@ -70,6 +70,20 @@ def test_a_later_start_gives_the_tail_of_the_epoch(num_samples, batch_size, worl
         assert list(order.batches(2, start)) == list(order.batches(2))[start:]
 
 
+@given(**sizes, offset=st.integers(0, 40), start=st.integers(0, 3))
+def test_batches_behind_an_offset_go_on_in_the_same_order(num_samples, batch_size, world_size, offset, start):
+    order = list(itertools.chain(*indices(ShuffledOrder(num_samples=num_samples, batch_size=1, seed=3).batches(1))))
+    ranks = [
+        ShuffledOrder(num_samples=num_samples, batch_size=batch_size, seed=3, rank=rank, world_size=world_size)
+        for rank in range(world_size)
+    ]
+    parts = [indices(rank.batches(1, start, offset=offset)) for rank in ranks]
+    seen = [index for batches in zip(*parts, strict=True) for batch in batches for index in batch]
+    size = batch_size * world_size
+    first = offset + start * size
+    assert seen == order[first : max(first, first + (num_samples - first) // size * size)]
+
+
 def test_epochs_and_seeds_give_different_orders():
     def order(seed, epoch):
         return tuple(itertools.chain(*indices(ShuffledOrder(num_samples=50, batch_size=10, seed=seed).batches(epoch))))

@@ -70,13 +70,23 @@ class ToyLoader:
             return len(self.videos) // (self.batch_size * distributed.world_size())
         return -(-len(self.videos) * self.dataset.num_views // self.batch_size)
 
-    def batches(self, epoch: int, start: int = 0, *, clip_frames: int | None = None) -> Iterator[ClipBatch]:
+    @property
+    def global_batch_size(self) -> int:
+        return self.batch_size * distributed.world_size()
+
+    @property
+    def order(self) -> str:
+        return f"videos {self.videos}"
+
+    def batches(self, epoch: int, start: int = 0, *, offset: int = 0, clip_frames: int | None = None) -> Iterator[ClipBatch]:
         samples = [(video, view) for video in self.videos for view in range(self.dataset.num_views)]
         if self.shuffle:
             order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(epoch)).tolist()
             samples = [samples[index] for index in order]
         world, rank = (distributed.world_size(), distributed.rank()) if self.shuffle else (1, 0)
-        for number in range(start, len(self)):
+        samples = samples[offset:]
+        num_batches = len(samples) // self.global_batch_size if self.shuffle else len(self)
+        for number in range(start, num_batches):
             first = (number * world + rank) * self.batch_size
             yield toy_batch(samples[first : first + self.batch_size])
 
@@ -137,9 +147,9 @@ def saving_trainer(output_dir: Path, *, request: StopRequest, extra: Sequence[Ho
     saving = CheckpointHook(output_dir=output_dir, period=1, minutes=1e-9, cfg_text="")
     stopping = InterruptionHook(request=request, checkpoints=saving)
     trainer = toy_trainer(ToyNet(), hooks=[LogHook(period=2), BadVideosHook(), saving, *extra, stopping])
-    newest = checkpoint.newest(output_dir)
+    newest = checkpoint.newest_valid(output_dir)
     if newest is not None:
-        resume(trainer, newest)
+        resume(trainer, *newest)
     return trainer
 
 

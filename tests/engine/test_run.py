@@ -1,6 +1,7 @@
 """A whole run on real videos: train, resume, test; with and without other processes at work."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -110,6 +111,53 @@ def test_finished_run_is_only_tested_again(finished: Path, data: Path) -> None:
     before = checkpoint.last_path(finished).read_bytes()
     train_and_test(tiny(data, finished), CPU)
     assert checkpoint.last_path(finished).read_bytes() == before
+
+
+def test_run_that_is_finished_says_so_and_what_counts_now(finished: Path, data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="slowfast")
+    before = checkpoint.last_path(finished).read_bytes()
+    train(tiny(data, finished, "SOLVER.WEIGHT_DECAY", 0.5, "TRAIN.CHECKPOINT_FILE_PATH", "weights.pyth"), CPU)
+    assert checkpoint.last_path(finished).read_bytes() == before
+    assert "this training is finished: 2 epochs are done, and SOLVER.MAX_EPOCH is 2" in caplog.text
+    assert "those of this run count" in caplog.text
+    assert re.search(r"SOLVER\.WEIGHT_DECAY was [\d.e-]+ and is 0\.5", caplog.text)
+    assert "TRAIN.CHECKPOINT_FILE_PATH (weights.pyth) is not loaded" in caplog.text
+
+
+def test_run_goes_on_with_the_options_of_the_config(finished: Path, data: Path, tmp_path: Path) -> None:
+    checkpoint.folder(tmp_path).mkdir()
+    checkpoint.last_path(tmp_path).write_bytes(checkpoint.last_path(finished).read_bytes())
+    options = ("SOLVER.WEIGHT_DECAY", 0.5, "SOLVER.BETAS", [0.5, 0.6], "SOLVER.MAX_EPOCH", 3)
+    train(tiny(data, tmp_path, *options), CPU)
+    state = checkpoint.load(checkpoint.last_path(tmp_path))
+    assert state["epoch"] == 3
+    group = state["optimizer_state"]["param_groups"][-1]
+    assert (group["weight_decay"], group["betas"]) == (0.5, (0.5, 0.6))
+
+
+def test_damaged_rolling_checkpoint_is_passed_over(
+    finished: Path, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = checkpoint.kept_path(tmp_path, 2)
+    checkpoint.folder(tmp_path).mkdir()
+    kept.write_bytes(checkpoint.last_path(finished).read_bytes())
+    checkpoint.last_path(tmp_path).write_bytes(kept.read_bytes()[:-5000])
+    train_and_test(tiny(data, tmp_path, "SOLVER.MAX_EPOCH", 2, "REPORT.ENABLE", False), CPU)
+    assert f"{kept} takes its place" in caplog.text
+    assert json.loads((tmp_path / "results.json").read_text())["checkpoint"] == str(kept)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("MODEL.NUM_CLASSES", 13), ("RESNET.INPLACE_RELU", False), ("NONLOCAL.USE_BN", False), ("PGT.ENABLE", True)],
+)
+def test_options_that_make_another_network_are_refused_by_name(finished: Path, data: Path, key: str, value: object) -> None:
+    with pytest.raises(CheckpointError, match=rf"belongs to another model \(.*{key} was .* and is {value}"):
+        train(tiny(data, finished, key, value, "DATA.NUM_FRAMES", 0 if key == "PGT.ENABLE" else 8), CPU)
+
+
+def test_options_of_what_is_not_enabled_make_no_other_network(finished: Path, data: Path) -> None:
+    train(tiny(data, finished, "PGT.CACHE", "avg", "DETECTION.ALIGNED", False), CPU)
 
 
 def test_training_can_start_from_given_weights(

@@ -233,8 +233,15 @@ def _blocks_without_memory(cfg: CfgNode, given: frozenset[str]) -> str:
     return "" if cfg.NONLOCAL.PROGRESS else "NONLOCAL.PROGRESS is False"
 
 
+NETWORK = (
+    *("ENABLE", "SEMANTICS", "OPERATOR", "STEPS", "STEP_LEN", "OVERLAP", "CACHE", "CACHE_MOMENTUM"),
+    *("HEAD", "TPOOL_SIZE", "NL_CONTEXT", "NL_NORM"),
+)
+"""What is computed from the weights depends on these; the others say how they are trained and scored."""
+
 SECTION = Section(
     name="PGT",
+    network=NETWORK,
     meaning="Progressive training (Pang et al., CVPR 2021): long videos, one step after the other, with a memory between them.",
     finish=_finish,
     no_effect_if=switched_off("PGT"),

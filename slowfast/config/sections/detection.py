@@ -4,6 +4,7 @@ from slowfast.config.options import Option, Section, switched_off
 
 SECTION = Section(
     name="DETECTION",
+    network=("*",),
     meaning="Detection: the network classifies persons, given their boxes, and not whole clips.",
     no_effect_if=switched_off("DETECTION"),
     options={

@@ -47,6 +47,7 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
 
 SECTION = Section(
     name="MODEL",
+    network=("MODEL_NAME", "ARCH", "NUM_CLASSES", "FINAL_POOL"),
     meaning="The network.",
     finish=_finish,
     options={

@@ -27,6 +27,7 @@ def _no_groups(cfg: CfgNode, given: frozenset[str]) -> str:
 
 SECTION = Section(
     name="NONLOCAL",
+    network=("*",),
     meaning="Non-local blocks (Wang et al., arXiv:1711.07971).",
     finish=_finish,
     options={

@@ -4,6 +4,7 @@ from slowfast.config.options import Option, Section, other_arch
 
 SECTION = Section(
     name="REGNET",
+    network=("*",),
     meaning="RegNets (Radosavovic et al., arXiv:2003.13678), inflated over time.",
     no_effect_if=other_arch("regnet3d"),
     options={

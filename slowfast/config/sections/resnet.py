@@ -49,6 +49,7 @@ def _depthwise(cfg: CfgNode, given: frozenset[str]) -> str:
 
 SECTION = Section(
     name="RESNET",
+    network=("*",),
     meaning="The ResNet family.",
     finish=_finish,
     options={

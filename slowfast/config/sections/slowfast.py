@@ -35,6 +35,7 @@ def _one_pathway(cfg: CfgNode, given: frozenset[str]) -> str:
 
 SECTION = Section(
     name="SLOWFAST",
+    network=("*",),
     meaning="SlowFast networks (Feichtenhofer et al., arXiv:1812.03982).",
     finish=_finish,
     no_effect_if=_one_pathway,

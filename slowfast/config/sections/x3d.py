@@ -25,6 +25,7 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
 
 SECTION = Section(
     name="X3D",
+    network=("*",),
     meaning="X3D networks (Feichtenhofer, arXiv:2004.04730); factors are relative to the small 2-D network they grow from.",
     finish=_finish,
     no_effect_if=other_arch("x3d"),

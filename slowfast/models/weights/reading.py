@@ -16,6 +16,7 @@ from iopath.common.file_io import g_pathmgr
 from safetensors import SafetensorError
 from torch import Tensor
 
+from slowfast.models.weights import torch_archive
 from slowfast.models.weights.errors import WeightsError
 from slowfast.models.weights.loading import without_parallel_prefix
 from slowfast.models.weights.names import in_our_names
@@ -23,16 +24,13 @@ from slowfast.models.weights.plain_pickle import FORBIDDEN_CALL, ForbiddenPickle
 
 logger = logging.getLogger(__name__)
 
-ZIP_START = b"PK"
-"""First bytes of what torch.save writes."""
-
 LEGACY_TORCH_START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """First bytes of what torch.save wrote before version 1.6: a pickled magic number."""
 
 CAFFE2_EXTRAS = ("_momentum", "lr", "model_iter")
 """Ends of the names of blobs that are the training's, not the network's."""
 
-_DAMAGED = (
+DAMAGED = (
     AttributeError, EOFError, ImportError, IndexError, KeyError, RuntimeError, TypeError, ValueError,
     pickle.UnpicklingError, zipfile.BadZipFile, SafetensorError,
 )  # fmt: skip
@@ -59,7 +57,7 @@ def read_weights(path: str | Path, *, clear: Sequence[str] = ()) -> dict[str, Te
         raise WeightsError(f"{path}: {error}") from None
     except ForbiddenPickleError as error:
         raise WeightsError(f"{path}: refused: {error}") from None
-    except _DAMAGED as error:
+    except DAMAGED as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise WeightsError(f"{path}: damaged, or not a file of weights ({reason})") from None
 
@@ -94,7 +92,7 @@ def weights_of(state: Mapping[str, Any]) -> Mapping[str, Any]:
 def _reader_for(path: Path) -> Callable[[Path], Mapping[str, Tensor]]:
     with path.open("rb") as file:
         start = file.read(len(LEGACY_TORCH_START))
-    if start.startswith(ZIP_START) or start == LEGACY_TORCH_START:
+    if start.startswith(torch_archive.ZIP_START) or start == LEGACY_TORCH_START:
         return _read_torch
     if start[8:9] == b"{":  # behind eight bytes of length
         return safetensors.torch.load_file
@@ -102,6 +100,9 @@ def _reader_for(path: Path) -> Callable[[Path], Mapping[str, Tensor]]:
 
 
 def _read_torch(path: Path) -> Mapping[str, Tensor]:
+    with path.open("rb") as file:
+        if file.read(2) == torch_archive.ZIP_START:
+            torch_archive.check(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
