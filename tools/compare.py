@@ -1,6 +1,6 @@
 """Trains SlowOnly on LongCook three times, for the same number of frames: on short clips, with PGT, and end to end.
 
-python tools/compare.py [KEY VALUE ...]
+python tools/compare.py [--seeds N] [KEY VALUE ...]
 """
 
 from __future__ import annotations
@@ -8,9 +8,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 CONTENDERS = {"short clips": "SLOWONLY_CLIP", "PGT": "SLOWONLY_PGT", "end to end": "SLOWONLY_END2END"}
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} runs; right would be 1 or more")
+    return number
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -18,18 +26,25 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output-dir", default="runs/compare", metavar="DIR", help="folder for the runs (default: %(default)s)"
     )
+    parser.add_argument(
+        "--seeds", type=_count, default=1, metavar="N", help="runs of each, with N seeds from RNG_SEED on (default: 1)"
+    )
     parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="options that replace those of all three configs")
     return parser.parse_intermixed_args(arguments)
 
 
 def run(options: argparse.Namespace) -> None:
-    from slowfast.commands.compare import compare, comparison_table
+    from slowfast.commands.compare import compare, comparison_table, with_seeds
     from slowfast.config import load_config
 
     folder = Path(options.output_dir)
     cfgs = {
-        name: load_config(f"configs/LongCook/{config}.yaml", ["OUTPUT_DIR", str(folder / config.lower()), *options.overrides])
+        name: with_seeds(
+            partial(load_config, f"configs/LongCook/{config}.yaml"),
+            ["OUTPUT_DIR", str(folder / config.lower()), *options.overrides],
+            count=options.seeds,
+        )
         for name, config in CONTENDERS.items()
     }
     print(comparison_table(compare(cfgs, folder)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from slowfast.runtime.atomic_files import write_json
 from slowfast.runtime.device import Place
 from slowfast.runtime.launch import launch
 from slowfast.runtime.logging import LOG_FILE, read_stats
-from slowfast.runtime.tables import format_table
+from slowfast.runtime.tables import format_spread, format_table
 
 logger = logging.getLogger(__name__)
 
@@ -33,47 +33,72 @@ COMPARISON = "comparison.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One training and its test. seconds: of training."""
+
+    seed: int
+    metrics: dict[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """One training. clip_frames: frames of a sample. video_frames: frames of the longest sample of all contenders."""
+    """One way to train, in a run for each seed. clip_frames: frames of a sample. frames_seen: by one run.
+
+    video_frames: frames of the longest sample of all contenders.
+    """
 
     name: str
-    metrics: dict[str, float]
+    runs: tuple[Run, ...]
     clip_frames: int
     frames_seen: int
-    seconds: float
     activation_bytes: int
 
     def seconds_per_video(self, video_frames: int) -> float:
-        """Seconds of training for as many frames as a whole video has, whatever the clips they came in."""
-        return self.seconds / (self.frames_seen / video_frames)
+        """Seconds of training for as many frames as a whole video has, whatever the clips they came in; mean of the runs."""
+        seconds = sum(run.seconds for run in self.runs) / len(self.runs)
+        return seconds / (self.frames_seen / video_frames)
 
 
-def compare(cfgs: dict[str, CfgNode], output_dir: Path) -> list[Contender]:
+def compare(cfgs: Mapping[str, Sequence[CfgNode]], output_dir: Path) -> list[Contender]:
     """Trains and tests each config (or goes on where it stopped), then writes OUTPUT_DIR/comparison.json.
 
-    Raises ConfigError before anything runs when the trainings would not see the same number of frames.
+    cfgs: for each contender its config, once for each RNG_SEED. Raises ConfigError before anything runs when the trainings
+    would not see the same number of frames.
     """
-    _check_same_frames(cfgs)
+    _check_same_frames({name: of_seeds[0] for name, of_seeds in cfgs.items()})
     contenders = []
-    for name, cfg in cfgs.items():
-        logger.info("training and testing %s", name)
-        launch(cfg, train_and_test)
-        launch(cfg, _measure_activations)
-        contenders.append(_read(name, cfg))
+    for name, of_seeds in cfgs.items():
+        for cfg in of_seeds:
+            logger.info("training and testing %s with RNG_SEED %d", name, cfg.RNG_SEED)
+            launch(cfg, train_and_test)
+        launch(of_seeds[0], _measure_activations)
+        contenders.append(_read(name, of_seeds))
     write_json(output_dir / COMPARISON, [asdict(contender) for contender in contenders])
     return contenders
 
 
+def with_seeds(load: Callable[[Sequence[object]], CfgNode], overrides: Sequence[object], *, count: int) -> list[CfgNode]:
+    """One config with `count` seeds, from its RNG_SEED on; later ones get a folder beside the first one's OUTPUT_DIR."""
+    first = load(overrides)
+    others = [
+        load([*overrides, "RNG_SEED", seed, "OUTPUT_DIR", f"{first.OUTPUT_DIR}_seed{seed}"])
+        for seed in range(first.RNG_SEED + 1, first.RNG_SEED + count)
+    ]
+    return [first, *others]
+
+
 def comparison_table(contenders: Sequence[Contender]) -> str:
-    """A Markdown table, one row a contender; memory also as a multiple of the first one's."""
+    """A Markdown table, one row a contender: means over the seeds, and their range where there are several; memory also as
+    a multiple of the first one's."""
     video_frames = max(contender.clip_frames for contender in contenders)
-    measures = list(contenders[0].metrics)
+    measures = list(contenders[0].runs[0].metrics)
     header = ["training", "frames a sample", *measures, "ms / video", "activations, MiB", "times"]
     rows: list[list[str | int | float | None]] = [
         [
             contender.name,
             contender.clip_frames,
-            *(contender.metrics[measure] for measure in measures),
+            *(format_spread([run.metrics[measure] for run in contender.runs]) for measure in measures),
             1000 * contender.seconds_per_video(video_frames),
             contender.activation_bytes / 2**20,
             contender.activation_bytes / contenders[0].activation_bytes,
@@ -124,15 +149,23 @@ def _activations(cfg: CfgNode) -> Path:
     return Path(cfg.OUTPUT_DIR) / "activations.json"
 
 
-def _read(name: str, cfg: CfgNode) -> Contender:
-    folder = Path(cfg.OUTPUT_DIR)
-    epochs = [entry for entry in of_last_training(read_stats(folder / LOG_FILE)) if entry.get("_type") == "train_epoch"]
-    activations = json.loads(_activations(cfg).read_text())
+def _read(name: str, cfgs: Sequence[CfgNode]) -> Contender:
+    first = cfgs[0]
+    activations = json.loads(_activations(first).read_text())
     return Contender(
         name=name,
-        metrics=json.loads((folder / RESULTS).read_text())["metrics"],
-        clip_frames=cfg.DATA.NUM_FRAMES,
-        frames_seen=frames_seen(cfg, activations["videos"]),
-        seconds=sum(entry["seconds"] for entry in epochs),
+        runs=tuple(map(_read_run, cfgs)),
+        clip_frames=first.DATA.NUM_FRAMES,
+        frames_seen=frames_seen(first, activations["videos"]),
         activation_bytes=activations["peak_bytes"],
+    )
+
+
+def _read_run(cfg: CfgNode) -> Run:
+    folder = Path(cfg.OUTPUT_DIR)
+    epochs = [entry for entry in of_last_training(read_stats(folder / LOG_FILE)) if entry.get("_type") == "train_epoch"]
+    return Run(
+        seed=cfg.RNG_SEED,
+        metrics=json.loads((folder / RESULTS).read_text())["metrics"],
+        seconds=sum(entry["seconds"] for entry in epochs),
     )

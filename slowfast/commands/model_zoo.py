@@ -12,12 +12,14 @@ from slowfast.commands.made_tables import read_table, write_table
 from slowfast.commands.model_cost import model_cost
 from slowfast.config import CfgNode, load_config
 from slowfast.runtime.errors import ModelZooError
+from slowfast.runtime.tables import format_spread
 
 TOOL = "model_zoo"
 UPDATE = "run `python tools/model_zoo.py`"
 
 HEADER = ("config", "parameters, M", "GFLOPs x views", "memory, kB", "published, not reproduced here", "measured", "command")
 NOTHING = "–"
+RIGHT_FIGURES = '{"METRIC": [NUMBER, ...]}, with as many numbers for each metric: one for each RNG_SEED from 0 on'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +27,13 @@ class Zoo:
     """What is known of configs besides themselves; names are paths below `configs` without the ending.
 
     published: figure and source, by config. options: what a config needs to be complete without its data. measured: our own
-    metrics, as results.json has them, from the files measured.json beside the configs.
+    metrics, as results.json has them, one for each RNG_SEED from 0 on, from the files measured.json beside the configs.
     """
 
     configs: Path
     published: dict[str, dict[str, str]]
     options: dict[str, dict[str, Any]]
-    measured: dict[str, dict[str, float]]
+    measured: dict[str, dict[str, list[float]]]
 
     @classmethod
     def read(cls, configs: Path) -> Self:
@@ -43,6 +45,9 @@ class Zoo:
             for name, metrics in _read_json(path).items()
         }
         zoo = cls(configs=configs, published=facts["published"], options=facts["options"], measured=measured)
+        for name, metrics in measured.items():
+            if not _are_runs(metrics):
+                raise ModelZooError(f"{configs}: the figures of {name} are not of the form {RIGHT_FIGURES}")
         unknown = {*zoo.published, *zoo.options, *zoo.measured} - set(zoo.names)
         if unknown:
             raise ModelZooError(f"{configs}: figures are given for {', '.join(sorted(unknown))}, but no such config is there")
@@ -81,8 +86,13 @@ class Zoo:
         return f"{fact['figure']} ({fact['source']})" if fact else NOTHING
 
     def _measured(self, name: str) -> str:
-        metrics = self.measured.get(name, {})
-        return ", ".join(f"{metric} {value:.1f}" for metric, value in metrics.items()) or NOTHING
+        metrics = self.measured.get(name)
+        if not metrics:
+            return NOTHING
+        (num_runs,) = {len(values) for values in metrics.values()}
+        figures = [(metric, format_spread(values, decimals=1)) for metric, values in metrics.items()]
+        texts = [f"{metric} {value:.1f}" if isinstance(value, float) else f"{metric} {value}" for metric, value in figures]
+        return f"{', '.join(texts)}; {num_runs} run{'s' if num_runs > 1 else ''}"
 
 
 def num_views(cfg: CfgNode) -> int:
@@ -105,6 +115,14 @@ def check(document: Path, zoo: Zoo, names: Collection[str] = ()) -> None:
     for name in names or zoo.names:
         if zoo.row(name) not in rows:
             raise ModelZooError(f"{document.name}: the row of {name} is out of date; {UPDATE}")
+
+
+def _are_runs(metrics: Any) -> bool:
+    """Whether these are figures of as many runs for each metric."""
+    if not isinstance(metrics, dict) or not all(isinstance(values, list) and values for values in metrics.values()):
+        return False
+    numbers = all(isinstance(value, int | float) for values in metrics.values() for value in values)
+    return numbers and len({len(values) for values in metrics.values()}) == 1
 
 
 def _read_json(path: Path) -> dict[str, Any]:

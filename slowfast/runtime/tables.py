@@ -21,6 +21,20 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, decim
     return "\n".join(_line(line, widths, is_number) for line in (table[0], rule, *table[1:]))
 
 
+def format_spread(values: Sequence[float | None], *, decimals: int = 2) -> Cell:
+    """A figure that was measured several times, as a cell: "mean (smallest–largest)"; a single one stays a number.
+
+    None where one of them is undefined (None or NaN), as their mean is.
+    """
+    known = [float(value) for value in values if value is not None and value == value]
+    if len(known) < len(values) or not known:
+        return None
+    if len(known) == 1:
+        return known[0]
+    mean, smallest, largest = sum(known) / len(known), min(known), max(known)
+    return f"{mean:.{decimals}f} ({smallest:.{decimals}f}–{largest:.{decimals}f})"
+
+
 def _line(cells: Sequence[str], widths: Sequence[int], is_number: Sequence[bool]) -> str:
     padded = (
         cell.rjust(width) if right else cell.ljust(width) for cell, width, right in zip(cells, widths, is_number, strict=True)

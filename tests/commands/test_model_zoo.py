@@ -23,7 +23,7 @@ def root(tmp_path: Path) -> Path:
         shutil.copy(ROOT / "configs" / "LongCook" / f"{name}.yaml", configs)
     facts = {"published": {"LongCook/SLOWONLY_PGT": {"figure": "12.3 mAP", "source": "Somebody"}}, "options": {}}
     (tmp_path / "configs" / "model_zoo.json").write_text(json.dumps(facts))
-    (configs / "measured.json").write_text(json.dumps({"SLOWONLY_CLIP": {"mAP": 45.67, "top1_acc": 8}}))
+    (configs / "measured.json").write_text(json.dumps({"SLOWONLY_CLIP": {"mAP": [45.67, 44.0, 49], "top1_acc": [8, 8, 8]}}))
     (tmp_path / "MODEL_ZOO.md").write_text(EMPTY)
     return tmp_path
 
@@ -39,7 +39,7 @@ def test_table_stands_between_the_marks_and_nothing_else_changes(root: Path) -> 
     assert (before, after) == ("# Zoo\n\n", "\n\nThe end.\n")
     clip, pgt = table.strip().splitlines()[2:]
     assert clip.startswith("| [LongCook/SLOWONLY_CLIP](configs/LongCook/SLOWONLY_CLIP.yaml) | 1.25 | 0.07 x 10 | – | – |")
-    assert "| mAP 45.7, top1_acc 8.0 |" in clip
+    assert "| mAP 46.2 (44.0–49.0), top1_acc 8.0 (8.0–8.0); 3 runs |" in clip
     assert "| 12.3 mAP (Somebody) | – | `python tools/run_net.py --cfg configs/LongCook/SLOWONLY_PGT.yaml` |" in pgt
     assert main(["--check"], root=root) == 0
 
@@ -61,9 +61,18 @@ def test_config_without_a_row_is_noticed(root: Path, capsys: pytest.CaptureFixtu
 
 
 def test_figures_for_a_config_that_is_not_there_are_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (root / "configs" / "LongCook" / "measured.json").write_text('{"SLOWONLY_CLPI": {"mAP": 1.0}}')
+    (root / "configs" / "LongCook" / "measured.json").write_text('{"SLOWONLY_CLPI": {"mAP": [1.0]}}')
     assert main([], root=root) == 2
     assert "figures are given for LongCook/SLOWONLY_CLPI, but no such config is there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "metrics", [{"mAP": 1.0}, {"mAP": []}, {}, {"mAP": [1.0], "mAP_atomic": [1.0, 2.0]}, {"mAP": ["1"]}, 3]
+)
+def test_figures_of_another_form_are_refused(metrics: object, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "configs" / "LongCook" / "measured.json").write_text(json.dumps({"SLOWONLY_CLIP": metrics}))
+    assert main([], root=root) == 2
+    assert "the figures of LongCook/SLOWONLY_CLIP are not of the form" in capsys.readouterr().err
 
 
 def test_document_without_marks_is_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
