@@ -25,5 +25,5 @@ def train_and_test(cfg: CfgNode, place: Place) -> None:
         if draws and distributed.main_process():
             from slowfast.reports.report import write_report  # imports matplotlib, which need not be there
 
-            write_report(cfg, model=tested.model, step=tested.step, dataset=tested.dataset, device=place.device)
+            write_report(cfg, tested, device=place.device)
         distributed.barrier()

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
@@ -27,16 +29,33 @@ class EvalLoader(Protocol):
     def batches(self, epoch: int, start: int = 0) -> Iterator[ClipBatch]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Which classes were taken for which. videos: int64 (K, K), by true class (row) and best-scored class (column)."""
+
+    class_names: tuple[str, ...]
+    videos: NDArray[np.int64]
+
+    def accuracies(self) -> list[float]:
+        """The share of each class's videos that were recognised, in [0, 1]; NaN for classes without a video."""
+        totals = self.videos.sum(axis=1)
+        return [
+            float(right / total) if total else float("nan") for right, total in zip(self.videos.diagonal(), totals, strict=True)
+        ]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
     """values: figures in percent, by name; NaN where nothing defines them. counts: what they were measured on.
 
     per_class_ap: classes with their average precisions, in [0, 1], NaN for classes without a positive; None if not measured.
+    confusion: of videos with one label; None otherwise.
     """
 
     values: dict[str, float]
     counts: dict[str, int] = field(default_factory=dict)
     per_class_ap: tuple[tuple[str, float], ...] | None = None
+    confusion: Confusion | None = None
 
 
 class Evaluation(Protocol):

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.config.comparing import changed_options
 from slowfast.datasets import ClipDataset, build_loader
 from slowfast.engine import checkpoint
-from slowfast.engine.inference import Metrics, evaluate
+from slowfast.engine.inference import Confusion, Metrics, evaluate
 from slowfast.engine.steps import EvalStep
 from slowfast.engine.tasks import build_eval_step, build_evaluation
 from slowfast.models import build_model
 from slowfast.runtime import distributed
-from slowfast.runtime.atomic_files import write_json
+from slowfast.runtime.atomic_files import atomic_write, write_json
 from slowfast.runtime.device import Place
 from slowfast.runtime.errors import CheckpointError
 from slowfast.runtime.logging import log_stats
@@ -28,16 +29,18 @@ from slowfast.runtime.tables import format_table
 logger = logging.getLogger(__name__)
 
 RESULTS = "results.json"
+CONFUSION = "confusion_matrix.csv"
 MOST_CLASSES_SHOWN = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tested:
-    """What was tested, for who wants to show examples of it."""
+    """What was tested, for who wants to show examples of it. metrics: on the main process alone."""
 
     model: nn.Module
     step: EvalStep
     dataset: ClipDataset
+    metrics: Metrics | None
 
 
 def test(cfg: CfgNode, place: Place) -> Tested:
@@ -61,8 +64,10 @@ def test(cfg: CfgNode, place: Place) -> Tested:
         log_stats({"_type": "test_final", **metrics.values, "seconds": seconds})
         _write_results(cfg, metrics=metrics, checkpoint_path=path, seconds=seconds)
         evaluation.save(Path(cfg.OUTPUT_DIR))
+        if metrics.confusion is not None:
+            _write_confusion(Path(cfg.OUTPUT_DIR) / CONFUSION, metrics.confusion)
     distributed.barrier()
-    return Tested(model=model, step=step, dataset=loader.dataset)
+    return Tested(model=model, step=step, dataset=loader.dataset, metrics=metrics)
 
 
 test.__test__ = False  # type: ignore[attr-defined]  # a collector of tests that meets this name must pass on
@@ -94,13 +99,15 @@ def _write_results(cfg: CfgNode, *, metrics: Metrics, checkpoint_path: str, seco
     results = {
         "dataset": cfg.TEST.DATASET,
         "checkpoint": checkpoint_path,
-        "metrics": {name: _number(value) for name, value in metrics.values.items()},
+        "metrics": {name: _rounded(value) for name, value in metrics.values.items()},
         **metrics.counts,
         "seconds": round(seconds, 2),
         "config": changed_options(cfg),
     }
     if metrics.per_class_ap is not None:
-        results["per_class_ap"] = [{"class": name, "ap": _number(ap)} for name, ap in metrics.per_class_ap]
+        results["per_class_ap"] = [{"class": name, "ap": _rounded(ap)} for name, ap in metrics.per_class_ap]
+    if metrics.confusion is not None:
+        results |= _confusion_entries(metrics.confusion)
     path = Path(cfg.OUTPUT_DIR) / RESULTS
     write_json(path, results)
     counts = ", ".join(f"{count} {name.removeprefix('num_')}" for name, count in metrics.counts.items())
@@ -113,9 +120,32 @@ def results_table(metrics: Metrics) -> str:
     rows: list[tuple[str, float]] = list(metrics.values.items())
     if metrics.per_class_ap is not None and len(metrics.per_class_ap) <= MOST_CLASSES_SHOWN:
         rows += [(f"AP {name}", 100 * ap) for name, ap in metrics.per_class_ap]
+    if metrics.confusion is not None and len(metrics.confusion.class_names) <= MOST_CLASSES_SHOWN:
+        of_classes = zip(metrics.confusion.class_names, metrics.confusion.accuracies(), strict=True)
+        rows += [(f"accuracy {name}", 100 * accuracy) for name, accuracy in of_classes]
     return format_table(("measure", "%"), rows)
 
 
-def _number(value: float) -> float | None:
-    """JSON has no name for what is not a number."""
-    return None if np.isnan(value) else round(value, 6)
+def _rounded(value: float) -> float:
+    """Six digits behind the point; what is not a number stays so, and is written as null."""
+    return round(value, 6)
+
+
+def _confusion_entries(confusion: Confusion) -> dict[str, Any]:
+    """The accuracy of each class, and the matrix where it is small enough to be read; the whole one is in a file of its own."""
+    rows = zip(confusion.class_names, confusion.accuracies(), confusion.videos.sum(axis=1).tolist(), strict=True)
+    entries: dict[str, Any] = {
+        "per_class_accuracy": [{"class": name, "accuracy": _rounded(share), "videos": videos} for name, share, videos in rows]
+    }
+    if len(confusion.class_names) <= MOST_CLASSES_SHOWN:
+        entries["confusion_matrix"] = confusion.videos.tolist()  # rows: true classes, in the order above
+    return entries
+
+
+def _write_confusion(path: Path, confusion: Confusion) -> None:
+    """A table: a row a true class, a column a class that the network said."""
+    with atomic_write(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["true class", *confusion.class_names])
+        writer.writerows([name, *row] for name, row in zip(confusion.class_names, confusion.videos.tolist(), strict=True))
+    logger.info("wrote %s", path)

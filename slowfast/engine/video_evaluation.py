@@ -11,9 +11,9 @@ import numpy as np
 from fvcore.common.config import CfgNode
 from numpy.typing import NDArray
 
-from slowfast.engine.inference import Metrics
-from slowfast.evaluation import VideoScores, ViewEnsemble, multilabel_map, topk_correct
-from slowfast.runtime.atomic_files import atomic_write
+from slowfast.engine.inference import Confusion, Metrics
+from slowfast.engine.scores_file import ScoredVideos, write_scores
+from slowfast.evaluation import VideoScores, ViewEnsemble, confusion_matrix, multilabel_map, topk_correct
 from slowfast.structures import ClipBatch, EvalOutput
 
 logger = logging.getLogger(__name__)
@@ -64,24 +64,33 @@ class VideoEvaluation:
         dataset = self._dataset
         if self._multi_label:
             return measure_several_labels(self.scores(), class_names=dataset.class_names, class_groups=dataset.class_groups)
-        return measure_single_labels(self.scores())
+        return measure_single_labels(self.scores(), class_names=dataset.class_names)
 
     def save(self, folder: Path) -> None:
-        """An .npz archive, whatever the name: video_ids (V,), scores (V, K), labels (V,) or (V, K), view_counts (V,)."""
+        """The scores, if the config wants them; see `scores_file`."""
         if not self._scores_file:
             return
-        result = self.scores()
-        names = np.array([record.video_id for record in self._dataset.records])
-        with atomic_write(folder / self._scores_file) as beside, beside.open("wb") as file:
-            np.savez(file, video_ids=names, scores=result.scores, labels=result.labels, view_counts=result.view_counts)
+        path = folder / self._scores_file
+        videos = ScoredVideos(
+            video_ids=[record.video_id for record in self._dataset.records],
+            class_names=self._dataset.class_names,
+            joined=self.scores(),
+            method=self._method,
+        )
+        write_scores(path, videos)
+        logger.info("wrote %s", path)
 
 
-def measure_single_labels(scores: VideoScores) -> Metrics:
-    """Top-1 and top-5 accuracy of the videos that have scores."""
+def measure_single_labels(scores: VideoScores, *, class_names: Sequence[str]) -> Metrics:
+    """Top-1 and top-5 accuracy of the videos that have scores, and which classes were taken for which."""
     scored = _scored(scores)
     top1, top5 = topk_correct(scores.scores[scored], scores.labels[scored], (1, 5))
     share = 100 / int(scored.sum())
-    return Metrics(values={"top1_acc": share * top1, "top5_acc": share * top5}, counts=_counts(scores))
+    return Metrics(
+        values={"top1_acc": share * top1, "top5_acc": share * top5},
+        counts=_counts(scores),
+        confusion=Confusion(tuple(class_names), confusion_matrix(scores.scores[scored], scores.labels[scored])),
+    )
 
 
 def measure_several_labels(

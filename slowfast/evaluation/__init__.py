@@ -2,7 +2,7 @@
 
 from slowfast.evaluation.errors import ScoreError
 from slowfast.evaluation.multilabel_map import CharadesScore, charades_official, multilabel_map
-from slowfast.evaluation.topk import topk_correct
+from slowfast.evaluation.topk import confusion_matrix, topk_correct
 from slowfast.evaluation.views import VideoScores, ViewEnsemble
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "VideoScores",
     "ViewEnsemble",
     "charades_official",
+    "confusion_matrix",
     "multilabel_map",
     "topk_correct",
 ]

@@ -9,29 +9,32 @@ from typing import Any
 
 import torch
 from fvcore.common.config import CfgNode
-from torch import nn
 
-from slowfast.datasets import ClipDataset
-from slowfast.engine.steps import EvalStep
+from slowfast.engine.testing import MOST_CLASSES_SHOWN, Tested
 from slowfast.reports.scenes import draw_scenes
 from slowfast.reports.timelines import draw_timelines
 from slowfast.runtime.logging import LOG_FILE, read_stats
-from slowfast.visualization import draw_curves
+from slowfast.visualization import draw_confusion, draw_curves
 
 logger = logging.getLogger(__name__)
 
 
-def write_report(cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: ClipDataset, device: torch.device) -> None:
-    """Writes OUTPUT_DIR/curves.png, if OUTPUT_DIR holds the log of a training, and examples into a folder beside it."""
+def write_report(cfg: CfgNode, tested: Tested, *, device: torch.device) -> None:
+    """Writes OUTPUT_DIR/curves.png, if OUTPUT_DIR holds the log of a training, and examples into a folder beside it; for videos
+    with one label of few classes confusion_matrix.png as well."""
     folder = Path(cfg.OUTPUT_DIR)
     stats = of_last_training(read_stats(folder / LOG_FILE))
     if any(entry.get("_type") in ("train_iter", "train_epoch") for entry in stats):
         draw_curves(stats, folder / "curves.png", title=folder.name)
         logger.info("drew %s", folder / "curves.png")
-    model.eval()
+    confusion = None if tested.metrics is None else tested.metrics.confusion
+    if confusion is not None and len(confusion.class_names) <= MOST_CLASSES_SHOWN:
+        draw_confusion(confusion.class_names, confusion.videos, folder / "confusion_matrix.png")
+        logger.info("drew %s", folder / "confusion_matrix.png")
+    tested.model.eval()
     with torch.no_grad():
         draw = draw_scenes if cfg.DETECTION.ENABLE else draw_timelines
-        draw(cfg, model=model, step=step, dataset=dataset, device=device)
+        draw(cfg, model=tested.model, step=tested.step, dataset=tested.dataset, device=device)
 
 
 def of_last_training(stats: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

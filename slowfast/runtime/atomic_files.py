@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 import shutil
 import socket
@@ -12,6 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import simplejson
 
 from slowfast.errors import UserError
 
@@ -106,7 +107,8 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    """Writes JSON; numbers that are not finite become null, as JSON has no name for them."""
+    write_text(path, simplejson.dumps(value, indent=2, ignore_nan=True) + "\n")
 
 
 def _as_write_error(path: Path, beside: Path, error: Exception) -> Exception:

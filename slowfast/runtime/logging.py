@@ -6,14 +6,13 @@ Numbers are logged as one JSON object a line behind the mark `json_stats: `, so 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import simplejson
 from tqdm import tqdm
 
 from slowfast.runtime.atomic_files import WriteError, make_folder, writing
@@ -58,15 +57,14 @@ def log_stats(stats: Mapping[str, Any], *, shown_by_bar: bool = False) -> None:
     """Logs numbers as one line. `shown_by_bar`: a progress bar shows them already, where the console has one.
 
     Fractions are cut to five significant digits. A number that is not finite, such as the mean precision of no classes, is
-    left out: JSON has no name for it.
+    written as null: JSON has no name for it.
     """
-    finite = {key: value for key, value in stats.items() if not isinstance(value, float) or math.isfinite(value)}
-    text = json.dumps({key: _tidy(value) for key, value in finite.items()})
+    text = simplejson.dumps({key: _tidy(value) for key, value in stats.items()}, ignore_nan=True)
     logger.info("%s%s", STATS_MARK, text, extra={"shown_by_bar": shown_by_bar})
 
 
 def read_stats(log_path: str | Path) -> list[dict[str, Any]]:
-    """The statistics in a log: of each line that holds `json_stats: {...}`, the object.
+    """The statistics in a log: of each line that holds `json_stats: {...}`, the object; None where it says null.
 
     A line that a kill cut short is passed over: the run that went on has written the same statistics again.
     """
@@ -75,8 +73,8 @@ def read_stats(log_path: str | Path) -> list[dict[str, Any]]:
         _, mark, text = line.partition(STATS_MARK)
         if mark:
             try:
-                stats.append(json.loads(text))
-            except json.JSONDecodeError:
+                stats.append(simplejson.loads(text))
+            except simplejson.JSONDecodeError:
                 continue
     return stats
 

@@ -12,6 +12,7 @@ if importlib.util.find_spec("matplotlib") is None:
 
 from slowfast.visualization.boxes import BoxedPerson, Scene, draw_scene
 from slowfast.visualization.canvas import DrawingError
+from slowfast.visualization.confusion import draw_confusion
 from slowfast.visualization.contact_sheet import ContactRow, draw_contact_sheet
 from slowfast.visualization.curves import draw_curves
 from slowfast.visualization.timeline import Timeline, draw_timeline
@@ -22,6 +23,7 @@ __all__ = [
     "DrawingError",
     "Scene",
     "Timeline",
+    "draw_confusion",
     "draw_contact_sheet",
     "draw_curves",
     "draw_scene",

@@ -93,7 +93,7 @@ def _series(stats: Stats, kind: str, name: str) -> list[Point]:
     """(epoch, value) by rising epoch; values that are missing or not finite leave a gap nobody has to explain."""
     points: dict[float, float] = {}
     for entry in stats:
-        if entry.get("_type") == kind and name in entry and math.isfinite(float(entry[name])):
+        if entry.get("_type") == kind and entry.get(name) is not None and math.isfinite(float(entry[name])):
             points[_position(entry)] = float(entry[name])
     return sorted(points.items())
 

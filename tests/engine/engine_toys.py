@@ -63,7 +63,9 @@ class ToyLoader:
         self.batch_size = batch_size
         self.videos = list(videos)
         self.shuffle = shuffle
-        self.dataset = SimpleNamespace(records=range(VIDEOS), num_views=num_views, num_classes=CLASSES)
+        self.dataset = SimpleNamespace(
+            records=range(VIDEOS), num_views=num_views, num_classes=CLASSES, class_names=range(CLASSES)
+        )
 
     def __len__(self) -> int:
         if self.shuffle:

@@ -37,9 +37,13 @@ def test_evaluation_changes_no_weight_and_no_statistic() -> None:
 def test_single_labels_are_measured_by_accuracy() -> None:
     scores = np.eye(6, dtype=np.float32)[[0, 1, 2, 3]]
     labels = np.array([0, 1, 5, 0])
-    result = measure_single_labels(VideoScores(scores=scores, labels=labels, view_counts=np.ones(4, int)))
+    result = measure_single_labels(VideoScores(scores=scores, labels=labels, view_counts=np.ones(4, int)), class_names="abcdef")
     assert result.values == {"top1_acc": 50.0, "top5_acc": 75.0}
     assert result.per_class_ap is None
+    assert result.confusion is not None
+    assert result.confusion.class_names == tuple("abcdef")
+    assert np.argwhere(result.confusion.videos).tolist() == [[0, 0], [0, 3], [1, 1], [5, 2]]
+    assert result.confusion.accuracies() == pytest.approx([0.5, 1.0, np.nan, np.nan, np.nan, 0.0], nan_ok=True)
 
 
 def test_several_labels_are_measured_by_mean_average_precision() -> None:
@@ -58,6 +62,8 @@ def test_several_labels_are_measured_by_mean_average_precision() -> None:
 
 def test_videos_without_scores_do_not_count_and_this_is_said(caplog: pytest.LogCaptureFixture) -> None:
     scores = np.array([[0.9, 0.1], [np.nan, np.nan]], dtype=np.float32)
-    result = measure_single_labels(VideoScores(scores=scores, labels=np.array([0, 0]), view_counts=np.array([1, 0])))
+    result = measure_single_labels(
+        VideoScores(scores=scores, labels=np.array([0, 0]), view_counts=np.array([1, 0])), class_names="ab"
+    )
     assert result.values["top1_acc"] == 100.0
     assert "1 of 2 videos have no scores" in caplog.text

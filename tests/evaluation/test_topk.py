@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slowfast.evaluation import ScoreError, topk_correct
+from slowfast.evaluation import ScoreError, confusion_matrix, topk_correct
 
 
 def arrays(golden: dict[str, Any], name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -42,3 +42,16 @@ def test_k_above_the_number_of_classes_counts_everything(metrics: dict[str, Any]
 def test_wrong_input_is_refused_with_its_place(scores: list, labels: list, message: str) -> None:
     with pytest.raises(ScoreError, match=message):
         topk_correct(np.array(scores), np.array(labels), ks=(1,))
+
+
+def test_confusion_counts_each_video_once_by_its_class_and_its_best_score() -> None:
+    scores = np.array([[0.9, 0.1, 0.0], [0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.0, 0.1, 0.9]])
+    matrix = confusion_matrix(scores, np.array([0, 0, 1, 2]))
+    assert matrix.tolist() == [[1, 1, 0], [1, 0, 0], [0, 0, 1]]
+    (correct,) = topk_correct(scores, np.array([0, 0, 1, 2]), (1,))
+    assert matrix.trace() == correct
+
+
+def test_confusion_refuses_what_accuracy_refuses() -> None:
+    with pytest.raises(ScoreError, match="the label of video 0 is 3"):
+        confusion_matrix(np.eye(3), np.array([3, 0, 1]))

@@ -1,11 +1,31 @@
 """Options of testing."""
 
+from pathlib import PurePath
+
+from fvcore.common.config import CfgNode
+
+from slowfast.config.errors import ConfigError
 from slowfast.config.options import Option, Section
 from slowfast.config.sections.train import CHECKPOINT_TYPES, DATASET_ALIASES, REFUSED_DATASETS
+
+SCORE_ENDINGS = (".pkl", ".npz", ".csv")
+"""Formats that TEST.SAVE_RESULTS_PATH is written in; detections are a table in AVA's format, .csv alone."""
+
+
+def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
+    path, endings = cfg.TEST.SAVE_RESULTS_PATH, (".csv",) if cfg.DETECTION.ENABLE else SCORE_ENDINGS
+    if path and PurePath(path).suffix.lower() not in endings:
+        what = "detections are" if cfg.DETECTION.ENABLE else "scores are"
+        raise ConfigError(
+            key="TEST.SAVE_RESULTS_PATH", value=path, why=f"its ending names no format that {what} written in",
+            right=f"a name that ends with {' or '.join(endings)}",
+        )  # fmt: skip
+
 
 SECTION = Section(
     name="TEST",
     meaning="Testing.",
+    finish=_finish,
     options={
         "ENABLE": Option(True, "Whether to test, after training if that is enabled too."),
         "DATASET": Option(
@@ -21,6 +41,10 @@ SECTION = Section(
         "SKIP_UNREADABLE": Option(
             False, "Whether tests and validation leave out videos that cannot be read, and say so; else they stop."
         ),
-        "SAVE_RESULTS_PATH": Option("", "File for the scores of every video, below OUTPUT_DIR; empty: none."),
+        "SAVE_RESULTS_PATH": Option(
+            "",
+            "File for the scores of all videos, below OUTPUT_DIR; its ending is the format: .npz or .csv (means over views), "
+            ".pkl (PySlowFast's, with its sums over views); in detection .csv, a table in AVA's format; empty: none.",
+        ),
     },
 )
