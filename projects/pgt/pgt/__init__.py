@@ -5,13 +5,15 @@ from pgt.memory import MemoryMismatchError, StepLengthError
 from pgt.operators import MarkovOperator
 from pgt.rules import register_operator
 from pgt.schedule import StepSchedule
-from pgt.site import Remember, Site, UnsupportedOperatorError
+from pgt.site import OptionError, Remember, Site, UnsupportedOperatorError
 from pgt.stream import StepPrediction, stream
+from pgt.verification import Verification, VerificationError, verify
 from pgt.wrapper import ProgressiveModel, progressive
 
 __all__ = [
     "MarkovOperator",
     "MemoryMismatchError",
+    "OptionError",
     "ProgressiveModel",
     "Remember",
     "Site",
@@ -19,11 +21,14 @@ __all__ = [
     "StepPrediction",
     "StepSchedule",
     "UnsupportedOperatorError",
+    "Verification",
+    "VerificationError",
     "explain",
     "progressive",
     "register",
     "register_operator",
     "stream",
+    "verify",
 ]
 
 

@@ -140,13 +140,18 @@ class Site:
 @dataclass(frozen=True, slots=True)
 class Remember:
     """What becomes of a module: the class that is mixed into its own, its memory (None: it has none, but must know of steps),
-    and what else the operator reads. prepare: called with the module before the change."""
+    and what else the operator reads. cells: all that it may use, where that is not `cell` alone. prepare: called with the
+    module before the change."""
 
     operator: type[MarkovOperator]
     cell: Cell | None
     attributes: dict[str, Any] = field(default_factory=dict)
     cells: tuple[Cell, ...] = ()
     prepare: Callable[[Any], None] | None = None
+
+    @property
+    def all_cells(self) -> tuple[Cell, ...]:
+        return self.cells or ((self.cell,) if self.cell is not None else ())
 
 
 @dataclass(frozen=True, slots=True)

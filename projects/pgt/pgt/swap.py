@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from torch import nn
 
@@ -17,11 +16,12 @@ from pgt.site import ROOT, Alone, MemoryOptions, Remember, Site, UnsupportedOper
 @dataclass(frozen=True, slots=True)
 class Swapped:
     """Paths in the network. remembering: operators that remember. aligned: those that cross no border. alone: those that see
-    their step alone, with the reason."""
+    their step alone, with the reason. undo: makes the network what it was."""
 
     remembering: tuple[str, ...]
     aligned: tuple[str, ...]
     alone: dict[str, str]
+    undo: Callable[[], None]
 
 
 def make_markov(network: nn.Module, memory: Memory, options: MemoryOptions) -> Swapped:
@@ -29,25 +29,43 @@ def make_markov(network: nn.Module, memory: Memory, options: MemoryOptions) -> S
 
     The modules, their parameters, hooks and names stay the same objects; only their class changes. Raises
     UnsupportedOperatorError before anything is changed when the network holds an operator that looks across time in a way no
-    memory serves.
+    memory serves, or nothing that looks across time.
     """
     decisions = list(_decide(network, options))
-    remembering: list[str] = []
-    aligned: list[str] = []
-    alone: dict[str, str] = {}
-    for path, module, decision in decisions:
-        if isinstance(decision, Alone):
-            alone[path] = decision.why
-            continue
-        (remembering if decision.cell is not None or decision.cells else aligned).append(path)
-        if decision.prepare is not None:
-            decision.prepare(module)
-        cell = decision.cell or Cell(path, None, "last")
-        attributes: dict[str, Any] = {"memory": memory, "cell": cell, **decision.attributes}
-        become(module, decision.operator, attributes)
-        for known in decision.cells or ((decision.cell,) if decision.cell else ()):
-            memory.cells[known.name] = known
-    return Swapped(tuple(remembering), tuple(aligned), alone)
+    if not decisions:
+        raise UnsupportedOperatorError(
+            "network: nothing in it remembers; what looks across time must be a module that `progressive` knows, or one that "
+            "`pgt.register_operator` was told of"
+        )
+    alone = {path: decision.why for path, _, decision in decisions if isinstance(decision, Alone)}
+    changes = [(path, module, change) for path, module, change in decisions if isinstance(change, Remember)]
+    originals = [(module, type(module), module.__dict__.copy(), module._modules.copy()) for _, module, _ in changes]
+
+    def undo() -> None:
+        for module, cls, attributes, children in originals:
+            module.__class__ = cls
+            module.__dict__.clear()
+            module.__dict__.update(attributes)
+            module._modules.clear()
+            module._modules.update(children)
+
+    try:
+        for path, module, change in changes:
+            if change.prepare is not None:
+                change.prepare(module)
+            become(
+                module, change.operator, {"memory": memory, "cell": change.cell or Cell(path, 0, "last"), **change.attributes}
+            )
+            memory.cells.update({cell.name: cell for cell in change.all_cells})
+    except BaseException:
+        undo()
+        raise
+    return Swapped(
+        remembering=tuple(path for path, _, change in changes if change.all_cells),
+        aligned=tuple(path for path, _, change in changes if not change.all_cells),
+        alone=alone,
+        undo=undo,
+    )
 
 
 def _decide(network: nn.Module, options: MemoryOptions) -> Iterator[tuple[str, nn.Module, Remember | Alone]]:

@@ -15,6 +15,7 @@ from pgt.operators.nonlocal_block import Context, NonLocalNorm
 from pgt.schedule import Semantics, as_tuple
 from pgt.site import MemoryOptions, Operator, OptionError
 from pgt.swap import make_markov
+from pgt.verification import verify
 
 _OF_THE_NETWORK = frozenset({"training", "_modules", "_parameters", "_buffers", "_non_persistent_buffers_set"})
 
@@ -40,7 +41,7 @@ class ProgressiveModel(nn.Module):
     _network: nn.Module
     _run: nn.Module
 
-    def __init__(self, network: nn.Module, options: MemoryOptions) -> None:
+    def __init__(self, network: nn.Module, options: MemoryOptions, *, sample: Any = None) -> None:
         # What nn.Module.__init__ makes, hooks of its own above all, but for the tables, which are the network's.
         own = {name: value for name, value in nn.Module().__dict__.items() if name not in _OF_THE_NETWORK}
         self.__dict__.update(own, _network=network, _run=network)
@@ -55,6 +56,12 @@ class ProgressiveModel(nn.Module):
             alone=swapped.alone,
             _memory=memory,
         )
+        if sample is not None:
+            try:
+                verify(self, sample)
+            except BaseException:
+                swapped.undo()
+                raise
 
     @property
     def network(self) -> nn.Module:
@@ -223,6 +230,7 @@ def progressive(
     nonlocal_context: Context | None = None,
     nonlocal_norm: NonLocalNorm = "batchnorm",
     leave: Sequence[str] = (),
+    sample: Any = None,
 ) -> ProgressiveModel:
     """Makes a 3-D network read videos step by step (arXiv:2103.11313, section 3).
 
@@ -230,7 +238,8 @@ def progressive(
     identity, so weights of the plain network load as before. step_len, overlap: as in `StepSchedule`. memory, momentum: how
     operators remember (`pgt.memory.Cell`), "max" and 0.25 unless said otherwise. head: whether the pooling over time at the end
     remembers too. operator: "causal" operators look only back, so that any cut into steps gives the same outputs; their memory
-    is always the true past ("last", without momentum). The rest as in `MemoryOptions`.
+    is always the true past ("last", without momentum). sample: what the network reads, a clip or one a pathway; with it
+    `pgt.verify` looks at once at what this walk through the network's modules cannot see. The rest as in `MemoryOptions`.
 
     Raises UnsupportedOperatorError, naming the module's path, for a network with an operator that cannot be made Markov, and
     OptionError for an option that does not fit; the network is unchanged then.
@@ -251,7 +260,7 @@ def progressive(
         nonlocal_norm=nonlocal_norm,
         leave=as_tuple(leave),
     )
-    return ProgressiveModel(module, options)
+    return ProgressiveModel(module, options, sample=sample)
 
 
 def _num_frames(clip: Tensor, length: int, overlap: int) -> int:

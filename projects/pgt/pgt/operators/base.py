@@ -120,4 +120,5 @@ def triple(value: int | tuple[int, ...]) -> tuple[int, int, int]:
 
 
 def along_time(value: int | tuple[int, ...]) -> int:
-    return triple(value)[0]
+    """The first of such numbers, for modules of one axis as well."""
+    return value if isinstance(value, int) else int(value[0])
