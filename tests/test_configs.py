@@ -48,7 +48,26 @@ def random_persons(cfg: CfgNode) -> Keyframes:
     )
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONFIGS)))
+LIKE_OTHERS = ("R101", "K600", "SSv2/SLOWFAST", "Charades/SLOWFAST.", "AVA/SLOWFAST.", "Kinetics200/SLOWONLY_PGT")
+"""Parts of names of large configs that differ from others in depth or numbers alone; they are trained among the slow tests."""
+
+PATHS = sorted(CONFIGS.rglob("*.yaml"))
+MARKED = [
+    pytest.param(path, marks=pytest.mark.slow) if any(part in str(path) for part in LIKE_OTHERS) else path for path in PATHS
+]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: str(path.relative_to(CONFIGS)))
+def test_config_loads(path: Path) -> None:
+    assert load_config(path, WITHOUT_DATA.get(path.parent.name, [])).OUTPUT_DIR.startswith("runs/")
+
+
+def test_no_two_configs_write_to_one_folder() -> None:
+    folders = [load_config(path, WITHOUT_DATA.get(path.parent.name, [])).OUTPUT_DIR for path in PATHS]
+    assert len(set(folders)) == len(folders)
+
+
+@pytest.mark.parametrize("path", MARKED, ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_config_builds_its_network_and_trains_it_a_step(path: Path) -> None:
     cfg = load_config(path, [*SMALL, *WITHOUT_DATA.get(path.parent.name, [])])
     model = build_model(cfg).train()

@@ -18,7 +18,7 @@ import slowfast.datasets  # noqa: F401 - fills the registry of data sets
 from slowfast.commands.made_tables import read_table
 from slowfast.config import ConfigError, load_config
 from slowfast.models import build_model
-from slowfast.registry import DATASETS
+from slowfast.registry import DATASETS, MODEL_WRAPPERS
 from slowfast.runtime.errors import ModelZooError
 
 HEADER = ("file", "verdict", "network", "parameters", "said, or what would be right")
@@ -75,10 +75,11 @@ def judge(path: Path, name: str, overrides: Sequence[Any] = ()) -> Verdict:
         except ConfigError as error:
             right = f"; right would be: {error.right}" if error.right else ""
             return Verdict(name=name, refused=f"{error.key} = {error.value!r}: {error.why}{right}")
+    wrappers = [name for name, wrapper in MODEL_WRAPPERS.items() if wrapper.enabled(cfg)]
     notes = (re.sub(r" \(set in .*?\)", "", str(warning.message)).rstrip(".") for warning in caught)
     return Verdict(
         name=name,
-        network=f"{cfg.MODEL.MODEL_NAME} ({cfg.MODEL.ARCH}{', PGT' if cfg.get('PGT', {}).get('ENABLE') else ''})",
+        network=f"{cfg.MODEL.MODEL_NAME} ({', '.join([cfg.MODEL.ARCH, *wrappers])})",
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         notes=tuple(sorted(set(notes))),
     )
