@@ -11,19 +11,25 @@ from pathlib import Path
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Writes the boxes of the persons at every second of videos, in the format of AVA's predicted boxes. Needs "
-        "detectron2.",
+        "detectron2. Options of your own data may follow: AVA.START_SECOND 0 AVA.FPS 25.",
     )
     parser.add_argument("media", type=Path, metavar="DIR", help="folder with ID.mp4 or ID/ID_000001.jpg and so on")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the csv file to write")
     parser.add_argument("--threshold", type=float, default=0.5, help="scores below it are left out (default: %(default)s)")
     parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
-    return parser.parse_args(arguments)
+    options, overrides = parser.parse_known_args(arguments)
+    options.overrides = overrides
+    if strange := [word for word in options.overrides if word[:2] == "--"]:
+        parser.error(f"unrecognized arguments: {' '.join(strange)}")
+    return options
 
 
 def run(options: argparse.Namespace) -> None:
     from slowfast.commands.detect_persons import PersonDetection, detect_persons
+    from slowfast.commands.eval_ava import times_of
 
-    count = detect_persons(PersonDetection(media=options.media, out=options.out, threshold=options.threshold))
+    times = times_of(options.overrides)
+    count = detect_persons(PersonDetection(media=options.media, out=options.out, threshold=options.threshold, times=times))
     print(f"wrote {options.out}: {count} boxes")
 
 

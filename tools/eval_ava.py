@@ -29,12 +29,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--iou", type=float, nargs="+", default=[0.5], metavar="OVERLAP", help="thresholds; mAP is at the first (default 0.5)"
     )
+    parser.add_argument(
+        "overrides", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="of data of your own: AVA.START_SECOND 0 and so on"
+    )
     parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
     return parser.parse_args(arguments)
 
 
 def run(options: argparse.Namespace) -> None:
-    from slowfast.commands.eval_ava import AvaScoring, score_ava
+    from slowfast.commands.eval_ava import AvaScoring, score_ava, times_of
 
     score_ava(
         AvaScoring(
@@ -44,6 +47,7 @@ def run(options: argparse.Namespace) -> None:
             exclusions=options.exclusions,
             protocol=options.protocol,
             iou_thresholds=options.iou,
+            times=times_of(options.overrides),
             json=options.json,
         )
     )

@@ -3,7 +3,8 @@
 python tools/prepare_data.py folder DIR --out DATA      lists, split into train, val and test, of videos in class folders
 python tools/prepare_data.py reencode DATA --out DIR    copies that load faster
 python tools/prepare_data.py check DATA                 whether everything that the lists name can be read
-python tools/prepare_data.py ava DIR --annotations DIR --out DATA     frame lists, and a check, of data in the format of AVA
+python tools/prepare_data.py ava DIR --annotations DIR --out DATA     frame lists, and a check, of data in the format of AVA;
+    options of the training may follow, such as AVA.START_SECOND 0
 """
 
 from __future__ import annotations
@@ -31,7 +32,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     check.add_argument("data", type=Path, metavar="DATA", help="folder with lists, of any of our formats")
     check.add_argument("--prefix", default="", metavar="DIR", help="what DATA.PATH_PREFIX is in training")
     _add_ava(commands.add_parser("ava", parents=[shared], help="check data in the format of AVA, and list their frames"))
-    return parser.parse_args(arguments)
+    options, overrides = parser.parse_known_args(arguments)
+    options.overrides = overrides
+    strange = options.overrides if options.command != "ava" else [word for word in options.overrides if word[:2] == "--"]
+    if strange:
+        parser.error(f"unrecognized arguments: {' '.join(strange)}")
+    return options
 
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +79,7 @@ def _add_reencode(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_ava(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("media", type=Path, metavar="DIR", help="folder with ID/ID_000001.jpg (30 frames a second) or ID.mp4")
+    parser.add_argument("media", type=Path, metavar="DIR", help="folder with ID/ID_000001.jpg (AVA.FPS a second, 30) or ID.mp4")
     parser.add_argument(
         "--annotations", type=Path, required=True, metavar="DIR", help="folder with the lists of boxes (.csv) and the label map"
     )
@@ -81,9 +87,15 @@ def _add_ava(parser: argparse.ArgumentParser) -> None:
 
 
 def run_ava(options: argparse.Namespace) -> None:
-    from slowfast.commands.prepare_ava import AvaPreparation, prepare_ava
+    from slowfast.commands.prepare_data import AvaPreparation, prepare_ava
 
-    wanted = AvaPreparation(media=options.media, annotations=options.annotations, out=options.out, jobs=options.jobs)
+    wanted = AvaPreparation(
+        media=options.media,
+        annotations=options.annotations,
+        out=options.out,
+        jobs=options.jobs,
+        overrides=options.overrides,
+    )
     if not prepare_ava(wanted):
         sys.exit(BROKEN_CODE)
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from slowfast.annotations.ava import START_SECOND
-from slowfast.datasets.ava.videos import FPS
+from slowfast.annotations.ava import AVA_TIMES, AvaTimes
+from slowfast.datasets.ava.videos import video_files
 from slowfast.datasets.decoding import decode_frames, read_index
 from slowfast.datasets.errors import DecodeError
 from slowfast.datasets.frame_folder import read_picture
@@ -35,12 +35,13 @@ PERSON = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonDetection:
-    """media: folder with ID.mp4 or ID/ID_000001.jpg, their first picture being second 900. out: csv file. threshold: scores
-    below it are left out."""
+    """media: folder with ID.mp4 or ID/ID_000001.jpg. out: csv file. threshold: scores below it are left out. times: the second
+    that the first pictures show, and how many there are in a second."""
 
     media: Path
     out: Path
     threshold: float = 0.5
+    times: AvaTimes = AVA_TIMES
 
 
 def detect_persons(wanted: PersonDetection, find: FindPersons | None = None) -> int:
@@ -49,13 +50,13 @@ def detect_persons(wanted: PersonDetection, find: FindPersons | None = None) -> 
     A video that cannot be read is named in the log and left out. Raises MissingPackageError, DatasetError.
     """
     find = find or detectron2_detector(wanted.threshold)
-    media = find_media(wanted.media, jobs=1)
+    media = find_media(wanted.media, times=wanted.times, jobs=1)
     count = 0
     with atomic_write(wanted.out) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         for medium in tqdm(media, desc="Looking for persons", unit="video"):
             try:
-                for second, picture in _keyframes(wanted.media, medium):
+                for second, picture in _keyframes(wanted.media, medium, wanted.times):
                     for row in _rows(medium.video_id, second, picture, find(picture), wanted.threshold):
                         rows.writerow(row)
                         count += 1
@@ -92,18 +93,18 @@ def detectron2_detector(threshold: float) -> FindPersons:
     return find
 
 
-def _keyframes(folder: Path, medium: Medium) -> Iterator[tuple[int, Picture]]:
+def _keyframes(folder: Path, medium: Medium, times: AvaTimes) -> Iterator[tuple[int, Picture]]:
     """Every whole second of a video with its picture."""
-    positions = range(0, medium.num_frames, FPS)
+    positions = range(0, medium.num_frames, times.fps)
     if medium.frames is not None:
         for number in positions:
-            yield START_SECOND + number // FPS, read_picture(str(folder / medium.frames[number]))
+            yield times.start + number // times.fps, read_picture(str(folder / medium.frames[number]))
         return
-    path = next(str(path) for path in sorted(folder.iterdir()) if path.stem == medium.video_id and path.is_file())
+    path = str(video_files(folder)[medium.video_id])
     index = read_index(path)
     for number in positions:  # one at a time: a long video's pictures need not be in memory together
-        frames = index.on_grid(np.array([number]), FPS)
-        yield START_SECOND + number // FPS, decode_frames(path, index, frames)[0]
+        frames = index.on_grid(np.array([number]), times.fps)
+        yield times.start + number // times.fps, decode_frames(path, index, frames)[0]
 
 
 def _rows(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slowfast.annotations.ava import VideoNumbers
+from slowfast.annotations.ava import AVA_TIMES, AvaTimes, VideoNumbers
 from slowfast.evaluation.ava import (
     ActionClass,
     AvaResult,
@@ -39,7 +39,17 @@ class AvaScoring:
     exclusions: Path | None = None
     protocol: str = "slowfast"
     iou_thresholds: Sequence[float] = (0.5,)
+    times: AvaTimes = AVA_TIMES
     json: Path | None = None
+
+
+def times_of(overrides: Sequence[str]) -> AvaTimes:
+    """What options say of the annotated seconds, AVA's without any. Raises ConfigError."""
+    if not overrides:
+        return AVA_TIMES
+    from slowfast.config import load_config  # it takes seconds, with the projects
+
+    return AvaTimes.from_cfg(load_config(overrides=["DETECTION.ENABLE", True, *overrides]))
 
 
 def score_ava(scoring: AvaScoring) -> None:
@@ -50,7 +60,7 @@ def score_ava(scoring: AvaScoring) -> None:
     truths = read_truths(scoring.groundtruth, videos)
     excluded = read_excluded(scoring.exclusions, videos) if scoring.exclusions else NO_SECONDS
     detections = read_detections(scoring.detections, videos)
-    oddities = count_oddities(detections, truths)
+    oddities = count_oddities(detections, truths, scoring.times)
     result = ava_frame_map(
         detections,
         truths,
@@ -71,7 +81,7 @@ def score_ava(scoring: AvaScoring) -> None:
         **{f"detections_{name}": count for name, count in dataclasses.asdict(oddities).items()},
     }
     print("\n".join(_report(result, classes, counts)))
-    for line in _warnings(oddities):
+    for line in _warnings(oddities, scoring.times):
         print(f"warning: {line}", file=sys.stderr)
     if scoring.json:
         write_json(scoring.json, summary(result, classes, counts))
@@ -113,13 +123,15 @@ def _report(result: AvaResult, classes: Sequence[ActionClass], counts: dict[str,
     ]
 
 
-def _warnings(oddities: Oddities) -> list[str]:
+def _warnings(oddities: Oddities, times: AvaTimes) -> list[str]:
+    scored = "; they are scored like all others"
     told = {
-        "detections are repeats of others": oddities.repeated,
-        "detections are before second 902 or after 1798": oddities.outside_annotated_time,
-        "detections are in videos without any truth": oddities.in_unknown_videos,
+        f"detections are repeats of others{scored}": oddities.repeated,
+        f"detections are before second {times.first} or after {times.last}{scored}": oddities.outside_annotated_time,
+        f"detections are in videos without any truth{scored}": oddities.in_unknown_videos,
+        "detections have swapped corners or no area, and do not count (boxes are x1,y1,x2,y2)": oddities.without_area,
     }
-    return [f"{count} {what}; they are scored like all others" for what, count in told.items() if count]
+    return [f"{count} {what}" for what, count in told.items() if count]
 
 
 def _by_category(classes: Sequence[ActionClass]) -> dict[str, list[int]]:

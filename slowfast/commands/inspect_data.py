@@ -13,7 +13,6 @@ from fvcore.common.config import CfgNode
 from numpy.typing import NDArray
 from torch import Tensor
 
-from slowfast.annotations.ava import START_SECOND
 from slowfast.config import ConfigError
 from slowfast.datasets import ClipDataset, SampleKey, build_loader
 from slowfast.datasets.build import SPLITS
@@ -52,27 +51,28 @@ def contact_row(batch: ClipBatch, dataset: ClipDataset, *, parts: Parts) -> Cont
         pictures=_pictures(batch),
         times=batch.times[0].numpy(),
         parts=parts,
-        labels=_labels(batch, dataset.class_names, parts),
+        labels=_labels(batch, dataset, parts),
         note=f"{width} x {height}, view {int(batch.views[0])}",
-        boxes={frame: keyframes.boxes.numpy() for frame, keyframes in _keyframes(batch)},
+        boxes={frame: keyframes.boxes.numpy() for frame, keyframes in _keyframes(batch, dataset.start_second)},
     )
 
 
-def _keyframes(batch: ClipBatch) -> Iterator[tuple[int, Keyframes]]:
+def _keyframes(batch: ClipBatch, start_second: int) -> Iterator[tuple[int, Keyframes]]:
     """(frame nearest to it, persons) of each annotated second that the clip shows."""
     if batch.keyframes is None:
         return
     for second in sorted(set(batch.keyframes.seconds.tolist())):
-        frame = int((batch.times[0] - (second - START_SECOND)).abs().argmin())
+        frame = int((batch.times[0] - (second - start_second)).abs().argmin())
         yield frame, batch.keyframes[batch.keyframes.seconds == second]
 
 
-def _labels(batch: ClipBatch, class_names: tuple[str, ...], parts: Parts) -> tuple[tuple[str, ...], ...]:
+def _labels(batch: ClipBatch, dataset: ClipDataset, parts: Parts) -> tuple[tuple[str, ...], ...]:
+    class_names = dataset.class_names
     if batch.frame_labels is not None:
         frames = batch.frame_labels[0]
         return tuple(_names(frames[start:stop].any(dim=0), class_names) for start, stop in parts)
     if batch.keyframes is not None:
-        done = [(frame, persons.labels.any(dim=0)) for frame, persons in _keyframes(batch)]
+        done = [(frame, persons.labels.any(dim=0)) for frame, persons in _keyframes(batch, dataset.start_second)]
         nothing = torch.zeros(len(class_names), dtype=torch.bool)
         in_parts = ([labels for frame, labels in done if start <= frame < stop] for start, stop in parts)
         return tuple(_names(torch.stack([nothing, *labels]).any(dim=0), class_names) for labels in in_parts)

@@ -40,10 +40,12 @@ class ClipDataset(Dataset[Clip], ABC):
     a video is unreadable, another sample, drawn at random, takes its place, and the clip says so (training); else DecodeError
     is raised. num_views: samples that are taken from one video and whose scores belong together. breaks: the samples before
     which a batch ends in evaluation, as clips differ in size there; rising. time_limit_sec: how long reading one sample may
-    take before its video counts as unreadable; 0 is no limit.
+    take before its video counts as unreadable; 0 is no limit. start_second: the second, as the annotation counts them, that a
+    video begins with.
     """
 
     num_views: int = 1
+    start_second: int = 0
     time_limit_sec: float = 0.0
     breaks: tuple[int, ...] = ()
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
-from slowfast.annotations.ava import AvaFileError, read_label_map
+from slowfast.annotations.ava import AVA_TIMES, NUM_ACTIONS, AvaFileError, AvaTimes, read_label_map
+from slowfast.config import load_config
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.frame_lists import HEADER, has_frame_list_header
 from slowfast.preparation.ava_checks import TRUTHS, CheckedList, Known, check_list
@@ -37,18 +39,39 @@ class AvaFolder:
         return [medium for medium in self.media if medium.video_id in ids and medium.num_frames]
 
 
-def look_at_ava(media_folder: Path, annotations: Path, *, jobs: int) -> AvaFolder:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AvaOptions:
+    """What training is told besides the files. threshold: AVA.DETECTION_SCORE_THRESH. num_classes: MODEL.NUM_CLASSES."""
+
+    times: AvaTimes = AVA_TIMES
+    threshold: float = 0.9
+    num_classes: int = NUM_ACTIONS
+
+    @classmethod
+    def from_overrides(cls, overrides: Sequence[str]) -> Self:
+        """KEY VALUE and so on, as training is given them. Raises ConfigError."""
+        cfg = load_config(overrides=["DETECTION.ENABLE", True, "MODEL.NUM_CLASSES", NUM_ACTIONS, *overrides])
+        return cls(times=AvaTimes.from_cfg(cfg), threshold=cfg.AVA.DETECTION_SCORE_THRESH, num_classes=cfg.MODEL.NUM_CLASSES)
+
+
+AS_AVA = AvaOptions()
+
+
+def look_at_ava(media_folder: Path, annotations: Path, *, jobs: int, options: AvaOptions = AS_AVA) -> AvaFolder:
     """Checks pictures or videos, and all csv files and label maps of the annotation. Raises DatasetError for none."""
     tables = [path for path in sorted(annotations.rglob("*.csv")) if not has_frame_list_header(path)]
     if not tables:
         raise DatasetError(path=str(annotations), found="no csv file", expected="lists of boxes like ava_train_v2.2.csv")
     actions, problems = _read_label_maps(sorted(annotations.rglob("*.pbtxt")))
-    media = find_media(media_folder, jobs=jobs)
+    media = find_media(media_folder, times=options.times, jobs=jobs)
     usable = [medium for medium in media if medium.num_frames]
     known = Known(
         {medium.video_id: number for number, medium in enumerate(usable)},
         np.array([medium.num_frames for medium in usable], np.int64),
         actions,
+        options.times,
+        options.threshold,
+        options.num_classes,
     )
     lists = tuple(check_list(path, known) for path in tables)
     problems += [(medium.video_id, medium.problem) for medium in media if medium.problem]

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from slowfast.datasets.ava.videos import FPS, SUFFIXES
+from slowfast.annotations.ava import AvaTimes
+from slowfast.datasets.ava.videos import video_files
 from slowfast.datasets.errors import DatasetError, DecodeError
 from slowfast.datasets.frame_folder import read_picture
-from slowfast.datasets.frame_lists import FramePaths
+from slowfast.datasets.frame_lists import FramePaths, number_of
 from slowfast.preparation.probing import in_parallel, probe_video
 
 PICTURES = frozenset([".jpeg", ".jpg", ".png"])
 
-LONGEST_SEC = 960
-"""AVA's videos are 901 s long, from second 900 on. A much longer one is probably the whole film."""
-
-_NUMBER = re.compile(r"(\d+)\D*$")
+LONGEST_BEHIND_SEC = 62
+"""AVA's videos end 3 s behind the last annotated second. One that ends much later is probably the whole film."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Medium:
-    """One video. num_frames: at 30 frames a second. frames: its pictures, relative to the folder; None of a video file.
+    """One video. num_frames: at the rate of the data set. frames: its pictures, relative to the folder; None of a video file.
     problem: what is wrong with it; empty if nothing is."""
 
     video_id: str
@@ -33,34 +31,34 @@ class Medium:
     problem: str = ""
 
 
-def find_media(folder: Path, *, jobs: int) -> list[Medium]:
+def find_media(folder: Path, *, times: AvaTimes, jobs: int) -> list[Medium]:
     """Videos by their ids: the video files of a folder, or if it has none its subfolders of pictures. Raises DatasetError."""
     if not folder.is_dir():
         raise DatasetError(
             path=str(folder), found="there is no such folder", expected="videos, or a folder of pictures for each"
         )
-    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    files = [path for path in entries if path.suffix.lower() in SUFFIXES]
-    folders = [path for path in entries if path.is_dir()]
+    files = list(video_files(folder).values())
+    folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not files and not folders:
         raise DatasetError(
             path=str(folder), found="neither videos nor folders", expected="ID.mp4 and so on, or ID/ID_000001.jpg and so on"
         )
-    look = _look_at_video if files else partial(_look_at_pictures, folder)
+    look = partial(_look_at_video, times) if files else partial(_look_at_pictures, folder)
     found = in_parallel(look, files or folders, jobs=jobs, title="Looking")
     return sorted((medium for _, medium in found), key=lambda medium: medium.video_id)
 
 
-def _look_at_video(path: Path) -> Medium:
+def _look_at_video(times: AvaTimes, path: Path) -> Medium:
     probe = probe_video(str(path))
     problem = probe.problem
-    if probe.duration_sec > LONGEST_SEC:
-        problem = f"{probe.duration_sec:.0f} s long: is it cut to begin at second 900 of the film?"
-    return Medium(video_id=path.stem, num_frames=int(probe.duration_sec * FPS), problem=problem)
+    if times.start + probe.duration_sec > times.last + LONGEST_BEHIND_SEC:
+        problem = f"{probe.duration_sec:.0f} s long: is it cut to begin at second {times.start} of the film?"
+    return Medium(video_id=path.stem, num_frames=int(probe.duration_sec * times.fps), problem=problem)
 
 
 def _look_at_pictures(root: Path, folder: Path) -> Medium:
-    names = sorted((path.name for path in folder.iterdir() if path.suffix.lower() in PICTURES), key=_number)
+    pictures = (path for path in folder.iterdir() if path.suffix.lower() in PICTURES and not path.name.startswith("."))
+    names = sorted((path.name for path in pictures), key=lambda name: (number_of(name), name))
     frames = FramePaths()
     for name in names:
         frames.append((folder / name).relative_to(root).as_posix())
@@ -72,7 +70,7 @@ def _picture_problem(folder: Path, names: Sequence[str]) -> str:
         return f"no pictures ({', '.join(sorted(PICTURES))})"
     if any(character.isspace() for character in folder.name + names[0]):
         return "a name holds a blank, which separates the columns of frame lists"
-    numbers = [_number(name)[0] for name in names]
+    numbers = [number_of(name) for name in names]
     if numbers[0] != 1:
         return f"pictures are numbered from {numbers[0]}, not from 1: {names[0]}"
     gaps = [name for before, after, name in zip(numbers, numbers[1:], names[1:], strict=False) if after != before + 1]
@@ -83,9 +81,3 @@ def _picture_problem(folder: Path, names: Sequence[str]) -> str:
     except DecodeError as error:
         return str(error)
     return "" if len(sizes) == 1 else f"pictures differ in size: {sorted(sizes)} (width, height)"
-
-
-def _number(name: str) -> tuple[int, str]:
-    """The number that a name ends with, to sort by; -1 of names without."""
-    match = _NUMBER.search(Path(name).stem)
-    return (int(match[1]) if match else -1), name

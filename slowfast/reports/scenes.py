@@ -37,20 +37,25 @@ def draw_scenes(cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: Clip
     for sample in wanted:
         batch = collate([dataset[SampleKey(0, sample)]])
         predictions = Predictions.of(step(model, batch.to(device)))
-        scene = build_scene(batch, predictions, truth, mirrored=cfg.AVA.TEST_FORCE_FLIP, bgr=cfg.AVA.BGR)
+        scene = build_scene(
+            batch, predictions, truth, start=dataset.start_second, mirrored=cfg.AVA.TEST_FORCE_FLIP, bgr=cfg.AVA.BGR
+        )
         path = Path(cfg.OUTPUT_DIR) / "scenes" / f"{file_name(scene.title)}.png"
         draw_scene(scene, path)
         logger.info("drew %s", path)
 
 
-def build_scene(batch: ClipBatch, predictions: Predictions, truth: AvaTruth, *, mirrored: bool, bgr: bool) -> Scene:
+def build_scene(
+    batch: ClipBatch, predictions: Predictions, truth: AvaTruth, *, start: int = START_SECOND, mirrored: bool, bgr: bool
+) -> Scene:
     """The own moment of the only clip of a batch; of `predictions` those of that moment are shown.
 
-    mirrored, bgr: how the frames differ from the picture that the boxes were drawn in.
+    start: the second that the video begins with. mirrored, bgr: how the frames differ from the picture that the boxes were
+    drawn in.
     """
     assert batch.keyframes is not None
     video, second = int(batch.videos[0]), int(batch.keyframes.seconds[batch.keyframes.main][0])
-    frame = int((batch.times[0] - (second - START_SECOND)).abs().argmin())
+    frame = int((batch.times[0] - (second - start)).abs().argmin())
     picture = batch.frames[0, :, frame].permute(1, 2, 0).numpy()
     picture = np.ascontiguousarray(picture[:, :: -1 if mirrored else 1, :: -1 if bgr else 1])
 

@@ -77,6 +77,17 @@ def test_the_protocol_decides(command: Command, tmp_path: Path) -> None:
     assert read(tmp_path / "result.json")["mAP"] == pytest.approx(5 / 6)
 
 
+def test_what_cannot_count_is_said(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "detections.csv"
+    path.write_text((TINY / "detections.csv").read_text() + "v1,902,0.5,0.5,0.4,0.9,12,0.9\nv1,902,0.5,0.5,0.5,0.9,12,0.9\n")
+    assert "warning: 2 detections have swapped corners or no area, and do not count" in command(detections=path)[2]
+
+
+def test_own_seconds_can_be_given(command: Command) -> None:
+    _, _, usual = command("--protocol", "slowfast", "AVA.START_SECOND", "0", "AVA.ANNOTATED_SECONDS", "[0, 10]")
+    assert "warning: 12 detections are before second 0 or after 10; they are scored like all others" in usual
+
+
 def test_what_is_undefined_is_null(command: Command, tmp_path: Path) -> None:
     empty = tmp_path / "empty.csv"
     empty.touch()

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from slowfast.annotations.ava import AvaTimes
 from slowfast.datasets import DatasetError
 from slowfast.datasets.ava.box_lists import BoxLists, read_persons
 
@@ -158,6 +159,62 @@ def test_a_missing_list_is_an_error_with_its_path(tmp_path):
     lists = BoxLists(truths=(tmp_path / "gone.csv",), detections=(), threshold=0.9, num_classes=80)
     with pytest.raises(DatasetError, match=r"gone\.csv: it cannot be read"):
         read_persons(lists, VIDEOS)
+
+
+SIZES = ["0.5,0.2,0.4,0.6", "0.1,0.1,0.3,0.8", "0.6,0.3,0.3,0.5", "0.05,0.2,0.2,0.7"]
+
+
+@pytest.mark.parametrize("kind", ["truths", "detections"])
+def test_boxes_of_x_y_width_and_height_are_found_out(read, kind):
+    rows = [f"film_a,{second},{box},1,{1 if kind == 'truths' else 0.95}\n" for second in range(902, 910) for box in SIZES]
+    message = rf"{kind}\.csv, row 1: x1 is beyond x2.* 16 of 32 rows, as in boxes of x, y, width and height; expected x1,y1"
+    with pytest.raises(DatasetError, match=message):
+        read(**{kind: "".join(rows)})
+
+
+def test_one_box_with_swapped_corners_among_many_is_dropped_and_counted(read):
+    rows = [f"film_a,{second},{FIRST},1,0\n" for second in range(902, 912)] + [f"film_a,920,{SIZES[0]},1,0\n"]
+    persons, ignored = read(truths="".join(rows), drop_flat=True)
+    assert (len(persons), ignored.flat) == (10, 1)
+
+
+@pytest.mark.parametrize(
+    ("persons", "refused"),
+    [
+        pytest.param((0, 1), True, id="persons 0 and 1"),
+        pytest.param((1, 1, 0, 1), True, id="mostly person 1"),
+        pytest.param((0, 0), True, id="person 0 alone"),
+        pytest.param((1, 1), False, id="score 1 for annotated boxes"),
+        pytest.param((0, 1, 0.5), False, id="scores, 0 and 1 among them"),
+        pytest.param((0, 0.95), False, id="0 and another score"),
+    ],
+)
+def test_numbers_of_persons_are_not_read_as_scores(read, persons, refused):
+    rows = "".join(f"film_a,{902 + n},{FIRST},1,{person}\n" for n, person in enumerate(persons))
+    if not refused:
+        assert len(read(detections=rows)[0]) == sum(person >= 0.9 for person in persons)
+        return
+    with pytest.raises(DatasetError, match=r"detections\.csv: all scores are whole numbers, 0 in .* rows and 1 in .* persons"):
+        read(detections=rows)
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds"),
+    [
+        pytest.param(AvaTimes(0, 0, 10**9 - 1), [0, 1, 7], id="seconds from 0"),
+        pytest.param(AvaTimes(0, 1, 6), [1], id="a range"),
+        pytest.param(AvaTimes(0, 7, 7), [7], id="one second"),
+    ],
+)
+def test_which_seconds_count_can_be_said(read, times, seconds):
+    rows = "".join(f"film_a,{second},{FIRST},1,0\n" for second in (0, 1, 7))
+    assert read(truths=rows, times=times)[0].seconds.tolist() == seconds
+
+
+def test_seconds_from_0_are_refused_with_the_option_that_helps(read):
+    message = r"2 are outside of seconds 902 to 1798.*lists have seconds 0 to 7, .* for example AVA\.START_SECOND 0"
+    with pytest.raises(DatasetError, match=message):
+        read(truths=f"film_a,0,{FIRST},1,0\nfilm_a,7,{FIRST},1,0\n")
 
 
 def persons_by_loop(rows):

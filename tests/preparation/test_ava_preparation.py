@@ -15,6 +15,10 @@ from slowfast_tools.prepare_data import main
 from tests.datasets.ava_folders import PERSONS, VIDEOS, Folder, row, truth_rows, write_folder
 
 TRAIN = VIDEOS["train"][0].name
+PIXELS = (
+    "x1 is 64, y1 is 48, x2 is 128, y2 is 96; expected fractions of the image's width and height, not pixels: between -2 and 2"
+)
+ACTION = "expected an action, a whole number from 1 to 80"
 TRUTHS, DETECTIONS = "ava_train_v2.2.csv", "ava_val_predicted_boxes.csv"
 
 
@@ -61,11 +65,15 @@ def test_a_good_folder_is_usable_and_its_frame_lists_are_those_of_training(origi
         (row(TRAIN, 902, (0.1, 0.1, 0.5, 1.01), 1, 0), "the box leaves the picture", False),
         (row(TRAIN, 902, (0.5, 0.1, 0.4, 0.5), 1, 0), "the box has swapped corners", False),
         (row(TRAIN, 902, (0.4, 0.1, 0.4, 0.5), 1, 0), "the box has no area", False),
-        (row(TRAIN, 902, (64, 48, 128, 96), 1, 0), "the box is in pixels, not in fractions of the picture", True),
-        (row(TRAIN, 902, (0.1, "", 0.4, 0.5), 1, 0), "a corner of the box is missing", True),
-        (row(TRAIN, 902, PERSONS[0], 81, 0), "the label is no action", True),
-        (row(TRAIN, 902, PERSONS[0], -1, 0), "the label is no action", True),
-        (row(TRAIN, 902, PERSONS[0], 2.5, 0), "the label is no action", True),
+        (row(TRAIN, 902, (64, 48, 128, 96), 1, 0), PIXELS, True),
+        (
+            row(TRAIN, 902, (0.1, "", 0.4, 0.5), 1, 0),
+            "x1 is 0.1, y1 is missing, x2 is 0.4, y2 is 0.5; expected four numbers",
+            True,
+        ),
+        (row(TRAIN, 902, PERSONS[0], 81, 0), f"label is 81; {ACTION}", True),
+        (row(TRAIN, 902, PERSONS[0], -1, 0), f"label is -1; {ACTION}", True),
+        (row(TRAIN, 902, PERSONS[0], 2.5, 0), f"label is 2.5; {ACTION}", True),
     ],
 )
 def test_odd_rows_are_counted_with_the_first_of_them(folder, line, what, stops):
@@ -90,23 +98,29 @@ def test_seconds_without_any_action_are_fine(folder):
 
 def test_swapped_corners_stop_where_tests_score_against_them(folder):
     folder.set("annotations/ava_val_v2.2.csv", [row(VIDEOS["val"][0].name, 902, (0.5, 0.1, 0.4, 0.5), 1, 0)])
-    assert findings(folder, "ava_val_v2.2.csv") == {"the box has swapped corners": (1, 1, True)}
+    said = "x1 is 0.5, y1 is 0.1, x2 is 0.4, y2 is 0.5; expected x1 <= x2 and y1 <= y2"
+    assert findings(folder, "ava_val_v2.2.csv") == {said: (1, 1, True)}
 
 
 def test_a_list_of_annotated_boxes_among_the_detected_ones_is_found_out(folder):
     folder.set(
         f"annotations/{DETECTIONS}", [row(VIDEOS["val"][0].name, 902, PERSONS[0], 1, person) for person in (0, 1, 2, 17)]
     )
-    assert findings(folder, DETECTIONS) == {
-        "the score is not within 0 to 1: is this a list of annotated boxes?": (2, 3, True),
+    (one, first), (whole, second) = findings(folder, DETECTIONS).items()
+    assert one.startswith("score is 2; expected the score of a detector, from 0 to 1")
+    assert whole.startswith("all scores are whole numbers, 0 in 1 rows and 1 in 1, as the persons")
+    assert (first, second) == ((2, 3, True), (2, None, True))
+
+
+def test_all_wrong_rows_of_a_list_are_found_and_the_others_are_checked_too(folder):
+    lines = [row(TRAIN, "never", PERSONS[0], 1, 0), row(TRAIN, 902, PERSONS[0], 81, 0), row(TRAIN, 902, PERSONS[0], "x", 0)]
+    folder.set(f"annotations/{TRUTHS}", [lines[0], *truth_rows(), *lines, row(TRAIN, 901, PERSONS[0], 1, 0)])
+    assert findings(folder, TRUTHS) == {
+        "second is 'never'; expected a number, in rows video,second,x1,y1,x2,y2,label,person without a header": (3, 1, True),
+        f"label is 81; {ACTION}": (1, 19, True),
+        "the second is not within 902 to 1798": (1, 21, False),
+        "the action is not in the label map: trained, not scored": (4, 5, False),
     }
-
-
-def test_a_row_that_cannot_be_read_ends_the_check_of_its_list_alone(folder):
-    folder.set(f"annotations/{TRUTHS}", [*truth_rows(), row(TRAIN, "never", PERSONS[0], 1, 0)])
-    ((what, (count, line, stops)),) = findings(folder, TRUTHS).items()
-    assert "second is 'never'" in what
-    assert (count, line, stops) == (1, 17, True)
     assert findings(folder, DETECTIONS) == {}
 
 
@@ -226,4 +240,6 @@ def test_the_command_writes_lists_that_training_reads_and_prints_what_it_found(f
     folder.set(f"annotations/{TRUTHS}", [*truth_rows(), row(TRAIN, 902, PERSONS[0], 81, 0)])
     with pytest.raises(SystemExit, match="1"):
         main([*arguments, "--out", str(folder.root)])
-    assert re.search(r"ava_train_v2\.2\.csv +\| stops +\| +1 \| +17 \| the label is no action", capsys.readouterr().out)
+    assert re.search(
+        r"ava_train_v2\.2\.csv +\| stops +\| +1 \| +17 \| label is 81; expected an action", capsys.readouterr().out
+    )

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pgt.preprocess import StepTarget
 from pgt.schedule import StepSchedule
-from slowfast.annotations.ava.seconds import START_SECOND
+from slowfast.annotations.ava import START_SECOND
 from slowfast.engine.detection_steps import all_persons
 from slowfast.structures import ClipBatch, Keyframes
 
@@ -25,14 +25,16 @@ class KeyframeTargets:
     """Shares the persons of a batch out among the steps.
 
     empty_step: what a step gets in a clip that has no persons at the step's second: those of the clip's own second
-    ("keyframe"), which belong to another moment but keep every step learning, or none ("skip").
+    ("keyframe"), which belong to another moment but keep every step learning, or none ("skip"). start_second: the second, as
+    the annotation counts them, that a video begins with.
     """
 
     empty_step: Literal["keyframe", "skip"]
+    start_second: int = START_SECOND
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> Self:
-        return cls(cfg.AVA.EMPTY_STEP)
+        return cls(cfg.AVA.EMPTY_STEP, cfg.AVA.START_SECOND)
 
     def __call__(self, batch: ClipBatch, schedule: StepSchedule) -> list[StepTarget]:
         """The persons of each step, with their labels."""
@@ -42,7 +44,7 @@ class KeyframeTargets:
     def rows(self, batch: ClipBatch, schedule: StepSchedule) -> list[Tensor]:
         """Rows of the batch's keyframes, int64, for each step. The last step has those of the clips' own seconds."""
         keyframes = all_persons(batch)
-        *earlier, _ = step_seconds(batch.times, schedule).unbind(1)
+        *earlier, _ = step_seconds(batch.times, schedule, self.start_second).unbind(1)
         return [self._at(keyframes, seconds) for seconds in earlier] + [keyframes.main.nonzero()[:, 0]]
 
     def _at(self, keyframes: Keyframes, seconds: Tensor) -> Tensor:
@@ -55,6 +57,6 @@ class KeyframeTargets:
         return chosen.nonzero()[:, 0]
 
 
-def step_seconds(times: Tensor, schedule: StepSchedule) -> Tensor:
+def step_seconds(times: Tensor, schedule: StepSchedule, start_second: int = START_SECOND) -> Tensor:
     """times (B, T) -> int64 (B, S): the annotation's second nearest to each step's centre, of two the even one."""
-    return times[:, schedule.centres()].round().long() + START_SECOND
+    return times[:, schedule.centres()].round().long() + start_second

@@ -1,36 +1,37 @@
 """The files of AVA (Gu et al., arXiv:1705.08421): rows of boxes, seconds, and the label map."""
 
-from slowfast.annotations.ava.csv_rows import Rows, VideoNumbers, most_rows, read_rows
+from slowfast.annotations.ava.csv_rows import Faults, RowFault, Rows, VideoNumbers, most_rows, read_rows
 from slowfast.annotations.ava.csv_rules import (
     CORNERS,
     DETECTIONS,
     EXCLUDED,
     LARGEST_FRACTION,
+    NUM_ACTIONS,
     PROPOSALS,
     TRAINED_TRUTHS,
     TRUTHS,
-    UNCHECKED,
+    AvaFileError,
     RowKind,
 )
-from slowfast.annotations.ava.errors import AvaFileError
-from slowfast.annotations.ava.label_map import NUM_ACTIONS, ActionClass, read_label_map
-from slowfast.annotations.ava.seconds import FIRST_SECOND, LAST_SECOND, START_SECOND
+from slowfast.annotations.ava.label_map import ActionClass, read_label_map
+from slowfast.annotations.ava.timing import AVA_TIMES, START_SECOND, AvaTimes
 
 __all__ = [
+    "AVA_TIMES",
     "CORNERS",
     "DETECTIONS",
     "EXCLUDED",
-    "FIRST_SECOND",
     "LARGEST_FRACTION",
-    "LAST_SECOND",
     "NUM_ACTIONS",
     "PROPOSALS",
     "START_SECOND",
     "TRAINED_TRUTHS",
     "TRUTHS",
-    "UNCHECKED",
     "ActionClass",
     "AvaFileError",
+    "AvaTimes",
+    "Faults",
+    "RowFault",
     "RowKind",
     "Rows",
     "VideoNumbers",

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from slowfast.annotations.ava.csv_rules import Columns, RowKind
-from slowfast.annotations.ava.errors import AvaFileError
+from slowfast.annotations.ava.csv_rules import AvaFileError, Columns, RowKind
+from slowfast.annotations.ava.list_rules import Sums, judge
 
 ROWS_AT_ONCE = 200_000
 VideoNumbers = dict[str, int]
@@ -34,22 +34,63 @@ class Rows:
     columns: Columns
 
 
-def read_rows(path: Path, kind: RowKind, videos: VideoNumbers) -> Iterator[Rows]:
+@dataclass(slots=True)
+class RowFault:
+    """Rows that break one rule, and what to say of the first of them."""
+
+    error: AvaFileError
+    count: int = 0
+
+
+Faults = dict[str, RowFault]
+"""By what would be right instead."""
+
+
+def read_rows(path: Path, kind: RowKind, videos: VideoNumbers, *, faults: Faults | None = None) -> Iterator[Rows]:
     """The rows of a file, some at a time. Videos are numbered as in `videos`, to which new ones are added.
 
-    Raises AvaFileError for the first row that breaks a rule of its kind, and for a file that cannot be read.
+    Raises AvaFileError for the first row that breaks a rule of its kind, for a file that cannot be read, and at the end for a
+    list that as a whole is not what it should be. With `faults`, wrong rows are counted there and left out.
     """
-    first_line = 1
-    for table in _tables(path, kind):
+    first_line, sums = 1, Sums()
+    for table in _tables(path, kind, lenient=faults is not None):
         lines = np.arange(first_line, first_line + len(table))
         first_line += len(table)
         is_blank = np.logical_and.reduce([table[name].isna().to_numpy() for name in table])
         if is_blank.any():
             table, lines = table[~is_blank], lines[~is_blank]
-        if not table.empty:
-            columns = {name: table[name].to_numpy() for name in kind.numbers}
-            _check_rows(path, lines, table, columns, kind)
-            yield Rows(video=_number_videos(table["video"], videos), line=lines, columns=columns)
+        if table.empty:
+            continue
+        columns, broken = _to_numbers(path, table, lines, kind)
+        broken += _broken_rules(path, table, lines, columns, kind)
+        if broken and faults is None:
+            raise min(broken, key=lambda pair: np.flatnonzero(pair[0])[0])[1]
+        if broken and faults is not None:
+            is_wrong = _count(broken, faults)
+            table, lines = table[~is_wrong], lines[~is_wrong]
+            columns = {name: values[~is_wrong] for name, values in columns.items()}
+        if kind.judged:
+            sums.add(columns, lines)
+        yield Rows(video=_number_videos(table["video"], videos), line=lines, columns=columns)
+    if kind.judged and (error := judge(path, sums)):
+        if faults is None:
+            raise error
+        faults[error.right] = RowFault(error, sums.swapped or sums.boxes)
+
+
+Broken = list[tuple[NDArray[np.bool_], AvaFileError]]
+"""(rows that break a rule, what to say of the first)"""
+
+
+def _count(broken: Broken, faults: Faults) -> NDArray[np.bool_]:
+    """Adds to `faults`, each row to the first rule that it breaks. Returns which rows are wrong."""
+    is_wrong = np.zeros(len(broken[0][0]), bool)
+    for mask, error in broken:
+        count = int((mask & ~is_wrong).sum())
+        is_wrong |= mask
+        if count:
+            faults.setdefault(error.right, RowFault(error)).count += count
+    return is_wrong
 
 
 def most_rows(path: Path, kind: RowKind) -> int:
@@ -61,10 +102,11 @@ def most_rows(path: Path, kind: RowKind) -> int:
         raise _unreadable(path, kind, error) from error
 
 
-def _tables(path: Path, kind: RowKind) -> Iterator[pd.DataFrame]:
-    """Tables with the column `video`, those of `kind`, and one for what is too many; NaN where a field is missing."""
+def _tables(path: Path, kind: RowKind, *, lenient: bool) -> Iterator[pd.DataFrame]:
+    """Tables with the column `video`, those of `kind`, and one for what is too many; NaN where a field is missing. lenient:
+    numbers are texts yet."""
     try:
-        with _reader(path, kind, "float64") as reader:
+        with _reader(path, kind, "str" if lenient else "float64") as reader:
             while (table := _next_table(reader)) is not None:
                 yield table
     except OSError as error:
@@ -121,34 +163,49 @@ def _text_among_numbers(path: Path, kind: RowKind, cause: ValueError) -> AvaFile
     first_line = 1
     with _reader(path, kind, "str") as reader:
         for table in reader:
-            is_text = pd.DataFrame(
-                {n: pd.to_numeric(table[n], errors="coerce").isna() & table[n].notna() for n in kind.numbers}
-            )
-            wrong = np.argwhere(is_text.to_numpy())
-            if len(wrong):
-                row, column = wrong[0]
-                name = kind.numbers[column]
-                found = f"{name} is {table[name].iloc[row]!r}"
-                return AvaFileError(
-                    path=path, row=int(first_line + row), found=found, right=f"a number, in rows {kind.layout} without a header"
-                )
+            _, broken = _to_numbers(path, table, np.arange(first_line, first_line + len(table)), kind)
+            if broken:
+                return broken[0][1]
             first_line += len(table)
     return AvaFileError(path=path, found=f"a field is not a number ({cause})", right=f"rows {kind.layout} without a header")
 
 
-def _check_rows(path: Path, lines: NDArray[np.int64], table: pd.DataFrame, rows: Columns, kind: RowKind) -> None:
-    """Raises AvaFileError for the first row that breaks a rule. `lines` are the rows' numbers in the file, from 1."""
-    if table["video"].isna().any():
-        row = int(lines[table["video"].isna()][0])
-        raise AvaFileError(path=path, row=row, found="there is no video", right=kind.layout)
-    if table[_TOO_MANY].notna().any():
-        row = int(lines[table[_TOO_MANY].notna()][0])
-        raise AvaFileError(path=path, row=row, found=f"more than {len(kind.numbers) + 1} fields", right=kind.layout)
-    broken = [(np.flatnonzero(is_wrong)[0], rule) for rule in kind.rules if (is_wrong := rule.is_wrong(rows)).any()]
-    if broken:
-        place, rule = min(broken, key=lambda pair: pair[0])
-        found = ", ".join(f"{name} is {_shown(rows[name][place])}" for name in rule.shown)
-        raise AvaFileError(path=path, row=int(lines[place]), found=found, right=rule.right)
+def _to_numbers(
+    path: Path, table: pd.DataFrame, lines: NDArray[np.int64], kind: RowKind
+) -> tuple[dict[str, NDArray[np.float64]], Broken]:
+    """The columns of `kind`, and the rows in which texts are no numbers. `lines` are the rows' numbers in the file, from 1."""
+    if all(table[name].dtype == np.float64 for name in kind.numbers):
+        return {name: table[name].to_numpy() for name in kind.numbers}, []
+    columns = {name: pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64) for name in kind.numbers}
+    is_text = np.stack([np.isnan(columns[name]) & table[name].notna().to_numpy() for name in kind.numbers], axis=1)
+    if not is_text.any():
+        return columns, []
+    row, column = np.argwhere(is_text)[0]
+    name = kind.numbers[column]
+    error = AvaFileError(
+        path=path, row=int(lines[row]), found=f"{name} is {table[name].iloc[row]!r}",
+        right=f"a number, in rows {kind.layout} without a header",
+    )  # fmt: skip
+    return columns, [(np.asarray(is_text.any(axis=1)), error)]
+
+
+def _broken_rules(path: Path, table: pd.DataFrame, lines: NDArray[np.int64], rows: Columns, kind: RowKind) -> Broken:
+    """`lines` are the rows' numbers in the file, from 1."""
+    broken: Broken = []
+    no_video, too_many = table["video"].isna().to_numpy(), table[_TOO_MANY].notna().to_numpy()
+    if no_video.any():
+        row = int(lines[no_video][0])
+        broken.append((no_video, AvaFileError(path=path, row=row, found="there is no video", right=kind.layout)))
+    if too_many.any():
+        row, found = int(lines[too_many][0]), f"more than {len(kind.numbers) + 1} fields"
+        broken.append((too_many, AvaFileError(path=path, row=row, found=found, right=f"rows {kind.layout}")))
+    for rule in kind.rules:
+        is_wrong = rule.is_wrong(rows)
+        if is_wrong.any():
+            place = int(np.flatnonzero(is_wrong)[0])
+            found = ", ".join(f"{name} is {_shown(rows[name][place])}" for name in rule.shown)
+            broken.append((is_wrong, AvaFileError(path=path, row=int(lines[place]), found=found, right=rule.right)))
+    return broken
 
 
 def _shown(value: float) -> str:

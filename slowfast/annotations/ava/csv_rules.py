@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.annotations.ava.label_map import NUM_ACTIONS
+from slowfast.errors import UserError
+
+NUM_ACTIONS = 80
 
 Columns = Mapping[str, NDArray[Any]]
 Mask = NDArray[np.bool_]
@@ -20,6 +23,15 @@ Mask = NDArray[np.bool_]
 CORNERS = ("x1", "y1", "x2", "y2")
 LARGEST_FRACTION = 2.0
 """Boxes leave the image by a little; pixels are far beyond."""
+
+
+class AvaFileError(UserError, ValueError):
+    """A file is not what it should be. The text names the file, the row, what was found and what would be right."""
+
+    def __init__(self, *, path: Path, found: str, right: str, row: int | None = None) -> None:
+        self.path, self.row, self.found, self.right = path, row, found, right
+        where = str(path) if row is None else f"{path}, row {row}"
+        super().__init__(f"{where}: {found}; right would be {right}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +45,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowKind:
-    """Columns besides the video, in order, and the rules of their values; the first rule that a row breaks is reported."""
+    """Columns besides the video, in order, and the rules of their values; the first rule that a row breaks is reported. judged:
+    whether a list is also judged as a whole (see `judge`), as those are that networks get their boxes from."""
 
     numbers: tuple[str, ...]
     rules: tuple[Rule, ...]
+    judged: bool = False
 
     @property
     def layout(self) -> str:
@@ -119,11 +133,10 @@ _TRUTH_RULES = (
 )
 TRUTHS = RowKind(numbers=("second", *CORNERS, "label", "person"), rules=(*_TRUTH_RULES, _NOT_SWAPPED, _PERSON))
 # In training a box with swapped corners is no error: it is left out and counted.
-TRAINED_TRUTHS = RowKind(numbers=TRUTHS.numbers, rules=(*_TRUTH_RULES, _PERSON))
+TRAINED_TRUTHS = RowKind(numbers=TRUTHS.numbers, rules=(*_TRUTH_RULES, _PERSON), judged=True)
 PROPOSALS = RowKind(
     numbers=DETECTIONS.numbers,
     rules=(_SECOND, _CORNERS_ARE_NUMBERS, _CORNERS_ARE_FRACTIONS, _ACTION_OR_NONE, _CONFIDENCE),
+    judged=True,
 )
 EXCLUDED = RowKind(numbers=("second",), rules=(_SECOND,))
-# Rows of boxes of which nobody knows yet whether they are right; the last column is a person or a score.
-UNCHECKED = RowKind(numbers=("second", *CORNERS, "label", "last"), rules=(_SECOND,))

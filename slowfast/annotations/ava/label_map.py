@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from slowfast.annotations.ava.errors import AvaFileError
+from slowfast.annotations.ava.csv_rules import NUM_ACTIONS, AvaFileError
 
-NUM_ACTIONS = 80
 _CATEGORY_OF_TYPE = {"PERSON_MOVEMENT": "pose", "OBJECT_MANIPULATION": "object", "PERSON_INTERACTION": "person"}
 _LAST_OF_CATEGORY = {14: "pose", 63: "object", NUM_ACTIONS: "person"}
 _TOKEN = re.compile(r"""(?P<skip>\s+|\#[^\n]*|[,;])|(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[{}:]|[^\s{}:"'#,;]+)""")

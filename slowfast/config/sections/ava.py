@@ -29,6 +29,12 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
             why="validation has files of its own only with AVA.VAL_GROUNDTRUTH_FILE, which is empty",
             right="AVA.VAL_GROUNDTRUTH_FILE as well, or none of the options VAL_*",
         )  # fmt: skip
+    seconds = cfg.AVA.ANNOTATED_SECONDS
+    if seconds and not (len(seconds) == 2 and cfg.AVA.START_SECOND <= seconds[0] <= seconds[1]):
+        raise ConfigError(
+            key="AVA.ANNOTATED_SECONDS", value=seconds, why=f"no range that begins at AVA.START_SECOND, {cfg.AVA.START_SECOND}",
+            right="two seconds, the first and the last, or an empty list",
+        )  # fmt: skip
     if [len(row) for row in cfg.AVA.TRAIN_PCA_EIGVEC] != [3, 3, 3]:
         raise ConfigError(
             key="AVA.TRAIN_PCA_EIGVEC", value=cfg.AVA.TRAIN_PCA_EIGVEC,
@@ -61,7 +67,7 @@ SECTION = Section(
             no_effect_if=_WITH_VIDEOS,
         ),
         "VIDEO_DIR": Option(
-            "", "Folder of videos, cut to begin at second 900, to read instead of FRAME_DIR; no frame lists then."
+            "", "Folder of videos that begin at START_SECOND, to read instead of FRAME_DIR; no frame lists then."
         ),
         "FRAME_LIST_DIR": Option(
             "", "Folder with the frame lists; empty: frame_lists in DATA.PATH_TO_DATA_DIR.", no_effect_if=_WITH_VIDEOS
@@ -130,6 +136,22 @@ SECTION = Section(
             "slowfast",
             "Rules of scoring: those of PySlowFast, or of an edition of the official evaluation.",
             choices=("slowfast", "activitynet_2018", "activitynet_2019", "activitynet_head"),
+        ),
+        "START_SECOND": Option(
+            900, "Second, as the lists of boxes count them, that the first frame of each video shows.", minimum=0, maximum=10**6
+        ),
+        "ANNOTATED_SECONDS": Option(
+            [],
+            "First and last second that may have boxes; empty: 902 and 1798, or all if START_SECOND is not 900.",
+            elements=int,
+            minimum=0,
+            maximum=10**8,
+        ),
+        "FPS": Option(
+            30,
+            "Frames a second of the pictures in the frame lists, or taken of the files in VIDEO_DIR.",
+            minimum=1,
+            maximum=1000,
         ),
         "CENTER_FRAME": Option(
             -1, "Frame of the clip that shows the annotated second; -1: the middle, T // 2.", minimum=-1, maximum=2**16

@@ -5,7 +5,7 @@ A row is a box and one action; rows with the same video, second and corners are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from slowfast.annotations.ava import (
+    AVA_TIMES,
     CORNERS,
-    FIRST_SECOND,
-    LAST_SECOND,
     PROPOSALS,
     TRAINED_TRUTHS,
     AvaFileError,
+    AvaTimes,
     RowKind,
     Rows,
     read_rows,
@@ -35,7 +35,7 @@ class BoxLists:
     """Files of annotated and of detected boxes, and what counts in them.
 
     threshold: smallest score of a detected box. every: only seconds divisible by it count. drop_flat: whether boxes of which
-    the picture shows nothing are left out.
+    the picture shows nothing are left out. times: which seconds may have boxes.
     """
 
     truths: tuple[Path, ...]
@@ -44,11 +44,13 @@ class BoxLists:
     num_classes: int
     every: int = 1
     drop_flat: bool = False
+    times: AvaTimes = AVA_TIMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:
-    """Rows that do not count: they are outside of the annotated seconds, or in videos that are not there, or flat."""
+    """Rows that do not count: they are outside of the annotated seconds, or in videos that are not there, or flat (which are
+    left out in training alone; elsewhere nothing can match them)."""
 
     outside_time: int
     unknown_videos: int
@@ -64,21 +66,45 @@ def read_persons(lists: BoxLists, videos: Mapping[str, int]) -> tuple[Persons, I
             found=f"the highest score is {best_score:g}",
             expected=f"boxes with a score of at least {lists.threshold:g} (AVA.DETECTION_SCORE_THRESH)",
         )
-    outside = ~table["second"].between(FIRST_SECOND, LAST_SECOND).to_numpy()
+    times = lists.times
+    outside = ~table["second"].between(times.first, times.last).to_numpy()
     unknown = (table["video"] >= len(videos)).to_numpy()
-    flat = _is_flat(table) if lists.drop_flat else np.zeros(len(table), bool)
+    flat = _is_flat(table)
+    dropped = flat & lists.drop_flat
     between = (table["second"] % lists.every != 0).to_numpy()
-    stays = ~(outside | unknown | flat | between)
+    stays = ~(outside | unknown | dropped | between)
     if not stays.any():
+        advice = ""
+        if outside.all():
+            theirs = f"{table['second'].min()} to {table['second'].max()}"
+            advice = (
+                f"; the lists have seconds {theirs}, and a video is taken to begin with second {times.start}: if it begins "
+                "with another one, say with which, for example AVA.START_SECOND 0"
+            )
         raise DatasetError(
             path=_names((*lists.truths, *lists.detections)),
-            found=f"none of {len(table)} boxes counts: {outside.sum()} are outside of seconds {FIRST_SECOND} to {LAST_SECOND}, "
-            f"{unknown.sum()} in videos that are not there, {flat.sum()} without area, {between.sum()} at other than every "
+            found=f"none of {len(table)} boxes counts: {outside.sum()} are outside of {times.range}, "
+            f"{unknown.sum()} in videos that are not there, {dropped.sum()} without area, {between.sum()} at other than every "
             f"{lists.every}. second",
-            expected=f"boxes in the {len(videos)} videos",
+            expected=f"boxes in the {len(videos)} videos{advice}",
         )
     ignored = Ignored(outside_time=int(outside.sum()), unknown_videos=int(unknown.sum()), flat=int(flat.sum()))
     return _persons(table[stays], lists.num_classes), ignored
+
+
+def num_behind(persons: Persons, lengths: Sequence[int], lists: BoxLists) -> int:
+    """Seconds that lie behind the end of their videos. lengths: frames of each video. Raises DatasetError when all do."""
+    behind = lists.times.frames(persons.seconds) >= np.array(lengths, np.int64)[persons.videos]
+    if len(behind) and behind.all():
+        second, length = int(persons.seconds[0]), lengths[int(persons.videos[0])]
+        raise DatasetError(
+            path=_names((*lists.truths, *lists.detections)),
+            found=f"all {len(behind)} annotated seconds lie behind the end of their videos: the first is {second}, which is "
+            f"frame {lists.times.frame(second)} of a video of {length}",
+            expected=f"seconds of the videos, which begin with second {lists.times.start} (AVA.START_SECOND) and have "
+            f"{lists.times.fps} frames a second (AVA.FPS)",
+        )
+    return int(behind.sum())
 
 
 def _read_table(lists: BoxLists, videos: Mapping[str, int]) -> tuple[pd.DataFrame, float | None]:

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from fvcore.common.config import CfgNode
 
-from slowfast.annotations.ava import START_SECOND, AvaFileError, read_label_map
+from slowfast.annotations.ava import AvaFileError, AvaTimes, read_label_map
 from slowfast.config import ConfigError
 from slowfast.config.sections.ava import ava_file_key
-from slowfast.datasets.ava.box_lists import BoxLists, Ignored, read_persons
+from slowfast.datasets.ava.box_lists import BoxLists, Ignored, num_behind, read_persons
 from slowfast.datasets.ava.dataset import AvaDataset, AvaRules
 from slowfast.datasets.ava.persons import Persons
-from slowfast.datasets.ava.videos import FPS, AvaVideos, filed_videos, listed_videos
+from slowfast.datasets.ava.videos import AvaVideos, filed_videos, listed_videos, stated_lengths
 from slowfast.datasets.clip_sampling import KeyframeClip
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.transforms import ColourJitter, ColourRule, FixedCrops, RandomCrop, SpatialRule, Unchanged, WholePicture
@@ -64,22 +64,28 @@ def build_ava(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int,
     class_groups: see ClipDataset; by default AVA's poses, actions on objects, and on other persons. Raises ConfigError when
     options do not go together, DatasetError when lists are missing or wrong, or nothing in them counts.
     """
-    folders = Folders.from_cfg(cfg)
+    if not cfg.DETECTION.ENABLE:
+        raise ConfigError(
+            key="DETECTION.ENABLE", value=False, why="the data set ava has persons in boxes to classify, not whole clips",
+            right="True, with MODEL.LOSS_FUNC bce and MODEL.HEAD_ACT sigmoid",
+        )  # fmt: skip
+    folders, times = Folders.from_cfg(cfg), AvaTimes.from_cfg(cfg)
     class_names, categories = read_classes(folders.annotations, cfg.AVA.LABEL_MAP_FILE, cfg.MODEL.NUM_CLASSES)
     files = VideoFiles.from_cfg(cfg)
     if cfg.AVA.VIDEO_DIR:
-        videos = filed_videos(Path(cfg.AVA.VIDEO_DIR), files)
+        videos = filed_videos(Path(cfg.AVA.VIDEO_DIR), files, fps=times.fps)
     else:
         key = ava_file_key(cfg, split, "LISTS")
         if not cfg.AVA[key]:
             raise ConfigError(key=f"AVA.{key}", value=[], why="nothing says which frames there are", right="names of csv files")
-        videos = listed_videos([folders.lists / name for name in cfg.AVA[key]], folders.frames, files)
-    persons, ignored = read_persons(_box_lists(cfg, split, folders.annotations), videos.numbers)
+        videos = listed_videos([folders.lists / name for name in cfg.AVA[key]], folders.frames, files, fps=times.fps)
+    lists = _box_lists(cfg, split, folders.annotations)
+    persons, ignored = read_persons(lists, videos.numbers)
     used = np.unique(persons.videos)
     if cfg.AVA.VIDEO_DIR:  # the folder may hold the videos of all splits
-        videos = videos.only(used.tolist())
+        videos = stated_lengths(videos.only(used.tolist()), fps=times.fps)
         persons = dataclasses.replace(persons, videos=np.searchsorted(used, persons.videos))
-    _tell(split, videos, persons, ignored)
+    _tell(split, videos, persons, ignored, behind=num_behind(persons, videos.lengths, lists))
     return AvaDataset(
         records=videos.records,
         persons=persons,
@@ -133,7 +139,7 @@ def rules_of(cfg: CfgNode, split: str) -> AvaRules:
         view = FixedCrops(size=cfg.DATA.TEST_CROP_SIZE, flip=cfg.AVA.TEST_FORCE_FLIP)
     else:
         view = WholePicture(short_side=cfg.DATA.TEST_CROP_SIZE, flip=cfg.AVA.TEST_FORCE_FLIP)
-    return AvaRules(clips=clips, view=view, colours=colours)
+    return AvaRules(clips=clips, view=view, colours=colours, times=AvaTimes.from_cfg(cfg))
 
 
 def _box_lists(cfg: CfgNode, split: str, folder: Path) -> BoxLists:
@@ -150,6 +156,7 @@ def _box_lists(cfg: CfgNode, split: str, folder: Path) -> BoxLists:
         num_classes=cfg.MODEL.NUM_CLASSES,
         every=VALIDATED_EVERY if split == "val" and not cfg.AVA.FULL_TEST_ON_VAL else 1,
         drop_flat=split == "train",
+        times=AvaTimes.from_cfg(cfg),
     )
 
 
@@ -164,23 +171,17 @@ def _is_among(path: Path, truths: Sequence[Path]) -> bool:
     return bool(same)
 
 
-def _tell(split: str, videos: AvaVideos, persons: Persons, ignored: Ignored) -> None:
+def _tell(split: str, videos: AvaVideos, persons: Persons, ignored: Ignored, *, behind: int) -> None:
     """What a user should know about the lists before hours are spent on them."""
     logger.info("AVA, %s: %d seconds of %d videos, %d persons", split, len(persons), len(videos.records), len(persons.boxes))
     without_boxes = len(videos.records) - len(np.unique(persons.videos))
     counts = {
         "rows are outside of the annotated seconds and left out": ignored.outside_time,
         "rows are about videos that are not there and left out": ignored.unknown_videos,
-        "rows have boxes without area and are left out": ignored.flat,
+        f"rows have boxes without area {'and are left out' if split == 'train' else 'that nothing can match'}": ignored.flat,
         "videos have no box, so no sample": without_boxes,
-        "seconds lie behind the end of their videos, whose last frames are repeated": _num_behind(persons, videos.lengths),
+        "seconds lie behind the end of their videos, whose last frames are repeated": behind,
     }
     for what, count in counts.items():
         if count:
             logger.warning("AVA, %s: %d %s", split, count, what)
-
-
-def _num_behind(persons: Persons, lengths: Sequence[int] | None) -> int:
-    if lengths is None:
-        return 0
-    return int(((persons.seconds - START_SECOND) * FPS >= np.array(lengths)[persons.videos]).sum())

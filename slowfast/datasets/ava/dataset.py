@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from slowfast.annotations.ava import START_SECOND
+from slowfast.annotations.ava import AVA_TIMES, AvaTimes
 from slowfast.datasets.ava.persons import Persons
-from slowfast.datasets.ava.videos import FPS
 from slowfast.datasets.clip_dataset import ClipDataset
 from slowfast.datasets.clip_sampling import Frames, KeyframeClip
 from slowfast.datasets.errors import DecodeError
@@ -29,6 +28,7 @@ class AvaRules:
     clips: KeyframeClip
     view: SpatialRule
     colours: ColourRule
+    times: AvaTimes = AVA_TIMES
 
 
 class AvaDataset(ClipDataset):
@@ -55,6 +55,7 @@ class AvaDataset(ClipDataset):
         self.persons = persons
         if one_video_a_batch:
             self.breaks = tuple((np.flatnonzero(np.diff(persons.videos)) + 1).tolist())
+        self.start_second = rules.times.start
         self._source, self._rules = source, rules
 
     def __len__(self) -> int:
@@ -65,7 +66,7 @@ class AvaDataset(ClipDataset):
         record = self.records[video]
         opened = self._source.open(record.path)
         clips = self._rules.clips if clip_frames is None else self._rules.clips.resized(clip_frames)
-        frames = clips.frames((second - START_SECOND) * FPS, opened.num_frames)
+        frames = clips.frames(self._rules.times.frame(second), opened.num_frames)
         transform = _ShowFrames(record.path, self._rules.view.draw(0, rng), self._rules.colours.draw(rng))
         try:
             pictures = opened.read(frames, transform)
@@ -74,7 +75,7 @@ class AvaDataset(ClipDataset):
         keyframes = self._keyframes(sample, frames, transform)
         return Clip(
             frames=torch.from_numpy(pictures).permute(3, 0, 1, 2),
-            times=torch.from_numpy((frames / FPS).astype(np.float32)),
+            times=torch.from_numpy((frames / self._rules.times.fps).astype(np.float32)),
             label=keyframes[keyframes.main].labels.amax(dim=0),
             frame_labels=None,
             video=video,
@@ -86,9 +87,9 @@ class AvaDataset(ClipDataset):
 
     def _keyframes(self, sample: int, frames: Frames, shown: _ShowFrames) -> Keyframes:
         """The persons of all annotated seconds from the clip's first frame to its last, and those of its own second."""
-        persons = self.persons
-        first, last = math.ceil(frames[0] / FPS), math.floor(frames[-1] / FPS)
-        numbers = persons.between(sample, START_SECOND + first, START_SECOND + last)
+        persons, times = self.persons, self._rules.times
+        first, last = math.ceil(frames[0] / times.fps), math.floor(frames[-1] / times.fps)
+        numbers = persons.between(sample, times.start + first, times.start + last)
         rows = persons.rows(numbers)
         of = np.repeat(numbers, persons.starts[numbers + 1] - persons.starts[numbers])
         return Keyframes(

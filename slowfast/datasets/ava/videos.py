@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.decoding.opening import open_video
+from slowfast.datasets.errors import DatasetError, DecodeError
 from slowfast.datasets.frame_folder import FrameFolderSource
 from slowfast.datasets.frame_lists import ListedFrames, read_frame_list
 from slowfast.datasets.remote_files import is_remote
@@ -14,19 +16,19 @@ from slowfast.datasets.sources import FrameSource, GridSource
 from slowfast.datasets.video_files import VideoFiles
 from slowfast.structures import VideoRecord
 
-FPS = 30
-"""Frames a second of AVA's pictures, whatever the rate of the videos they came from."""
+UNKNOWN = 10**9
+"""A length that nothing states."""
 
 SUFFIXES = frozenset([".avi", ".mkv", ".mov", ".mp4", ".webm"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvaVideos:
-    """lengths: frames of each video; None where nothing says it before a video is opened."""
+    """lengths: frames of each video; UNKNOWN where nothing says it before a video is read."""
 
     records: tuple[VideoRecord, ...]
     source: FrameSource
-    lengths: tuple[int, ...] | None
+    lengths: tuple[int, ...]
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -36,11 +38,11 @@ class AvaVideos:
     def only(self, numbers: Sequence[int]) -> AvaVideos:
         """Some of the videos, numbered anew."""
         records = tuple(self.records[number] for number in numbers)
-        lengths = None if self.lengths is None else tuple(self.lengths[number] for number in numbers)
+        lengths = tuple(self.lengths[number] for number in numbers)
         return AvaVideos(records=records, source=self.source, lengths=lengths)
 
 
-def listed_videos(lists: Sequence[Path], frame_dir: str, files: VideoFiles) -> AvaVideos:
+def listed_videos(lists: Sequence[Path], frame_dir: str, files: VideoFiles, *, fps: int) -> AvaVideos:
     """Videos in the order of the frame lists, whose paths are relative to `frame_dir`. Raises DatasetError."""
     frames: dict[str, ListedFrames] = {}
     records = []
@@ -56,7 +58,7 @@ def listed_videos(lists: Sequence[Path], frame_dir: str, files: VideoFiles) -> A
             frames[video_id] = listed
             records.append(VideoRecord(video_id=video_id, path=f"{frame_dir}/{video_id}", source=f"{path}, row {listed.row}"))
     paths = {record.path: frames[record.video_id].paths for record in records}
-    source = FrameFolderSource(frames=paths, prefix=frame_dir, fps=FPS, one_size=True, remote=files.remote)
+    source = FrameFolderSource(frames=paths, prefix=frame_dir, fps=fps, one_size=True, remote=files.remote)
     if not is_remote(frame_dir) and not any(Path(next(source.files(record.path))).is_file() for record in records):
         raise DatasetError(
             path=frame_dir,
@@ -66,13 +68,25 @@ def listed_videos(lists: Sequence[Path], frame_dir: str, files: VideoFiles) -> A
     return AvaVideos(records=tuple(records), source=source, lengths=tuple(len(paths[record.path]) for record in records))
 
 
-def filed_videos(folder: Path, files: VideoFiles) -> AvaVideos:
+def filed_videos(folder: Path, files: VideoFiles, *, fps: int) -> AvaVideos:
     """The video files of a folder, by name; the id of a video is the name without its ending. Raises DatasetError."""
     if not folder.is_dir():
         raise DatasetError(path=str(folder), found="there is no such folder", expected="the videos here (AVA.VIDEO_DIR)")
+    paths = video_files(folder)
+    if not paths:
+        raise DatasetError(
+            path=str(folder), found="no video", expected=f"files like ID.mp4 ({', '.join(sorted(SUFFIXES))}; AVA.VIDEO_DIR)"
+        )
+    records = tuple(VideoRecord(video_id=stem, path=str(path), source=str(path)) for stem, path in paths.items())
+    return AvaVideos(records=records, source=GridSource(fps, files), lengths=(UNKNOWN,) * len(records))
+
+
+def video_files(folder: Path) -> dict[str, Path]:
+    """The video files of a folder by their ids, sorted; hidden files, as macOS leaves them, are none. Raises DatasetError for
+    two files of one id."""
     paths: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES:
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
             if path.stem in paths:
                 raise DatasetError(
                     path=str(folder),
@@ -80,9 +94,17 @@ def filed_videos(folder: Path, files: VideoFiles) -> AvaVideos:
                     expected="one file a video (AVA.VIDEO_DIR)",
                 )
             paths[path.stem] = path
-    if not paths:
-        raise DatasetError(
-            path=str(folder), found="no video", expected=f"files like ID.mp4 ({', '.join(sorted(SUFFIXES))}; AVA.VIDEO_DIR)"
-        )
-    records = tuple(VideoRecord(video_id=stem, path=str(path), source=str(path)) for stem, path in paths.items())
-    return AvaVideos(records=records, source=GridSource(FPS, files), lengths=None)
+    return paths
+
+
+def stated_lengths(videos: AvaVideos, *, fps: int) -> AvaVideos:
+    """The same videos with the lengths that their files state, which costs a look at the header of each."""
+    return replace(videos, lengths=tuple(_stated_length(record.path, fps) for record in videos.records))
+
+
+def _stated_length(path: str, fps: int) -> int:
+    try:
+        with open_video(path) as (container, _):
+            return UNKNOWN if container.duration is None else math.ceil(container.duration / 1_000_000 * fps)
+    except DecodeError:
+        return UNKNOWN  # whoever reads the video says what is wrong with it

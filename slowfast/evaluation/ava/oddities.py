@@ -1,4 +1,4 @@
-"""What is lawful in a file of detections but rarely meant."""
+"""What is allowed in a file of detections but rarely meant."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from slowfast.annotations.ava import FIRST_SECOND, LAST_SECOND
+from slowfast.annotations.ava import AVA_TIMES, AvaTimes
 from slowfast.evaluation.ava.boxes import Boxes
 
 ROWS_AT_ONCE = 200_000
@@ -18,21 +18,24 @@ ROWS_AT_ONCE = 200_000
 class Oddities:
     """Numbers of detections that are scored as they stand and can only be false alarms, for the most part.
 
-    repeated: rows that say what an earlier row said, whatever its score. outside_annotated_time: seconds before 902 or after
-    1798, which AVA does not annotate. in_unknown_videos: videos without any truth.
+    repeated: rows that say what an earlier row said, whatever its score. outside_annotated_time: seconds that are not
+    annotated. in_unknown_videos: videos without any truth. without_area: they have swapped corners or no area, and never count.
     """
 
     repeated: int
     outside_annotated_time: int
     in_unknown_videos: int
+    without_area: int
 
 
-def count_oddities(detections: Boxes, truths: Boxes) -> Oddities:
-    outside = (detections.second < FIRST_SECOND) | (detections.second > LAST_SECOND)
+def count_oddities(detections: Boxes, truths: Boxes, times: AvaTimes = AVA_TIMES) -> Oddities:
+    outside = (detections.second < times.first) | (detections.second > times.last)
+    box = detections.box
     return Oddities(
         repeated=_count_repeated(detections),
         outside_annotated_time=int(outside.sum()),
         in_unknown_videos=int((~np.isin(detections.video, truths.video)).sum()),
+        without_area=int(((box[:, 0] >= box[:, 2]) | (box[:, 1] >= box[:, 3])).sum()),
     )
 
 
