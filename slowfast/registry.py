@@ -64,6 +64,11 @@ MODELS: Registry[Any] = Registry("model")
 DATASETS: Registry[Any] = Registry("data set")
 """`(cfg, split) -> slowfast.datasets.ClipDataset`, with split one of "train", "val", "test"."""
 
+EXAMPLES: Registry[Callable[..., None]] = Registry("drawing of examples")
+"""`(cfg, *, model, step, dataset, device) -> None`: writes what the model says of some samples of the test split below
+OUTPUT_DIR. By the name of a data set, or else by that of its task: "classification" or "detection" (see
+`slowfast.engine.tasks`). step: an EvalStep. The model is in evaluation mode, gradients are off, and only one process calls."""
+
 MODEL_WRAPPERS: Registry[Any] = Registry("model wrapper")
 """Objects with `enabled(cfg) -> bool` and `wrap(cfg, model) -> nn.Module`. Every enabled wrapper is applied, by name order.
 

@@ -14,6 +14,7 @@ NETWORKS_AND_SCORES = {"models", "evaluation", "visualization"}
 LOOPS = READING | NETWORKS_AND_SCORES | {"preparation"}
 
 MAY_IMPORT = {
+    "namesake": set(),
     "errors": set(),
     "structures": set(),
     "registry": {"errors"},

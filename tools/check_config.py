@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from slowfast_tools import USER_ERROR_CODE, exit_code_of
+
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -50,9 +52,6 @@ def run(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    # Imported once the arguments are right: it takes seconds.
-    from slowfast.runtime.command_line import USER_ERROR_CODE, exit_code_of
-
     refused = 0
 
     def command() -> None:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from slowfast_tools import exit_code_of
+
 CONTENDERS = {"short clips": "SLOWONLY_CLIP", "PGT": "SLOWONLY_PGT", "end to end": "SLOWONLY_END2END"}
 
 
@@ -52,9 +54,6 @@ def run(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    # Imported once the arguments are right: it takes seconds.
-    from slowfast.runtime.command_line import exit_code_of
-
     return exit_code_of(lambda: run(options), debug=options.debug)
 
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from slowfast_tools import exit_code_of
+
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Draws clips, augmented and cut into steps as in training, on a sheet.")
@@ -32,9 +34,6 @@ def run(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    # Imported once the arguments are right: it takes seconds.
-    from slowfast.runtime.command_line import exit_code_of
-
     return exit_code_of(lambda: run(options), debug=options.debug)
 
 

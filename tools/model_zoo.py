@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from slowfast_tools import exit_code_of
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -37,9 +39,6 @@ def run(options: argparse.Namespace, *, root: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
     options = parse(arguments)
-    # Imported once the arguments are right: it takes seconds.
-    from slowfast.runtime.command_line import exit_code_of
-
     return exit_code_of(lambda: run(options, root=root), debug=options.debug)
 
 

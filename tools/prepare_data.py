@@ -15,6 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from slowfast_tools import exit_code_of
+
 BROKEN_CODE = 1
 
 
@@ -130,9 +132,6 @@ def run(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    # Imported once the arguments are right: it takes seconds.
-    from slowfast.runtime.command_line import exit_code_of
-
     return exit_code_of(lambda: run(options), debug=options.debug)
 
 

@@ -16,16 +16,17 @@ from slowfast.registry import EVAL_STEPS, TRAIN_STEPS, Registry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """train_step, eval_step, evaluation: classes with `from_cfg`, of a TrainStep and an EvalStep, unless a project brings
-    others, and of an Evaluation."""
+    """name: by which `slowfast.registry.EXAMPLES` finds what draws examples of it. train_step, eval_step, evaluation: classes
+    with `from_cfg`, of a TrainStep and an EvalStep, unless a project brings others, and of an Evaluation."""
 
+    name: str
     train_step: Any
     eval_step: Any
     evaluation: Any
 
 
-CLASSIFICATION = Task(train_step=PlainTrainStep, eval_step=PlainEvalStep, evaluation=VideoEvaluation)
-DETECTION = Task(train_step=DetectionTrainStep, eval_step=DetectionEvalStep, evaluation=AvaEvaluation)
+CLASSIFICATION = Task(name="classification", train_step=PlainTrainStep, eval_step=PlainEvalStep, evaluation=VideoEvaluation)
+DETECTION = Task(name="detection", train_step=DetectionTrainStep, eval_step=DetectionEvalStep, evaluation=AvaEvaluation)
 
 
 def task_of(cfg: CfgNode) -> Task:

@@ -18,6 +18,7 @@ from slowfast.datasets.collate import collate
 from slowfast.engine.ava_evaluation import AvaTruth, Predictions
 from slowfast.engine.steps import EvalStep
 from slowfast.evaluation.ava import Boxes, merge_repeated
+from slowfast.registry import EXAMPLES
 from slowfast.reports.examples import file_name, spread_evenly
 from slowfast.structures import ClipBatch
 from slowfast.visualization import BoxedPerson, Scene, draw_scene
@@ -28,6 +29,7 @@ SAME_PERSON = 0.5
 """Overlap from which a detected box and a true one are taken for the same person."""
 
 
+@EXAMPLES.register("detection")
 def draw_scenes(cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: ClipDataset, device: torch.device) -> None:
     """Writes OUTPUT_DIR/scenes/*.png, REPORT.NUM_TIMELINES of them. The model is in evaluation mode and gradients are off."""
     wanted = spread_evenly(len(dataset), cfg.REPORT.NUM_TIMELINES)

@@ -15,6 +15,7 @@ from torch import nn
 from slowfast.datasets import ClipDataset, SampleKey
 from slowfast.datasets.collate import collate
 from slowfast.engine.steps import EvalStep
+from slowfast.registry import EXAMPLES
 from slowfast.reports.examples import file_name, spread_evenly
 from slowfast.structures import ActionInterval, ClipBatch, VideoRecord
 from slowfast.visualization import Timeline, draw_timeline
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 FRAMES_OF_A_VIEW = 10
 
 
+@EXAMPLES.register("classification")
 def draw_timelines(cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: ClipDataset, device: torch.device) -> None:
     """Writes OUTPUT_DIR/timelines/*.png. The model is in evaluation mode and gradients are off."""
     for video in spread_evenly(len(dataset.records), cfg.REPORT.NUM_TIMELINES):

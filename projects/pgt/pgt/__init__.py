@@ -1,5 +1,6 @@
 """PGT: training on long videos, step by step (Pang et al., CVPR 2021, arXiv:2103.11313)."""
 
+import pgt.library  # noqa: F401 - first of all, to see whose `slowfast` the others will import
 from pgt.explain import explain
 from pgt.memory import MemoryMismatchError, StepLengthError
 from pgt.operators import MarkovOperator
