@@ -42,11 +42,12 @@ def write_video(
     rotation=0,
     height=HEIGHT,
     container_options=None,
+    pix_fmt="yuv420p",
 ):
     """Writes frames 0 .. num_frames - 1; `pts` gives time stamps in units of 1/1000 s for a variable frame rate."""
     with av.open(str(path), "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=fps, options=options or {})
-        stream.width, stream.height, stream.pix_fmt = WIDTH, height, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = WIDTH, height, pix_fmt
         stream.gop_size = gop
         if codec != "libvpx-vp9":
             stream.max_b_frames = b_frames

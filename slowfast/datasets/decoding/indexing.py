@@ -28,6 +28,9 @@ GUESSED_FPS = 25
 LONGEST_HOURS = 30 * 24
 """A video that claims to last longer has damaged time stamps."""
 
+LONGEST_HOLE_SEC = 10
+"""A longer pause between two frames is taken for the seam of two recordings."""
+
 ONLY_DTS = frozenset({"avi", "asf", "asf_o"})
 """Container formats that store when a packet is decoded and not when its frame is shown. FFmpeg guesses, and not well."""
 
@@ -35,13 +38,15 @@ _REORDER: Any = Properties.REORDER.value  # its stubs are wrong
 
 
 class _Packet(NamedTuple):
-    """What a packet says of itself. is_shown: not if an edit list hides its frame, or if it is there for others to refer to."""
+    """What a packet says of itself. is_shown: not if an edit list hides its frame, or if it is there for others to refer to.
+    is_damaged: marked by the container."""
 
     pts: int | None
     dts: int | None
     duration: int
     is_key: bool
     is_shown: bool
+    is_damaged: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,8 @@ class _Contents:
 
     container: the format, as FFmpeg names it. may_reorder, says_it_reorders: whether the codec can code frames in another order
     than they are shown, and whether this stream does. may_code_fields: whether a frame may come in two packets. stated_frames,
-    stated_sec: what the header promises; 0: nothing. ends_in_packet: whether the last packet lacks its end.
+    stated_sec: what the header promises; listed_frames: packets that the file has if it is whole, where that can be relied on;
+    0: nothing is known.
     """
 
     packets: list[_Packet]
@@ -61,8 +67,13 @@ class _Contents:
     says_it_reorders: bool
     may_code_fields: bool
     stated_frames: int
+    listed_frames: int
     stated_sec: float
-    ends_in_packet: bool
+
+    @property
+    def ends_in_packet(self) -> bool:
+        """Whether the last packet lacks its end."""
+        return bool(self.packets) and self.packets[-1].is_damaged
 
 
 def read_index(path: str) -> VideoIndex:
@@ -82,13 +93,13 @@ def read_index(path: str) -> VideoIndex:
 
 
 def _scan(path: str, container: InputContainer, stream: VideoStream) -> _Contents:
-    packets, ends_in_packet = [], False
+    packets = []
     codec = stream.codec_context
     hides = _is_hidden_vp8 if codec.name == "vp8" else _is_hidden
     for packet in all_packets(container, stream):
         check_time(path)
-        ends_in_packet = packet.is_corrupt
-        packets.append(_Packet(packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe, not hides(packet)))
+        own = _Packet(packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe, not hides(packet), packet.is_corrupt)
+        packets.append(own)
     return _Contents(
         packets=packets,
         time_base=stream.time_base,
@@ -97,11 +108,22 @@ def _scan(path: str, container: InputContainer, stream: VideoStream) -> _Content
         may_reorder=bool(codec.codec.properties & _REORDER),
         says_it_reorders=bool(codec.has_b_frames),
         may_code_fields=codec.name == "h264" and may_code_fields(codec.extradata),
-        # Only the sample table of mp4 is bound to be right.
-        stated_frames=len(stream.index_entries) if container.format.name.startswith("mov,") else stream.frames,
+        stated_frames=stream.frames,
+        listed_frames=_listed_frames(container, stream, len(packets)),
         stated_sec=(container.duration or 0) / av.time_base,
-        ends_in_packet=ends_in_packet,
     )
+
+
+def _listed_frames(container: InputContainer, stream: VideoStream, found: int) -> int:
+    """Packets that the file has if it is whole, where that can be relied on; else 0."""
+    kind = container.format.name
+    listed = 0
+    if kind.startswith(("mov,", "avi")) and len(stream.index_entries) > found:
+        listed = sum(entry.size > 0 for entry in stream.index_entries)  # empty ones stand for repeated pictures
+    if kind == "avi" and stream.frames > found:
+        repeated = sum(entry.size == 0 for entry in stream.index_entries)
+        listed = max(listed, stream.frames - repeated - max(stream.frames // 100, 2))  # the header may be wrong by some
+    return stream.frames if kind == "ivf" else listed
 
 
 def _is_hidden(packet: Packet) -> bool:
@@ -117,23 +139,33 @@ def _refuse_flaws(path: str, contents: _Contents, num_frames: int) -> None:
     """Raises DecodeError for a file that is not whole, and says how much of it is there."""
     flaw = Flaw.CUT_OFF if contents.ends_in_packet else find_flaw(path, contents.container)
     found, stated = len(contents.packets), contents.stated_frames
-    if contents.container.startswith("mov,") and found < stated:
-        flaw = Flaw.CUT_OFF
     if contents.container == "avi" and found >= stated > 0 and not contents.ends_in_packet:
         flaw = None  # what is missing is not the video
+    if found < contents.listed_frames:
+        flaw = Flaw.BROKEN if contents.container == "avi" and flaw is None else Flaw.CUT_OFF
+    if flaw is None and _has_holes(contents):
+        flaw = Flaw.BROKEN
     if flaw is None:
         return
-    last_sec = 0.0
-    if contents.time_base is not None:
-        stamps = [packet.pts for packet in contents.packets if packet.pts is not None]
-        last_sec = float((max(stamps) - min(stamps)) * contents.time_base) if stamps else 0.0
+    pts = [packet.pts for packet in contents.packets if packet.pts is not None]
+    last_sec = float((max(pts) - min(pts)) * contents.time_base) if pts and contents.time_base else 0.0
+    much = f"{num_frames} frames"
     if found < stated:
         much = f"{num_frames} of {stated} frames"
-    elif last_sec + 1 < contents.stated_sec or last_sec < 0.9 * contents.stated_sec:
+    elif last_sec + 0.5 < contents.stated_sec:
         much = f"{num_frames} frames, {last_sec:.1f} of {contents.stated_sec:.1f} s"
-    else:
-        much = f"{num_frames} frames"
     raise DecodeError(path, f"the file {flaw.value}, {much} can be found in it")
+
+
+def _has_holes(contents: _Contents) -> bool:
+    """Whether packets are marked as damaged, and frames are missing between others. Where streams were merely joined, packets
+    are marked, too, but stamps jump back, or far."""
+    if contents.time_base is None or not any(packet.is_damaged for packet in contents.packets):
+        return False
+    steps = np.diff(np.unique([packet.pts for packet in contents.packets if packet.pts is not None]).astype(np.float64))
+    if len(steps) == 0:
+        return False
+    return bool(((steps > 1.5 * np.median(steps)) & (steps < float(LONGEST_HOLE_SEC / contents.time_base))).any())
 
 
 def _sorting_stamps(contents: _Contents, shown: list[int]) -> list[int] | None:

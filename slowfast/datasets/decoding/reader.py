@@ -87,11 +87,7 @@ def _decode_clip(path: str, index: VideoIndex, plan: Plan, places: Ints, transfo
 
 def each_picture(path: str, index: VideoIndex) -> Iterator[tuple[int, Picture]]:
     """(number, picture) of every frame, in the order in which they are shown. Raises DecodeError, if need be after the last."""
-    expected = 0
     for number, frame, to_picture in _each_frame(path, index):
-        if number < expected:
-            raise DecodeError(path, f"frame {number} is decoded after frame {expected - 1}, so its time stamps are wrong")
-        expected = number + 1
         yield number, to_picture(frame)
 
 
@@ -138,16 +134,25 @@ class _Run:
         self._path, self._index, self._stretches, self._wanted = path, index, stretches, wanted
         self._missing = dict(zip(index.packets[wanted].tolist(), wanted.tolist(), strict=True))
         self._damage: dict[int, str] = {}  # what the decoder said, by the number of the packet
+        self._disorder = ""
 
     def frames(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
         """(number, frame) of the wanted frames, as they come."""
+        depth, before = stream.codec_context.reorder_depth, -1
         for frame in self._decode(container, stream):
             packet = -1 if frame.pts is None else frame.pts
             if frame.is_corrupt:
                 self._damage.setdefault(packet, "marked as corrupt by the decoder")
             number = self._missing.pop(packet, None)
             if number is not None:
+                if number < before:
+                    self._disorder = (
+                        f"frame {number} comes out of the decoder behind frame {before}, so its time stamp is wrong"
+                    )
+                before = number
                 yield number, frame
+        if stream.codec_context.reorder_depth > depth:
+            self._disorder = ""  # the decoder itself found out too late how far frames are out of order
 
     def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         """All frames that come out of the stretches; their pts are the numbers of their packets."""
@@ -202,6 +207,6 @@ class _Run:
             harmed = wanted[(index.keys_of(wanted) <= key) & (index.last_packets(wanted) >= packet)]
             problems |= dict.fromkeys(harmed.tolist(), f"is damaged ({said})")
         if not problems:
-            return ""
+            return self._disorder
         first = min(problems)
         return f"frame {first} of {index.num_frames} {problems[first]}"

@@ -107,16 +107,17 @@ _ELEMENTS = frozenset((*_ANYWHERE, *_IN_FILE, *_IN_SEGMENT, _CLUSTER, *_IN_CLUST
 
 
 def _riff(file: BinaryIO, size: int) -> Flaw | None:
-    """One or several RIFF chunks. Some programs leave a size of 0, or do not count the index."""
-    place = 0
+    """One or several RIFF chunks. Some programs leave a size of 0."""
+    place = filling = 0
     while place + 12 <= size:
         kind, length = struct.unpack("<4sI", _read(file, place, 8))
         if kind != b"RIFF":
             return None
         if length in (0, 0xFFFFFFFF):
             return None
-        place += 8 + length + length % 2
-    return Flaw.CUT_OFF if place > size + 1 else None
+        filling = length % 2  # which may be missing at the end
+        place += 8 + length + filling
+    return Flaw.CUT_OFF if place > size + filling else None
 
 
 def _transport_stream(file: BinaryIO, size: int) -> Flaw | None:
@@ -132,34 +133,39 @@ def _transport_stream(file: BinaryIO, size: int) -> Flaw | None:
 
 def _program_stream(file: BinaryIO, size: int) -> Flaw | None:
     """Packs: start code, number of the stream, size. The last ones tell whether the file ends where one does."""
-    window = 1 << 18
-    begin = max(size - window, 0)
-    tail = _read(file, begin, window)
-    place = tail.find(b"\0\0\1\xba")
+    tail = _read(file, max(size - (1 << 18), 0), 1 << 18)
+    place = tail.find(_PACK)
     while 0 <= place < len(tail):
         head = tail[place : place + 14]
+        if not any(head):  # zeros fill up the last sector
+            return None
         if len(head) < 6:
-            return Flaw.CUT_OFF if any(head) else None
-        if head[:3] != b"\0\0\1":
-            return None if not any(tail[place:]) else Flaw.BROKEN
-        if head[3] == 0xB9:
-            place += 4
-        elif head[3] == 0xBA:
-            if len(head) < 12:
-                return Flaw.CUT_OFF
+            return Flaw.CUT_OFF
+        if head[:3] != _PACK[:3]:  # what looked like a pack was none
+            place = tail.find(_PACK, place)
+        elif head[:4] == _PACK:
             place += 12 if head[4] >> 6 != 1 else 14 + (head[13] & 7 if len(head) > 13 else 0)
+        elif head[3] == _END:
+            place += 4
         else:
             place += 6 + int.from_bytes(head[4:6])
     return Flaw.CUT_OFF if place > len(tail) else None
 
 
+_PACK, _END = b"\0\0\1\xba", 0xB9
+
+
 def _flv(file: BinaryIO, size: int) -> Flaw | None:
-    """Tags: kind, size; behind each, its size again."""
+    """Tags: kind, size; behind each, its size again. The first may state the size of the file."""
+    begin = _read(file, 0, 4096)
+    stated = begin.find(b"\0\x08filesize\0") + 11
+    if stated > 10 and len(begin) >= stated + 8 and struct.unpack_from(">d", begin, stated)[0] > size:
+        return Flaw.CUT_OFF
     place = int.from_bytes(_read(file, 5, 4)) + 4
     while place < size:
         head = _read(file, place, 11)
         if head[0] & 31 not in (8, 9, 18):
-            return Flaw.BROKEN if any(head) else None
+            return Flaw.BROKEN
         if len(head) < 11:
             return Flaw.CUT_OFF
         place += 11 + int.from_bytes(head[1:4]) + 4
@@ -179,23 +185,20 @@ def _asf(file: BinaryIO, size: int) -> Flaw | None:
 
 
 def _ogg(file: BinaryIO, size: int) -> Flaw | None:
-    """Pages, numbered for each stream; the last of a stream is marked."""
-    place, numbers, open_streams = 0, dict[bytes, int](), set[bytes]()
+    """Pages, numbered for each stream. (Not all writers mark the last page of a stream.)"""
+    place, numbers = 0, dict[bytes, int]()
     while place < size:
         head = _read(file, place, 27 + 255)
         if len(head) < 27:
             return Flaw.CUT_OFF
         if head[:4] != b"OggS":
             return Flaw.BROKEN
-        serial, number = head[14:18], int.from_bytes(head[18:22], "little")
-        if not head[5] & 2 and number != numbers.get(serial, number - 1) + 1:
+        serial, number, begins = head[14:18], int.from_bytes(head[18:22], "little"), head[5] & 2
+        if not begins and number != numbers.get(serial, number - 1) + 1:
             return Flaw.BROKEN
         numbers[serial] = number
-        open_streams.add(serial)
-        if head[5] & 4:
-            open_streams.discard(serial)
         place += 27 + head[26] + sum(head[27 : 27 + head[26]])
-    return Flaw.CUT_OFF if place > size or open_streams else None
+    return Flaw.CUT_OFF if place > size else None
 
 
 def _gif(file: BinaryIO, size: int) -> Flaw | None:
@@ -225,6 +228,19 @@ def _gif_colours(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
+def _mxf(file: BinaryIO, size: int) -> Flaw | None:
+    """Items: key of 16 bytes, size, which is one byte or says how many bytes state it."""
+    place = 0
+    while place < size:
+        head = _read(file, place, 25)
+        if not head.startswith(b"\x06\x0e\x2b\x34"):
+            return Flaw.BROKEN
+        more = head[16] & 127 if len(head) > 16 and head[16] > 127 else 0
+        length = int.from_bytes(head[17 : 17 + more]) if more else int.from_bytes(head[16:17])
+        place += 17 + more + length
+    return Flaw.CUT_OFF if place > size else None
+
+
 def _read(file: BinaryIO, place: int, number: int) -> bytes:
     file.seek(place)
     return file.read(number)
@@ -240,5 +256,6 @@ _WALKS: dict[str, Callable[[BinaryIO, int], Flaw | None]] = {
     "asf": _asf,
     "ogg": _ogg,
     "gif": _gif,
+    "mxf": _mxf,
 }
 """By the first of the names that FFmpeg gives a format."""
