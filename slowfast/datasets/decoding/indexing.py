@@ -109,20 +109,20 @@ def _scan(path: str, container: InputContainer, stream: VideoStream) -> _Content
         says_it_reorders=bool(codec.has_b_frames),
         may_code_fields=codec.name == "h264" and may_code_fields(codec.extradata),
         stated_frames=stream.frames,
-        listed_frames=_listed_frames(container, stream, len(packets)),
+        listed_frames=_listed_frames(container, stream, packets),
         stated_sec=(container.duration or 0) / av.time_base,
     )
 
 
-def _listed_frames(container: InputContainer, stream: VideoStream, found: int) -> int:
+def _listed_frames(container: InputContainer, stream: VideoStream, packets: list[_Packet]) -> int:
     """Packets that the file has if it is whole, where that can be relied on; else 0."""
-    kind = container.format.name
-    listed = 0
+    kind, found, listed = container.format.name, len(packets), 0
     if kind.startswith(("mov,", "avi")) and len(stream.index_entries) > found:
         listed = sum(entry.size > 0 for entry in stream.index_entries)  # empty ones stand for repeated pictures
     if kind == "avi" and stream.frames > found:
-        repeated = sum(entry.size == 0 for entry in stream.index_entries)
-        listed = max(listed, stream.frames - repeated - max(stream.frames // 100, 2))  # the header may be wrong by some
+        # Counts repeated pictures as well, and may be wrong by some.
+        repeated = max((packet.dts + 1 for packet in packets if packet.dts is not None), default=found) - found
+        listed = max(listed, stream.frames - repeated - max(stream.frames // 100, 2))
     return stream.frames if kind == "ivf" else listed
 
 
