@@ -78,7 +78,7 @@ class FrameFolder:
         clip = np.zeros(0, np.uint8)
         for number in np.unique(frames).tolist():
             path = os.path.join(self.source.prefix, paths[number])  # noqa: PTH118 - a prefix may be a URL
-            image = read_picture(path if self.source.remote is None else self.source.remote.local_path(path))
+            image = read_picture(path) if self.source.remote is None else self.source.remote.read(path, read_picture)
             if not clip.size:
                 size = image.shape[:2]
                 clip = np.empty((len(frames), *transform.output_size(*size), 3), np.uint8)

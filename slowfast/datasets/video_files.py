@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from fvcore.common.config import CfgNode
@@ -16,6 +17,8 @@ from slowfast.datasets.clip_sampling import Frames
 from slowfast.datasets.decoding import FrameTransform, IndexCache, VideoIndex, decode_frames
 from slowfast.datasets.errors import DecodeError
 from slowfast.datasets.remote_files import RemoteFiles
+
+T = TypeVar("T")
 
 AUTO = "auto"
 """As a folder: one in the user's cache."""
@@ -37,15 +40,15 @@ class VideoFiles:
 
     def index(self, path: str) -> VideoIndex:
         with _named(path):
-            return self.indexes.read(self._local_path(path))
+            return self._read(path, self.indexes.read)
 
     def decode(self, path: str, index: VideoIndex, frames: Frames, transform: FrameTransform) -> NDArray[np.uint8]:
         """Frames of the file, as `decode_frames` returns them. Raises DecodeError."""
         with _named(path):
-            return decode_frames(self._local_path(path), index, frames, transform)
+            return self._read(path, lambda local: decode_frames(local, index, frames, transform))
 
-    def _local_path(self, path: str) -> str:
-        return path if self.remote is None else self.remote.local_path(path)
+    def _read(self, path: str, read: Callable[[str], T]) -> T:
+        return read(path) if self.remote is None else self.remote.read(path, read)
 
 
 @contextmanager

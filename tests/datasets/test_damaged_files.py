@@ -186,15 +186,15 @@ def test_a_file_that_was_cut_off_never_counts_as_a_shorter_one(get_whole, tmp_pa
 @pytest.mark.parametrize(
     ("kind", "much"),
     [
-        ("faststart.mp4", r"2\d of 40 frames"),
-        ("faststart.mov", r"2\d of 40 frames"),
-        ("h264.avi", r"2\d of 40 frames"),
-        ("vp8.ivf", r"2\d of 40 frames"),
-        ("plain.mkv", r"2\d frames, 0\.\d of 1\.3 s"),
-        ("vp8.webm", r"2\d frames, 0\.\d of 1\.3 s"),
-        ("h264.flv", r"2\d frames, 0\.\d of 1\.\d s"),
+        ("faststart.mp4", r"[12]\d of 40 frames"),
+        ("faststart.mov", r"[12]\d of 40 frames"),
+        ("h264.avi", r"[12]\d of 40 frames"),
+        ("vp8.ivf", r"[12]\d of 40 frames"),
+        ("plain.mkv", r"[12]\d frames, 0\.\d of 1\.3 s"),
+        ("vp8.webm", r"[12]\d frames, 0\.\d of 1\.3 s"),
+        ("h264.flv", r"[12]\d frames, 0\.\d of 1\.\d s"),
         ("fragments.mp4", r"[12]\d frames"),
-        ("h264.ts", r"2\d frames"),
+        ("h264.ts", r"[12]\d frames"),
     ],
 )
 def test_an_error_says_how_much_of_a_cut_off_file_is_there(get_whole, tmp_path, kind, much):

@@ -1,9 +1,13 @@
 """Remote videos: fetched once, read like local ones, and kept within bounds."""
 
+import contextlib
 import io
+import logging
+import multiprocessing
 import os
 import pickle
 import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,7 +17,7 @@ import torch
 from iopath.common.file_io import PathHandler, g_pathmgr
 from videos import decode_all, read_numbers
 
-from slowfast.datasets import DecodeError, SampleKey, build_dataset
+from slowfast.datasets import DecodeError, SampleKey, build_dataset, remote_files
 from slowfast.datasets.decoding import WholeFrame, decode_frames, index_cache, read_index
 from slowfast.datasets.remote_files import BLOCK, RemoteFiles
 from slowfast.datasets.time_limit import within
@@ -127,6 +131,129 @@ def test_parts_of_killed_processes_are_cleared_away(shelf, tmp_path):
     remote.local_path("shelf://a")
     assert not old.exists()
     assert young.exists()
+
+
+@pytest.fixture
+def as_user():
+    """Runs a function as another user, who shares no group with this one; returns what it returns."""
+    if os.getuid() != 0:
+        pytest.skip("only the administrator can become somebody else")
+    context = multiprocessing.get_context("fork")
+
+    def run(user, umask, function):
+        queue = context.SimpleQueue()
+
+        def act():
+            os.umask(umask), os.setgid(user), os.setuid(user)
+            try:
+                queue.put(function())
+            except Exception as error:
+                queue.put(error)
+
+        process = context.Process(target=act)
+        process.start()
+        process.join(60)
+        return queue.get()
+
+    return run
+
+
+@pytest.fixture
+def open_folder(tmp_path):
+    """A folder that everybody may write to; so is what leads to it."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_users_may_share_a_folder_of_copies(shelf, open_folder, as_user, monkeypatch, umask):
+    monkeypatch.setattr(shelf, "_open", lambda *_, **__: io.BytesIO(b"x" * 1000))
+    (open_folder / "copies").mkdir()
+    (open_folder / "copies").chmod(0o777)
+
+    def fetch(*names):
+        remote = RemoteFiles(str(open_folder / "copies"), 4000)
+        return [Path(remote.local_path(f"shelf://{name}.mp4")).read_bytes() for name in names]
+
+    names = [str(number) for number in range(12)]
+    assert as_user(10001, umask, lambda: fetch(*names[:3])) == [b"x" * 1000] * 3
+    assert as_user(10002, umask, lambda: fetch(*names)) == [b"x" * 1000] * 12  # reads, adds and evicts
+    assert as_user(10001, umask, lambda: fetch(*names)) == [b"x" * 1000] * 12
+    assert sum(path.stat().st_size for path in copies(RemoteFiles(str(open_folder / "copies"), 0))) <= 5000
+
+
+def test_copies_that_may_not_be_deleted_are_left_with_a_warning(shelf, open_folder, as_user, monkeypatch):
+    monkeypatch.setattr(shelf, "_open", lambda *_, **__: io.BytesIO(b"x" * 1000))
+    open_folder.chmod(0o1777)  # as /tmp is: everybody deletes only what is theirs
+
+    def fetch(name):
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            logging.getLogger(remote_files.__name__).addHandler(logging.StreamHandler(said))
+            content = Path(RemoteFiles(str(open_folder), 1500).local_path(name)).read_bytes()
+        return len(content), said.getvalue()
+
+    assert as_user(10001, 0o022, lambda: fetch("shelf://a")) == (1000, "")
+    size, said = as_user(10002, 0o022, lambda: fetch("shelf://b"))
+    assert size == 1000
+    assert "copies of other users cannot be deleted" in said
+
+
+def test_users_may_share_a_folder_of_indexes(open_folder, as_user, plain_video):
+    video = shutil.copy(plain_video, open_folder / "video.mp4")
+    video.chmod(0o644)
+    (open_folder / "index").mkdir()
+    (open_folder / "index").chmod(0o777)
+    cache = index_cache.IndexCache(str(open_folder / "index"))
+    assert as_user(10001, 0o077, lambda: cache.read(str(video)).num_frames) == 100
+    (entry,) = (path for path in (open_folder / "index").rglob("*") if path.is_file())
+    assert as_user(10002, 0o077, lambda: entry.read_bytes()) == entry.read_bytes()
+
+
+def test_a_folder_that_cannot_be_written_is_named_and_not_the_video(shelf, tmp_path):
+    (shelf.folder / "a.mp4").write_bytes(b"x")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        DecodeError, match=r"^shelf://a\.mp4: no copy of it can be kept \(.*file/copies, DATA\.REMOTE_CACHE_DIR"
+    ):
+        RemoteFiles(str(tmp_path / "file" / "copies"), 10**9).local_path("shelf://a.mp4")
+
+
+def test_a_copy_that_is_evicted_before_it_is_opened_is_fetched_again(shelf, plain_video, tmp_path, monkeypatch):
+    shutil.copy(plain_video, shelf.folder / "video.mp4")
+    files = VideoFiles(RemoteFiles(str(tmp_path / "copies"), 10**9))
+    fetch = RemoteFiles.local_path
+    evictions = iter([True, False, True, True, False, True, True, True])
+
+    def fetch_and_evict(self, path):
+        local = fetch(self, path)
+        if next(evictions):
+            Path(local).unlink()
+        return local
+
+    monkeypatch.setattr(RemoteFiles, "local_path", fetch_and_evict)
+    index = files.index("shelf://video.mp4")
+    frames = files.decode("shelf://video.mp4", index, np.array([3, 50]), WholeFrame())
+    assert np.array_equal(frames, decode_all(plain_video)[[3, 50]])
+    with pytest.raises(DecodeError, match=r"^shelf://video\.mp4: its copy was evicted 3 times"):
+        files.index("shelf://video.mp4")
+
+
+def test_a_copy_that_is_evicted_while_it_is_read_is_read_to_its_end(shelf, plain_video, tmp_path, monkeypatch):
+    shutil.copy(plain_video, shelf.folder / "video.mp4")
+    remote = RemoteFiles(str(tmp_path / "copies"), 10**9)
+    files, evicted = VideoFiles(remote), []
+
+    class Evicting(WholeFrame):
+        def __call__(self, image, out):
+            super().__call__(image, out)
+            evicted.extend(path.unlink() for path in copies(remote))
+
+    index = files.index("shelf://video.mp4")
+    frames = files.decode("shelf://video.mp4", index, np.arange(100), Evicting())
+    assert len(evicted) == 1
+    assert read_numbers(frames) == list(range(100))
 
 
 def test_remote_videos_decode_like_local_ones_and_are_indexed_once(shelf, plain_video, tmp_path, monkeypatch):

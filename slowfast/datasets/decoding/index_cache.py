@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import struct
-import tempfile
 import zlib
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,6 +21,7 @@ import numpy as np
 
 from slowfast.datasets.decoding.index import VideoIndex
 from slowfast.datasets.decoding.indexing import read_index
+from slowfast.datasets.shared_folder import write_shared
 
 logger = logging.getLogger(__name__)
 
@@ -58,17 +58,10 @@ class IndexCache:
         return index
 
     def _store(self, entry: Path, whose: dict[str, object], index: VideoIndex) -> None:
-        """Writes an entry beside its place, then moves it there. A folder that cannot be written is no reason to stop."""
+        """A folder that cannot be written is no reason to stop."""
         try:
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, beside = tempfile.mkstemp(dir=entry.parent, prefix=".")
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(pack(index, whose))
-                Path(beside).replace(entry)
-            except BaseException:
-                Path(beside).unlink(missing_ok=True)
-                raise
+            with write_shared(Path(self.folder), entry) as file:
+                file.write(pack(index, whose))
         except OSError as error:
             if self.folder not in _warned:
                 _warned.add(self.folder)
