@@ -213,6 +213,14 @@ def own_memory() -> nn.Module:
     return module
 
 
+class OthersConv(nn.Module):
+    """Has the attributes of a convolution, and computes it by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel_size, self.weight = (3, 1, 1), nn.Parameter(torch.ones(C, C, 3, 1, 1))
+
+
 class OwnAttention(NonLocalBlock):
     def forward(self, x: Tensor) -> Tensor:
         return self.attend(x, x.flip(2))
@@ -246,6 +254,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "lazy": (lambda: nn.LazyConv3d(C, 3), "run the network once before"),
     "scripted": (scripted, "cannot be looked into"),
     "forward of the object": (replaced_forward, "forward was replaced"),
+    "operator of others": (lambda: OthersConv(), "register_operator"),
     "attribute of that name": (own_memory, "'memory' of its own"),
 }
 """Modules that cannot be run step by step, each with words of the reason."""

@@ -74,10 +74,29 @@ def test_rows_are_counted_and_masks_are_boolean() -> None:
     model = make_model("conv", "local", "last")
     first, second = clips(2)
     model.step(first)
-    with pytest.raises(MemoryMismatchError, match="1 sees 3 rows"):
-        model.step(second, begins=torch.tensor([True, False]))
-    with pytest.raises(MemoryMismatchError, match=r"torch.bool, one for each row"):
-        model.step(second, begins=torch.tensor([1.0, 0.0, 0.0]))
+    for mask in ([True, False], [True, True], [False]):
+        with pytest.raises(MemoryMismatchError, match=r"begins: \d rows; right would be: 3"):
+            model.step(second, begins=torch.tensor(mask))
+    for wrong in (torch.tensor([1.0, 0.0, 0.0]), torch.tensor([[True]] * 3), [True, False, False]):
+        with pytest.raises(MemoryMismatchError, match=r"begins: .*torch\.bool, one for each row"):
+            model.step(second, begins=wrong)  # type: ignore[arg-type]
+
+
+def test_folded_rows_cannot_begin_by_themselves() -> None:
+    class Folded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv3d(1, 1, 3, padding=1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(x.flatten(0, 1)[:, None])  # type: ignore[no-any-return]
+
+    model = progressive(Folded().double(), step_len=STEP, overlap=1)
+    first, second = clips(2)
+    model.step(first)
+    model.step(second, begins=torch.tensor([False] * 3))
+    with pytest.raises(MemoryMismatchError, match="conv sees 12 rows, but it is told of 3"):
+        model.step(second, begins=torch.tensor([True, False, False]))
 
 
 def test_a_begin_that_a_stride_cannot_serve_is_refused() -> None:
@@ -111,6 +130,8 @@ def test_a_memory_of_another_network_is_refused(change: object, words: str) -> N
     for fresh in (model, progressive(make(), step_len=STEP, overlap=1)):
         with pytest.raises(MemoryMismatchError, match=words):
             fresh.load_memory(change(state))  # type: ignore[operator]
+        with pytest.raises(MemoryMismatchError, match=words):
+            fresh.functional_step(clips(1)[0], change(state))  # type: ignore[operator]
     model.load_memory({})
     assert model.memory() == {}
 

@@ -247,6 +247,7 @@ def test_compiled_models_take_compiled_steps(way: str) -> None:
         compiled = torch.compile(model, backend=backend)
     elif way == "model.compile()":
         model.compile(backend=backend)
+        assert model.network._compiled_call_impl is None
     else:
         model.network = torch.compile(model.network, backend=backend)
     assert_equal(two_steps(compiled, ""), expected)
@@ -259,6 +260,23 @@ def test_compiled_models_take_compiled_steps(way: str) -> None:
         for clip, output in zip((clip_of(""), later("")), expected, strict=True):
             got, state = compiled.functional_step(clip, state)
             assert_equal(got, output)
+
+
+def test_a_replica_for_another_device_has_tables_of_its_own() -> None:
+    model = make_model("plain lists")
+    names = list(model.state_dict())
+    replica = model._replicate_for_data_parallel()
+    replica._modules["a"] = nn.Identity()
+    assert replica.network is not model.network and list(model.state_dict()) == names
+
+
+def test_what_is_registered_is_the_networks() -> None:
+    model = make_model("plain lists")
+    model.register_buffer("mean", torch.zeros(1), persistent=False)
+    model.register_parameter("gain", nn.Parameter(torch.ones(1)))
+    model.add_module("extra", nn.Identity())
+    assert model.network.mean is model.mean and model.network.gain is model.gain and model.network.extra is model.extra
+    assert "gain" in model.state_dict() and "mean" not in model.state_dict()
 
 
 def test_another_network_cannot_be_put_in_place() -> None:

@@ -90,8 +90,8 @@ class Past:
 class Step:
     """The step at hand. old: what the one before left. new: what operators leave, by name, until the step ends.
 
-    begins: bool (B,), rows whose video begins although the memory holds something. num_frames: frames of its input, for each
-    pathway. task: the backward pass that it runs in, if somebody runs it there.
+    begins: bool (B,), rows whose video begins although the memory holds something. num_frames: of its input, for each pathway.
+    task: the backward pass that it runs in, if somebody runs it there.
     """
 
     old: State
@@ -170,33 +170,36 @@ class Memory:
         self.frames = {}
 
     @contextmanager
-    def step(self, *, begins: Tensor | None = None, num_frames: tuple[int, ...] = ()) -> Iterator[Step]:
+    def step(self, *, begins: Tensor | None = None, input_shapes: tuple[tuple[int, int], ...] = ()) -> Iterator[Step]:
         """Within it, operators read what the step before left and leave their own, which is kept when it ends cleanly."""
-        with self.run(self.frames, begins=begins, num_frames=num_frames) as step:
+        with self.run(self.frames, begins=begins, input_shapes=input_shapes) as step:
             yield step
         self.frames = step.state()
         self._ran |= step.new.keys()
 
     @contextmanager
     def run(
-        self, state: Mapping[str, Tensor], *, begins: Tensor | None = None, num_frames: tuple[int, ...] = ()
+        self,
+        state: Mapping[str, Tensor],
+        *,
+        begins: Tensor | None = None,
+        input_shapes: tuple[tuple[int, int], ...] = (),
     ) -> Iterator[Step]:
         """A step that reads `state` and leaves `Step.state()`; what this object remembers is left alone.
 
-        begins: bool (B,), the rows whose video begins with this step; the others go on.
+        begins: bool (B,), the rows whose video begins with this step; the others go on. input_shapes: rows and frames of what
+        the network reads, for each pathway.
         """
         if self._step is not None and self._step.task == in_backward():
             raise RuntimeError("a step was begun inside another one")
         old = dict(state)
         if begins is not None:
-            if begins.dtype != torch.bool or begins.dim() != 1:
-                raise MemoryMismatchError(
-                    f"begins is {begins.dtype} of shape {tuple(begins.shape)}; right would be: torch.bool, one for each row"
-                )
+            _check_begins(begins, input_shapes)
             if bool(begins.all()):
                 old, begins = {}, None
             elif not old or not bool(begins.any()):
                 begins = None
+        num_frames = tuple(frames for _, frames in input_shapes)
         step = Step(old=old, begins=begins, num_frames=num_frames, truncate=self.truncate, task=in_backward())
         outer, self._step = self._step, step
         try:
@@ -299,15 +302,19 @@ class Memory:
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Takes over copies of the tensors. Raises MemoryMismatchError where this network cannot have left them."""
-        if self.cells:
-            _check_state(state, self.cells)
-            required = {name for name, cell in self.cells.items() if not cell.optional}
-            missing = sorted((required & self._ran if self._ran else required) - state.keys()) if state else []
-            if missing:
-                raise MemoryMismatchError(
-                    f"{', '.join(missing)}: missing from the memory; right would be: all that memory() returned"
-                )
+        self.check(state)
         self.frames = {name: frames.detach().clone() for name, frames in state.items()}
+
+    def check(self, state: Mapping[str, Tensor]) -> None:
+        """Raises MemoryMismatchError for a state that this network cannot have left, by names, shapes and types."""
+        if not self.cells or not state:
+            return
+        _check_state(state, self.cells)
+        required = {name for name, cell in self.cells.items() if not cell.optional}
+        missing = sorted((required & self._ran if self._ran else required) - state.keys())
+        if missing:
+            text = "missing from the memory; right would be: all that memory() returned"
+            raise MemoryMismatchError(f"{', '.join(missing)}: {text}")
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles, which begin between two steps and outside of any graph."""
@@ -317,6 +324,16 @@ class Memory:
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         self.__dict__.update(attributes)
         self._step, self._log = None, StepLog()
+
+
+def _check_begins(begins: Tensor, input_shapes: tuple[tuple[int, int], ...]) -> None:
+    rows = {count for count, _ in input_shapes}
+    if not isinstance(begins, Tensor) or begins.dtype != torch.bool or begins.dim() != 1:
+        found = f"{begins.dtype} of shape {tuple(begins.shape)}" if isinstance(begins, Tensor) else type(begins).__name__
+        raise MemoryMismatchError(f"begins: {found}; right would be: torch.bool, one for each row")
+    if rows and rows != {len(begins)}:
+        right = " or ".join(map(str, sorted(rows)))
+        raise MemoryMismatchError(f"begins: {len(begins)} rows; right would be: {right}, as many as the inputs have")
 
 
 def _check_state(state: Mapping[str, Tensor], cells: Mapping[str, Cell]) -> None:

@@ -47,11 +47,11 @@ def _conv(conv: nn.Conv3d, site: Site) -> Remember | None:
     if kernel == stride and unpadded and dilation == 1:
         if kernel == 1:
             return None
-        return Remember(AlignedConv, None)
+        return Remember(AlignedConv, None, why=_ALIGNED)
     if kernel == 1 and unpadded:
         if site.causal and not own:
             return Remember(CausalConv, site.cell(needed=0, channels=conv.in_channels))
-        return Remember(AlignedConv, None)
+        return Remember(AlignedConv, None, why=_ALIGNED)
     reach = dilation * (kernel // 2)
     if isinstance(padding, str) or conv.padding_mode != "zeros" or kernel % 2 == 0 or padding[0] != reach:
         site.refuse(
@@ -69,7 +69,7 @@ def _lateral(fusion: FuseFastToSlow, site: Site) -> Remember | None:
     """In the original code the lateral convolution has no memory, and drops frames where its output is too long."""
     if site.options.semantics != "released":
         return None
-    return Remember(ReleasedLateral, None)
+    return Remember(ReleasedLateral, None, why="sees zeros at borders, as in the original code (semantics released)")
 
 
 def _temporal_pool(pool: TemporalPool, site: Site) -> Remember:
@@ -78,7 +78,7 @@ def _temporal_pool(pool: TemporalPool, site: Site) -> Remember:
     parent = site.network.get_submodule(site.path.rpartition(".")[0].rpartition(".")[0])
     cell = site.head_cell(pool.pathway, pooling=pool.mode, mean_in_released=isinstance(parent, ClassificationHead))
     positions = site.of_pathway(site.options.tpool_size, pool.pathway)
-    return Remember(MarkovTimePool, cell, {"cell": cell, "one_pass_positions": positions})
+    return Remember(MarkovTimePool, cell, {"cell": cell, "one_pass_positions": positions}, why=_why_alone(site))
 
 
 def _adaptive_pool(pool: Any, site: Site) -> Remember | None:
@@ -100,7 +100,13 @@ def _head_pool(pool: nn.Module, site: Site, *, own: bool) -> Remember:
     if own and site.causal:
         site.refuse(pool, "a pooling with a forward of its own cannot be made to run on, as causal operators do")
     cell = site.head_cell(pooling=mode)
-    return Remember(MarkovHeadPool, cell, {"cell": cell, "name": site.path, "mode": mode, "own_forward": own})
+    attributes = {"cell": cell, "name": site.path, "mode": mode, "own_forward": own}
+    return Remember(MarkovHeadPool, cell, attributes, why=_why_alone(site))
+
+
+def _why_alone(site: Site) -> str:
+    """Why a pooling over all of time has no memory, where it has none."""
+    return "pools its own step (head=False)" if not site.options.head else "pools its own step (no overlap to remember)"
 
 
 def _window_pool(pool: Any, site: Site) -> Remember | None:
@@ -119,7 +125,7 @@ def _window_pool(pool: Any, site: Site) -> Remember | None:
     if kernel == 1:
         if site.causal and not own:
             return Remember(CausalWindowPool, site.cell(needed=0))
-        return Remember(AlignedPool, None)
+        return Remember(AlignedPool, None, why=_ALIGNED)
     if padding == 0 and stride in (1, kernel):
         return _clip_pool(pool, site, kernel=kernel, stride=stride, own=own)
     if not kernel - stride <= 2 * padding < kernel:  # n frames become n / stride
@@ -141,7 +147,7 @@ def _clip_pool(pool: Any, site: Site, *, kernel: int, stride: int, own: bool) ->
     whole = None if head.cell is None else replace(head.cell, optional=True)
     cells = [cell for cell in (whole, inner if stride == 1 else None) if cell is not None]
     attributes = head.attributes | {"cell": whole, "inner_cell": inner, "pathway": pathway_of(site.path)}
-    return Remember(MarkovClipPool, whole, attributes, cells=tuple(cells))
+    return Remember(MarkovClipPool, whole, attributes, cells=tuple(cells), why=head.why)
 
 
 def _nonlocal(block: NonLocalBlock, site: Site) -> Remember | Alone:
@@ -178,6 +184,12 @@ def _refuse(reason: str, applies: Callable[[Any], bool] = lambda module: True) -
     return rule
 
 
+def _is_foreign_operator(module: nn.Module) -> bool:
+    """Whether a module without parts of its own has a kernel along time, height and width."""
+    kernel = getattr(module, "kernel_size", None)
+    return next(module.children(), None) is None and isinstance(kernel, tuple) and len(kernel) == 3 and kernel[0] != 1
+
+
 def _changes_time(module: nn.Upsample) -> bool:
     """Whether the frames of a clip (B, C, T, H, W) are interpolated in time; pictures (B, C, H, W) have two factors."""
     if module.mode in ("linear", "bilinear", "bicubic"):
@@ -190,6 +202,7 @@ def _changes_time(module: nn.Upsample) -> bool:
     return module.scale_factor is None or (factors != 1 and (module.mode == "trilinear" or factors != int(factors)))
 
 
+_ALIGNED = "no window crosses a border; every step must hold whole ones"
 _LEAVE = "; where it looks at one frame, or is to see its step alone, name its path in `leave`"
 
 RULES: list[tuple[tuple[type, ...], Rule]] = [
@@ -222,7 +235,10 @@ RULES: list[tuple[tuple[type, ...], Rule]] = [
             lambda module: along_time(module.kernel_size) > 1,
         ),
     ),
-    ((nn.MaxUnpool3d,), _refuse("it needs the indices of another step's maxima")),
+    (
+        (nn.MaxUnpool3d,),
+        _refuse("it needs the indices of another step's maxima", lambda module: along_time(module.kernel_size) > 1),
+    ),
     (
         (nn.Conv1d, nn.ConvTranspose1d, nn.AvgPool1d, nn.MaxPool1d, nn.LPPool1d),
         _refuse(
@@ -250,7 +266,7 @@ RULES: list[tuple[tuple[type, ...], Rule]] = [
         (nn.Upsample,),
         _refuse(
             "interpolation over time mixes frames of two steps; interpolate space alone" + _LEAVE,
-            lambda module: _changes_time(module),
+            _changes_time,
         ),
     ),
     (
@@ -265,6 +281,13 @@ RULES: list[tuple[tuple[type, ...], Rule]] = [
         (nn.MultiheadAttention, nn.Transformer, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer),
         _refuse(
             "attention over time has no border to put a memory at; attend within frames, or use our NonLocalBlock" + _LEAVE
+        ),
+    ),
+    (
+        (nn.Module,),
+        _refuse(
+            "it has a kernel over time but is no operator of PyTorch's; `pgt.register_operator` a rule for it" + _LEAVE,
+            _is_foreign_operator,
         ),
     ),
 ]

@@ -139,15 +139,18 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Remember:
-    """What becomes of a module: the class that is mixed into its own, its memory (None: it has none, but must know of steps),
-    and what else the operator reads. cells: all that it may use, where that is not `cell` alone. prepare: called with the
-    module before the change."""
+    """What becomes of a module: the class that is mixed into its own, its memory, and what else the operator reads.
+
+    cell: None for an operator that remembers nothing but must know of steps; why then says why, for the summary. cells: all
+    that the operator may use, where that is not `cell` alone. prepare: called with the module before the change.
+    """
 
     operator: type[MarkovOperator]
     cell: Cell | None
     attributes: dict[str, Any] = field(default_factory=dict)
     cells: tuple[Cell, ...] = ()
     prepare: Callable[[Any], None] | None = None
+    why: str = ""
 
     @property
     def all_cells(self) -> tuple[Cell, ...]:
@@ -156,7 +159,7 @@ class Remember:
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """A module that looks across time but sees its own step alone. why: in words, for the summary."""
+    """A module that looks across time but sees its own step alone, and stays as it is. why: in words, for the summary."""
 
     why: str
 

@@ -15,11 +15,10 @@ from pgt.site import ROOT, Alone, MemoryOptions, Remember, Site, UnsupportedOper
 
 @dataclass(frozen=True, slots=True)
 class Swapped:
-    """Paths in the network. remembering: operators that remember. aligned: those that cross no border. alone: those that see
-    their step alone, with the reason. undo: makes the network what it was."""
+    """Paths in the network. remembering: operators that remember. alone: those that deal with time but do not, with the
+    reason. undo: makes the network what it was."""
 
     remembering: tuple[str, ...]
-    aligned: tuple[str, ...]
     alone: dict[str, str]
     undo: Callable[[], None]
 
@@ -37,7 +36,7 @@ def make_markov(network: nn.Module, memory: Memory, options: MemoryOptions) -> S
             "network: nothing in it remembers; what looks across time must be a module that `progressive` knows, or one that "
             "`pgt.register_operator` was told of"
         )
-    alone = {path: decision.why for path, _, decision in decisions if isinstance(decision, Alone)}
+    alone = {path: change.why for path, _, change in decisions if isinstance(change, Alone) or not change.all_cells}
     changes = [(path, module, change) for path, module, change in decisions if isinstance(change, Remember)]
     originals = [(module, type(module), module.__dict__.copy(), module._modules.copy()) for _, module, _ in changes]
 
@@ -62,7 +61,6 @@ def make_markov(network: nn.Module, memory: Memory, options: MemoryOptions) -> S
         raise
     return Swapped(
         remembering=tuple(path for path, _, change in changes if change.all_cells),
-        aligned=tuple(path for path, _, change in changes if not change.all_cells),
         alone=alone,
         undo=undo,
     )

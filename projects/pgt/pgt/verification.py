@@ -211,7 +211,7 @@ class _Run:
     def frames_seen(self, *, stepwise: bool) -> dict[str, list[int]]:
         """Frames that each operator reads, step by step or in one pass, by path."""
         seen: dict[str, list[int]] = {}
-        known = _places(self.model, *self.model.operators, *self.model.aligned)
+        known = _places(self.model, *self.model.operators, *self.model.alone)
 
         def count(path: str, call: int, tensors: list[Tensor]) -> None:
             if path in known and tensors and tensors[0].dim() == 5:
@@ -284,7 +284,7 @@ def mixing_modules(run: _Run) -> Iterator[Finding]:
     it gives, by the forward of the module that calls it, if that is what it is given.
     """
     model, first = run.model, run.frames(0, 1)
-    known = _places(model, *model.operators, *model.aligned, *model.alone)
+    known = _places(model, *model.operators, *model.alone)
     halves: dict[str, Callable[[Tensor], slice]] = {
         "later": lambda tensor: slice(run.border(tensor), None),
         "earlier": lambda tensor: slice(0, run.border(tensor)),
@@ -498,7 +498,7 @@ def _watched(
 
             yield module.register_forward_hook(hook_after)
 
-    handled = _places(model, *model.operators, *model.aligned, *model.alone)  # what stands inside of these is their business
+    handled = _places(model, *model.operators, *model.alone)  # what stands inside of these is their business
     handles = [
         handle
         for path, module in model.network.named_modules()

@@ -27,15 +27,13 @@ class ProgressiveModel(nn.Module):
     Parameters, buffers and modules are those of the network, under the names that they have there: this object has none of its
     own, and hands on whatever it is asked for besides.
 
-    operators: paths of what remembers. aligned: of what crosses no border. alone: of what looks across time but sees its own
-    step alone, with the reason.
+    operators: paths of what remembers. alone: paths of what deals with time but remembers nothing, with the reason.
     """
 
     step_len: tuple[int, ...]
     overlap: tuple[int, ...]
     options: MemoryOptions
     operators: tuple[str, ...]
-    aligned: tuple[str, ...]
     alone: dict[str, str]
     _memory: Memory
     _network: nn.Module
@@ -52,7 +50,6 @@ class ProgressiveModel(nn.Module):
             overlap=options.overlap,
             options=options,
             operators=swapped.remembering,
-            aligned=swapped.aligned,
             alone=swapped.alone,
             _memory=memory,
         )
@@ -80,11 +77,14 @@ class ProgressiveModel(nn.Module):
         """The next step of a video: what the network returns for these frames, given what it remembers.
 
         begins: bool (B,), rows of the batch whose video begins with this step while others go on; None: no row begins, unless
-        nothing is remembered. A step that ends with an error leaves the memory as it was. run: what is called in place of this
-        model (what `torch.compile` made of it). Everything else is handed to the network.
+        nothing is remembered. run: what is called in place of this model (what `torch.compile` made of it). Everything else is
+        handed to the network. A step that ends with an error leaves the memory as it was.
+
+        Raises MemoryMismatchError for a batch that is not the one remembered, StepLengthError for frames that a temporal stride
+        does not divide.
         """
         memory = self._memory
-        with memory.step(begins=begins, num_frames=self._frames_of(inputs)):
+        with memory.step(begins=begins, input_shapes=self._shapes_of(inputs)):
             outputs = (self if run is None else run)(inputs, *args, **options)
         memory.keep_with(outputs)
         return outputs
@@ -104,7 +104,8 @@ class ProgressiveModel(nn.Module):
         `step`.
         """
         memory = self._memory
-        with memory.run(state, begins=begins, num_frames=self._frames_of(inputs)) as step:
+        memory.check(state)
+        with memory.run(state, begins=begins, input_shapes=self._shapes_of(inputs)) as step:
             outputs = (self if run is None else run)(inputs, *args, **options)
         memory.keep_with(outputs)
         return outputs, step.state()
@@ -133,11 +134,12 @@ class ProgressiveModel(nn.Module):
         """Bytes that are carried to the next step."""
         return self._memory.num_bytes
 
-    def _frames_of(self, inputs: Any) -> tuple[int, ...]:
-        """Frames that each pathway reads in this step: inputs are (B, C, T, H, W) or (B, T, C, H, W), one a pathway."""
+    def _shapes_of(self, inputs: Any) -> tuple[tuple[int, int], ...]:
+        """Rows and frames that each pathway reads in a step: inputs are (B, C, T, H, W) or (B, T, C, H, W), one a pathway."""
         clips = [leaf for leaf in pytree.tree_leaves(inputs) if isinstance(leaf, Tensor) and leaf.dim() == 5]
         return tuple(
-            _num_frames(clip, length, own) for clip, length, own in zip(clips, self.step_len, self.overlap, strict=False)
+            (len(clip), _num_frames(clip, length, overlap))
+            for clip, length, overlap in zip(clips, self.step_len, self.overlap, strict=False)
         )
 
     # The tables that nn.Module keeps are the network's, whatever becomes of it; the network is no child, because a child would
@@ -176,6 +178,24 @@ class ProgressiveModel(nn.Module):
     def _load_from_state_dict(self, *args: Any) -> None:
         self._network._load_from_state_dict(*args)  # when this model is a part of another one
 
+    def register_buffer(self, *args: Any, **options: Any) -> None:
+        self._network.register_buffer(*args, **options)
+
+    def register_parameter(self, *args: Any) -> None:
+        self._network.register_parameter(*args)
+
+    def add_module(self, *args: Any) -> None:
+        self._network.add_module(*args)
+
+    def register_module(self, *args: Any) -> None:
+        self._network.add_module(*args)
+
+    def _replicate_for_data_parallel(self) -> Self:
+        replica = self.__new__(type(self))
+        network = self._network._replicate_for_data_parallel()
+        replica.__dict__.update(self.__dict__, _network=network, _run=network)
+        return replica
+
     def _apply(self, *args: Any, **options: Any) -> Self:
         self._network._apply(*args, **options)
         return self
@@ -192,8 +212,8 @@ class ProgressiveModel(nn.Module):
 
     def __setattr__(self, name: str, value: Any) -> None:
         network = self.__dict__["_network"]
-        if name in self.__dict__:
-            self.__dict__[name] = value
+        if name in self.__dict__ or (hasattr(nn.Module, name) and name not in _OF_THE_NETWORK):
+            object.__setattr__(self, name, value)
         elif name == "network":
             if value is not network and compiles(value) is not network:
                 raise ValueError(
