@@ -3,8 +3,9 @@
 python tools/prepare_data.py folder DIR --out DATA      lists, split into train, val and test, of videos in class folders
 python tools/prepare_data.py reencode DATA --out DIR    copies that load faster
 python tools/prepare_data.py check DATA                 whether everything that the lists name can be read
-python tools/prepare_data.py ava DIR --annotations DIR --out DATA     frame lists, and a check, of data in the format of AVA;
-    options of the training may follow, such as AVA.START_SECOND 0
+python tools/prepare_data.py ava DIR --annotations DIR --out DATA     frame lists, and a check, of data in the format of AVA
+
+Options of the training may follow behind check and ava, such as DATA.PATH_LABEL_SEPARATOR , or AVA.START_SECOND 0.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     _add_ava(commands.add_parser("ava", parents=[shared], help="check data in the format of AVA, and list their frames"))
     options, overrides = parser.parse_known_args(arguments)
     options.overrides = overrides
-    strange = options.overrides if options.command != "ava" else [word for word in options.overrides if word[:2] == "--"]
+    takes_overrides = options.command in ("ava", "check")
+    strange = [word for word in overrides if word[:2] == "--" or not takes_overrides]
     if strange:
         parser.error(f"unrecognized arguments: {' '.join(strange)}")
     return options
@@ -126,7 +128,7 @@ def run(options: argparse.Namespace) -> None:
                 videos=options.videos, out=options.out, short_side=options.short_side, crf=options.crf, jobs=options.jobs
             )
         )
-    elif not prepare_data.check_data(options.data, prefix=options.prefix, jobs=options.jobs):
+    elif not prepare_data.check_data(options.data, prefix=options.prefix, overrides=options.overrides, jobs=options.jobs):
         sys.exit(BROKEN_CODE)
 
 

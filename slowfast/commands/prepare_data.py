@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from slowfast.config import load_config
 from slowfast.config.prepared_folder import MANIFEST
 from slowfast.preparation import report
 from slowfast.preparation.ava import SPLITS as AVA_SPLITS
@@ -53,10 +54,20 @@ def reencode_videos(wanted: Reencoding) -> None:
         )
 
 
-def check_data(folder: Path, *, prefix: str = "", jobs: int = 1) -> bool:
-    """Prints what is wrong with a folder, and returns whether nothing is. Raises DatasetError for one of no known format."""
-    checked = check(folder, prefix=prefix, jobs=jobs)
+def check_data(folder: Path, *, prefix: str = "", overrides: Sequence[str] = (), jobs: int = 1) -> bool:
+    """Prints what is wrong with a folder, and returns whether nothing is. overrides: options of the training, KEY VALUE and so
+    on, that the check is to go by. Raises ConfigError, and DatasetError for a folder of no known format."""
+    cfg = load_config(overrides=overrides)
+    checked = check(
+        folder,
+        prefix=prefix or cfg.DATA.PATH_PREFIX,
+        separator=cfg.DATA.PATH_LABEL_SEPARATOR,
+        num_classes=cfg.MODEL.NUM_CLASSES if "MODEL.NUM_CLASSES" in overrides else 0,
+        jobs=jobs,
+    )
     print(f"{folder}: {checked.format}, {checked.num_rows} videos in its lists, {checked.num_files} different ones")
+    if checked.notes:
+        print("\n".join(["worth a look:", *(f"- {note}" for note in checked.notes)]))
     if not checked.problems:
         print("all of them can be read")
         return True
@@ -149,7 +160,7 @@ def prepare_ava(wanted: AvaPreparation) -> bool:
     else:
         places = f"AVA.VIDEO_DIR {wanted.media}"
     print(
-        f"train: python tools/run_net.py --cfg configs/AVA/SLOWONLY_PGT.yaml {places} AVA.ANNOTATION_DIR {wanted.annotations}"
+        f"to train, with FILE.yaml from configs/AVA: python tools/run_net.py --cfg FILE.yaml {places} AVA.ANNOTATION_DIR {wanted.annotations}"
         + "".join(f" {word}" for word in wanted.overrides)
     )
     return found.is_usable

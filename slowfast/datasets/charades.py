@@ -56,7 +56,7 @@ def build_charades(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple
         raise DatasetError(
             path=str(folder), found="there is no such folder", expected="the data set here (DATA.PATH_TO_DATA_DIR)"
         )
-    records, source = _choose_reader(folder, split)(cfg, folder, split)
+    records, source = choose_reader(folder, split)(cfg, folder, split)
     clips, crops = sampling_rules(cfg, split)
     return VideoDataset(
         records=records,
@@ -78,20 +78,29 @@ def annotation_file(folder: Path, split: str) -> Path:
     return own if split == "val" and own.exists() else folder / ANNOTATION_FILES[split]
 
 
-def _choose_reader(folder: Path, split: str) -> Reader:
-    """By what the folder holds; the original annotation goes before lists of frames."""
+def choose_reader(folder: Path, split: str) -> Reader:
+    """By what the folder holds; the original annotation goes before lists of frames. Raises DatasetError for neither."""
     annotation, frame_list = annotation_file(folder, split), folder / FRAME_LISTS[split]
     if annotation.exists():
         return _read_videos
     if has_frame_list_header(frame_list):
         return _read_frames
     if frame_list.exists():
-        found = f"{frame_list.name} is no list of frames, and there is no {annotation.name}"
+        found = f"{frame_list.name} is no list of frames, and there is no {annotation.name}{_why_not(frame_list)}"
     else:
         found = f"neither {annotation.name} nor {frame_list.name} is here"
     raise DatasetError(
         path=str(folder), found=found, expected=f"{annotation.name}, or {frame_list.name} with the header {HEADER!r}"
     )
+
+
+def _why_not(frame_list: Path) -> str:
+    """What keeps a file from being read as a list of frames, but for a header that is no such list's."""
+    try:
+        read_frame_list(frame_list, 0)
+    except DatasetError as error:
+        return "" if error.row == 1 and "the first line" in error.found else f" ({error.found})"
+    return ""
 
 
 def _read_videos(cfg: CfgNode, folder: Path, split: str) -> tuple[Sequence[VideoRecord], FrameSource]:

@@ -28,6 +28,7 @@ ATTEMPTS = 3
 
 PAUSE_SEC = 0.05
 
+_PNG, _PNG_END = b"\x89PNG", b"IEND"
 _JPEG, _SCAN, _END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 
@@ -135,7 +136,19 @@ def read_picture(path: str) -> NDArray[np.uint8]:
     raise DecodeError(path, reason)
 
 
+def check_whole(path: str) -> None:
+    """Looks whether a picture file is there to its end, without decoding it. Raises DecodeError."""
+    try:
+        content = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise DecodeError(path, f"the file cannot be read ({error.strerror})") from None
+    if not _is_whole(content):
+        raise DecodeError(path, "the picture is damaged" if content.size else "the file is empty")
+
+
 def _is_whole(content: NDArray[np.uint8]) -> bool:
     """Whether a picture may be decoded: OpenCV fills up what a JPEG file lacks with grey, and says nothing."""
     data = content.tobytes()
+    if data.startswith(_PNG):
+        return _PNG_END in data[-64:]
     return len(data) > 0 and (not data.startswith(_JPEG) or data.rfind(_END) > data.rfind(_SCAN) >= 0)

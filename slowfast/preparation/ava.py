@@ -9,8 +9,18 @@ from typing import Self
 
 import numpy as np
 
-from slowfast.annotations.ava import AVA_TIMES, NUM_ACTIONS, AvaFileError, AvaTimes, read_label_map
+from slowfast.annotations.ava import (
+    AVA_TIMES,
+    NUM_ACTIONS,
+    PROPOSALS,
+    TRAINED_TRUTHS,
+    AvaFileError,
+    AvaTimes,
+    most_rows,
+    read_label_map,
+)
 from slowfast.config import load_config
+from slowfast.datasets.ava.build import read_classes
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.frame_lists import HEADER, has_frame_list_header
 from slowfast.preparation.ava_checks import TRUTHS, CheckedList, Known, check_list
@@ -41,17 +51,28 @@ class AvaFolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvaOptions:
-    """What training is told besides the files. threshold: AVA.DETECTION_SCORE_THRESH. num_classes: MODEL.NUM_CLASSES."""
+    """What training is told besides the files. threshold: AVA.DETECTION_SCORE_THRESH. num_classes: MODEL.NUM_CLASSES. truths,
+    detections, label_map: names of the lists that it will read, and of the label map; empty where that is not to be checked."""
 
     times: AvaTimes = AVA_TIMES
     threshold: float = 0.9
     num_classes: int = NUM_ACTIONS
+    truths: tuple[str, ...] = ()
+    detections: tuple[str, ...] = ()
+    label_map: str = ""
 
     @classmethod
     def from_overrides(cls, overrides: Sequence[str]) -> Self:
         """KEY VALUE and so on, as training is given them. Raises ConfigError."""
         cfg = load_config(overrides=["DETECTION.ENABLE", True, "MODEL.NUM_CLASSES", NUM_ACTIONS, *overrides])
-        return cls(times=AvaTimes.from_cfg(cfg), threshold=cfg.AVA.DETECTION_SCORE_THRESH, num_classes=cfg.MODEL.NUM_CLASSES)
+        return cls(
+            times=AvaTimes.from_cfg(cfg),
+            threshold=cfg.AVA.DETECTION_SCORE_THRESH,
+            num_classes=cfg.MODEL.NUM_CLASSES,
+            truths=tuple(cfg.AVA.TRAIN_GT_BOX_LISTS),
+            detections=(*cfg.AVA.TRAIN_PREDICT_BOX_LISTS, *cfg.AVA.TEST_PREDICT_BOX_LISTS, *cfg.AVA.VAL_PREDICT_BOX_LISTS),
+            label_map=cfg.AVA.LABEL_MAP_FILE,
+        )
 
 
 AS_AVA = AvaOptions()
@@ -62,7 +83,8 @@ def look_at_ava(media_folder: Path, annotations: Path, *, jobs: int, options: Av
     tables = [path for path in sorted(annotations.rglob("*.csv")) if not has_frame_list_header(path)]
     if not tables:
         raise DatasetError(path=str(annotations), found="no csv file", expected="lists of boxes like ava_train_v2.2.csv")
-    actions, problems = _read_label_maps(sorted(annotations.rglob("*.pbtxt")))
+    actions, problems = _read_label_maps(sorted(annotations.rglob("*.pbtxt")), options.num_classes)
+    problems += _absent(annotations, options)
     media = find_media(media_folder, times=options.times, jobs=jobs)
     usable = [medium for medium in media if medium.num_frames]
     known = Known(
@@ -90,16 +112,31 @@ def frame_list(media: Sequence[Medium]) -> Iterator[str]:
             yield f'{medium.video_id} {number} {frame} {medium.frames[frame]} ""\n'
 
 
-def _read_label_maps(paths: Sequence[Path]) -> tuple[frozenset[int], list[tuple[str, str]]]:
+def _read_label_maps(paths: Sequence[Path], num_classes: int) -> tuple[frozenset[int], list[tuple[str, str]]]:
     """The actions that any map names, and what is wrong with the maps."""
     actions: set[int] = set()
     problems = []
     for path in paths:
         try:
+            read_classes(path.parent, path.name, num_classes)
             actions |= {action.id for action in read_label_map(path)}
-        except AvaFileError as error:
-            problems.append((str(path), str(error).removeprefix(f"{path}: ")))
+        except DatasetError as error:
+            problems.append((str(path), f"{error.found}; expected {error.expected}"))
     return frozenset(actions), problems
+
+
+def _absent(annotations: Path, options: AvaOptions) -> Iterator[tuple[str, str]]:
+    """Files that training will look for and not find, unless it is told of others."""
+    for name, kind, key in [
+        *((name, TRAINED_TRUTHS, "AVA.TRAIN_GT_BOX_LISTS") for name in options.truths),
+        *((name, PROPOSALS, "AVA.TRAIN_PREDICT_BOX_LISTS, AVA.TEST_PREDICT_BOX_LISTS") for name in options.detections),
+    ]:
+        try:
+            most_rows(annotations / name, kind)
+        except AvaFileError as error:
+            yield str(error.path), f"{error.found}; expected {error.right}, or the names of other lists ({key})"
+    if options.label_map and not (annotations / options.label_map).exists():
+        yield str(annotations / options.label_map), "there is no such label map; expected one, or its name (AVA.LABEL_MAP_FILE)"
 
 
 def _videos_of(split: str, lists: Sequence[CheckedList]) -> set[str]:

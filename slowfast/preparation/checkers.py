@@ -5,149 +5,210 @@ A further format is a further line in CHECKERS.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from slowfast.config.prepared_folder import MANIFEST, FolderManifest
 from slowfast.datasets import ssv2, ssv2_lists
-from slowfast.datasets.charades import ANNOTATION_FILES, FRAME_LISTS, annotation_file, find_video_folder
-from slowfast.datasets.charades_csv import CLASS_FILE, read_annotation, read_class_names
+from slowfast.datasets.charades import ANNOTATION_FILES, FRAME_LISTS, annotation_file, choose_reader, find_video_folder
+from slowfast.datasets.charades_csv import CLASS_FILE, CharadesRow, oddities, read_annotation, read_class_names
 from slowfast.datasets.csv_reading import read_rows
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.folder import INTERVAL_LISTS
+from slowfast.datasets.frame_folder import open_listed
 from slowfast.datasets.frame_lists import has_frame_list_header, read_frame_list
 from slowfast.datasets.kinetics_lists import read_list, read_names
+from slowfast.datasets.list_text import read_lines
 from slowfast.preparation.lists import CLASS_LIST, LISTS
+from slowfast.structures import VideoRecord
 
 ANY_CLASS = 1_000_000
 """Where nothing says how many classes there are."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """One row, or one video, of a list. where: the list and the row. files: the video, or all pictures of one, in order."""
+    """One row, or one video, of a list. where: the list and the row. split: the list's. files: the video, or all pictures of
+    one, in order. classes: what is seen in it, if the list says so."""
 
     where: str
+    split: str
     files: tuple[str, ...]
+    classes: tuple[int, ...] = ()
     are_pictures: bool = False
 
 
-ReadList = Callable[[], list[Listed]]
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What reading lists brings up. faults: what training would stop at. notes: what it passes over."""
+
+    faults: list[DatasetError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The folder, and what training is told besides: DATA.PATH_PREFIX ("" if nothing), DATA.PATH_LABEL_SEPARATOR, and
+    MODEL.NUM_CLASSES (0 if nothing)."""
+
+    folder: Path
+    prefix: str = ""
+    separator: str = " "
+    num_classes: int = 0
+
+    @property
+    def root(self) -> str:
+        return self.prefix or str(self.folder)
+
+
+ReadList = Callable[[Said], list[Listed]]
 
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """recognises(folder): whether the folder is of this format. lists(folder, prefix): for each list, its rows, read when
-    asked for; asking raises DatasetError where a list is wrong. prefix: DATA.PATH_PREFIX, or ""."""
+    """recognises(folder): whether the folder is of this format. lists(asked): for each list a function that reads its rows and
+    says what is wrong with others; it raises DatasetError where there is no reading on."""
 
     format: str
     recognises: Callable[[Path], bool]
-    lists: Callable[[Path, str], Iterator[ReadList]]
+    lists: Callable[[Asked], Iterator[ReadList]]
 
 
-def _folder_lists(folder: Path, prefix: str) -> Iterator[ReadList]:
-    manifest = FolderManifest.read(folder)
-    root = prefix or str(folder / manifest.videos)
-    num_classes = len(manifest.classes)
+def _folder_lists(asked: Asked) -> Iterator[ReadList]:
+    manifest = FolderManifest.read(asked.folder)
+    root, num_classes = asked.prefix or str(asked.folder / manifest.videos), len(manifest.classes)
     if manifest.multi_label:
-        yield partial(_nothing, read_class_names, folder / CLASS_FILE, num_classes)
-        for name in INTERVAL_LISTS.values():
-            yield partial(_intervals, folder / name, root, num_classes)
+        yield partial(_nothing, read_class_names, asked.folder / CLASS_FILE, num_classes)
+        for split, name in INTERVAL_LISTS.items():
+            yield partial(_intervals, split, asked.folder / name, root, num_classes)
     else:
-        yield partial(_nothing, read_names, folder / CLASS_LIST, num_classes)
-        for name in LISTS.values():
-            yield partial(_kinetics_list, folder / name, root, num_classes)
+        yield partial(_nothing, read_names, asked.folder / CLASS_LIST, num_classes)
+        for split, name in LISTS.items():
+            yield partial(_kinetics_list, split, asked.folder / name, root, num_classes, asked.separator)
 
 
-def _kinetics_lists(folder: Path, prefix: str) -> Iterator[ReadList]:
-    num_classes = _count_lines(folder / CLASS_LIST) or ANY_CLASS
-    for name in LISTS.values():
-        yield partial(_kinetics_list, folder / name, prefix or str(folder), num_classes)
-
-
-def _charades_lists(folder: Path, prefix: str) -> Iterator[ReadList]:
-    num_classes = _count_lines(folder / CLASS_FILE) or ANY_CLASS
+def _kinetics_lists(asked: Asked) -> Iterator[ReadList]:
+    num_classes = asked.num_classes or _count_lines(asked.folder / CLASS_LIST) or ANY_CLASS
     if num_classes != ANY_CLASS:
-        yield partial(_nothing, read_class_names, folder / CLASS_FILE, num_classes)
-    for path in dict.fromkeys(annotation_file(folder, split) for split in ("train", "val", "test")):
-        yield partial(_charades_list, path, Path(prefix or folder), num_classes)
+        yield partial(_nothing, read_names, asked.folder / CLASS_LIST, num_classes)
+    for split, name in LISTS.items():
+        yield partial(_kinetics_list, split, asked.folder / name, asked.root, num_classes, asked.separator)
 
 
-def _frame_lists(folder: Path, prefix: str) -> Iterator[ReadList]:
-    for name in dict.fromkeys(FRAME_LISTS.values()):
-        yield partial(_frame_list, folder / name, Path(prefix or folder))
+def _charades_lists(asked: Asked) -> Iterator[ReadList]:
+    num_classes = asked.num_classes or _count_lines(asked.folder / CLASS_FILE) or ANY_CLASS
+    if num_classes != ANY_CLASS:
+        yield partial(_nothing, read_class_names, asked.folder / CLASS_FILE, num_classes)
+    for split, path in _once({split: annotation_file(asked.folder, split) for split in ("train", "val", "test")}):
+        yield partial(_charades_list, split, path, asked, num_classes)
 
 
-def _ava_lists(folder: Path, prefix: str) -> Iterator[ReadList]:
-    for path in sorted((folder / "frame_lists").glob("*.csv")):
-        yield partial(_frame_list, path, Path(prefix or folder / "frames"))
+def _frame_lists(asked: Asked) -> Iterator[ReadList]:
+    for split, name in _once(FRAME_LISTS):
+        yield partial(_charades_frames, split, asked.folder / name, asked)
 
 
-def _ssv2_lists(folder: Path, prefix: str) -> Iterator[ReadList]:
-    yield partial(_ssv2_labels, folder)
+def _ava_lists(asked: Asked) -> Iterator[ReadList]:
+    for path in sorted((asked.folder / "frame_lists").glob("*.csv")):
+        split = "train" if "train" in path.name else "val"
+        yield partial(_frame_list, split, path, asked.prefix or str(asked.folder / "frames"), 0)
+
+
+def _ssv2_lists(asked: Asked) -> Iterator[ReadList]:
+    yield partial(_ssv2_labels, asked.folder)
     for split in ("train", "val"):
-        if has_frame_list_header(folder / ssv2.FRAME_LISTS[split]):
-            yield partial(_frame_list, folder / ssv2.FRAME_LISTS[split], Path(prefix or folder))
-        yield partial(_ssv2_list, folder, split, Path(prefix or folder))
+        if has_frame_list_header(asked.folder / ssv2.FRAME_LISTS[split]):
+            yield partial(_frame_list, split, asked.folder / ssv2.FRAME_LISTS[split], asked.root, ANY_CLASS)
+        yield partial(_ssv2_list, split, asked.folder, Path(asked.root))
 
 
-def _ssv2_labels(folder: Path) -> list[Listed]:
+File = TypeVar("File")
+
+
+def _once(files: Mapping[str, File]) -> list[tuple[str, File]]:
+    """(first split that reads it, file)"""
+    return [(split, file) for file, split in {file: split for split, file in reversed(list(files.items()))}.items()][::-1]
+
+
+def _ssv2_labels(folder: Path, said: Said) -> list[Listed]:
     ssv2_lists.read_labels(folder / ssv2_lists.LABEL_FILE)
     return []
 
 
-def _ssv2_list(folder: Path, split: str, root: Path) -> list[Listed]:
+def _ssv2_list(split: str, folder: Path, root: Path, said: Said) -> list[Listed]:
     """The annotation; it names files only where no list of frames does."""
     labels = ssv2_lists.read_labels(folder / ssv2_lists.LABEL_FILE)
     videos = ssv2_lists.read_videos(folder / ssv2_lists.ANNOTATION_FILES[split], labels)
     if has_frame_list_header(folder / ssv2.FRAME_LISTS[split]):
         ssv2.listed_frames(folder, split, videos, len(labels))
         return []
-    return [Listed(record.source, (record.path,)) for record in ssv2.filed_records(root, folder, split, videos)]
+    records = ssv2.filed_records(root, folder, split, videos)
+    return [Listed(where=record.source, split=split, files=(record.path,), classes=(record.label or 0,)) for record in records]
 
 
-def _kinetics_list(path: Path, root: str, num_classes: int) -> list[Listed]:
-    videos = read_list(path, separator=" ", num_classes=num_classes, prefix=root)
-    return [Listed(video.source, (video.path,)) for video in videos]
+def _kinetics_list(split: str, path: Path, root: str, num_classes: int, separator: str, said: Said) -> list[Listed]:
+    videos = read_list(path, separator=separator, num_classes=num_classes, prefix=root, on_fault=said.faults.append)
+    if num_classes == ANY_CLASS:
+        highest = max(video.label or 0 for video in videos)
+        said.notes.append(f"{path}: classes go up to {highest}, so MODEL.NUM_CLASSES has to be {highest + 1} or more")
+    return [Listed(where=video.source, split=split, files=(video.path,), classes=(video.label or 0,)) for video in videos]
 
 
-def _intervals(path: Path, root: str, num_classes: int) -> list[Listed]:
-    read_annotation(path, num_classes)
+def _intervals(split: str, path: Path, root: str, num_classes: int, said: Said) -> list[Listed]:
+    listed = {row: values["path"] for row, values in read_rows(path, ("id", "path"), strict=False, on_fault=said.faults.append)}
+    rows = read_annotation(path, num_classes, on_fault=said.faults.append)
+    said.notes.extend(oddities(path, rows))
     return [
-        Listed(f"{path}, row {row}", (str(Path(root) / values["path"]),)) for row, values in read_rows(path, ("id", "path"))
+        Listed(where=f"{path}, row {row.row}", split=split, files=(str(Path(root) / listed[row.row]),), classes=_classes(row))
+        for row in rows
     ]
 
 
-def _charades_list(path: Path, root: Path, num_classes: int) -> list[Listed]:
-    rows = read_annotation(path, num_classes)
-    videos = find_video_folder(root, [row.video_id for row in rows])
-    return [Listed(f"{path}, row {row.row}", (str(videos / f"{row.video_id}.mp4"),)) for row in rows]
+def _charades_frames(split: str, path: Path, asked: Asked, said: Said) -> list[Listed]:
+    choose_reader(asked.folder, split)
+    return _frame_list(split, path, asked.root, asked.num_classes or ANY_CLASS, said)
 
 
-def _frame_list(path: Path, root: Path) -> list[Listed]:
-    videos = read_frame_list(path, ANY_CLASS)
+def _charades_list(split: str, path: Path, asked: Asked, num_classes: int, said: Said) -> list[Listed]:
+    choose_reader(asked.folder, split)
+    rows = read_annotation(path, num_classes, on_fault=said.faults.append)
+    said.notes.extend(oddities(path, rows))
+    videos = find_video_folder(Path(asked.root), [row.video_id for row in rows])
     return [
-        Listed(f"{path}, row {video.row}", tuple(str(root / frame) for frame in video.paths), are_pictures=True)
-        for video in videos.values()
+        Listed(where=f"{path}, row {row.row}", split=split, files=(str(videos / f"{row.video_id}.mp4"),), classes=_classes(row))
+        for row in rows
     ]
 
 
-def _nothing(read: Callable[[Path, int], tuple[str, ...]], path: Path, num_classes: int) -> list[Listed]:
+def _classes(row: CharadesRow) -> tuple[int, ...]:
+    return tuple(sorted({action.label for action in row.actions}))
+
+
+def _frame_list(split: str, path: Path, root: str, num_classes: int, said: Said) -> list[Listed]:
+    videos = read_frame_list(path, num_classes, on_fault=said.faults.append)
+    records = [VideoRecord(video_id=name, path=name, source=f"{path}, row {video.row}") for name, video in videos.items()]
+    source = open_listed(records, videos, prefix=root, fps=1, remote=None)
+    return [
+        Listed(where=record.source, split=split, files=tuple(source.files(record.path)), are_pictures=True)
+        for record in records
+    ]
+
+
+def _nothing(read: Callable[[Path, int], tuple[str, ...]], path: Path, num_classes: int, said: Said) -> list[Listed]:
     """Names of classes are read for their errors alone: they name no files."""
     read(path, num_classes)
     return []
 
 
 def _count_lines(path: Path) -> int:
-    """Lines that are not empty; 0 if there is no such file."""
+    """Lines that are not empty; 0 if there is no such file, and 1 at least: what is wrong with it is said by its reader."""
     try:
-        return sum(1 for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
-    except FileNotFoundError:
-        return 0
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(path=str(path), found=f"{error}", expected="names of classes in UTF-8") from error
+        return max(1, sum(1 for _, line in read_lines(path, what="names of classes") if line.strip()))
+    except DatasetError:
+        return int(path.exists())
 
 
 CHECKERS: list[Checker] = [

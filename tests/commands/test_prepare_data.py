@@ -113,3 +113,14 @@ def test_commands_name_no_project() -> None:
     for module in (preparing, inspecting):
         text = Path(str(module.__file__)).read_text().lower()
         assert "pgt" not in text
+
+
+def test_options_of_the_training_go_behind_a_check(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["check", str(data), "--jobs", "2"]
+    assert prepare_data.main([*command, "DATA.PATH_LABEL_SEPARATOR", " "]) == 0
+    with pytest.raises(SystemExit):
+        prepare_data.main([*command, "DATA.PATH_LABEL_SEPARATOR", ","])
+    assert "here it is a blank" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        prepare_data.main(["folder", str(data), "--out", str(tmp_path / "out"), "DATA.PATH_LABEL_SEPARATOR", ","])
+    assert "unrecognized arguments" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from slowfast.datasets import DatasetError, SampleKey, build_dataset
 from slowfast.datasets.clip_sampling import SegmentClip
 from slowfast.datasets.frame_lists import HEADER
 from slowfast.datasets.ssv2_lists import ANNOTATION_FILES, LABEL_FILE, read_labels, read_videos
-from slowfast.preparation.checkers import CHECKERS
+from slowfast.preparation.checkers import CHECKERS, Asked, Said
 
 LABELS = {"Holding something": "1", "Pushing something from left to right": "0", "Showing that something is empty": "2"}
 VIDEOS = {
@@ -122,7 +122,7 @@ def test_videos_are_read_where_there_is_no_list_of_frames(ssv2_cfg, own, get_vid
     assert clip.frames.shape == (3, 8, 32, 32)
     assert clip.times[-1] > 2.8  # of 3.3 seconds
     checker = next(checker for checker in CHECKERS if checker.recognises(own))
-    assert [listed.files for read in list(checker.lists(own, ""))[:2] for listed in read()] == [
+    assert [listed.files for read in list(checker.lists(Asked(folder=own)))[:2] for listed in read(Said())] == [
         (str(own / "20bn-something-something-v2" / f"{name}.webm"),) for name in ("7", "78687")
     ]
 
@@ -141,7 +141,7 @@ def test_a_data_set_can_be_pickled(ssv2_cfg):
 def test_the_checker_reads_annotation_and_lists(folder):
     checker = next(checker for checker in CHECKERS if checker.recognises(folder))
     assert checker.format.startswith("ssv2")
-    listed = [row for read in checker.lists(folder, "") for row in read()]
+    listed = [row for read in checker.lists(Asked(folder=folder)) for row in read(Said())]
     assert [len(row.files) for row in listed] == [20, 33, 12, 1]
 
 
