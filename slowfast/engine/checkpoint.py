@@ -17,7 +17,6 @@ import torch
 from torch import nn
 
 from slowfast.models.weights import WeightReport, WeightsError, load_weights, read_weights, torch_archive
-from slowfast.models.weights.reading import DAMAGED
 from slowfast.runtime.atomic_files import atomic_write
 from slowfast.runtime.errors import CheckpointError
 
@@ -87,7 +86,7 @@ def load(path: Path) -> State:
         raise CheckpointError(f"{path}: there is no such checkpoint") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except DAMAGED as error:
+    except Exception as error:  # torch has no one type for it
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise CheckpointError(f"{path}: damaged, or not a checkpoint ({reason})") from None
     if not isinstance(state, dict):

@@ -64,8 +64,10 @@ def test_each_name_is_reported_once(tiny):
 def test_weights_of_another_network_are_refused_and_change_nothing(tiny):
     model = tiny("slow")
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    strangers = {f"backbone.{name}": value for name, value in other_weights(model).items()}
-    with pytest.raises(WeightsError, match=r"only 0 of .* network has s1\.pathway0_stem.* weights have backbone\.s1"):
+    strangers = {name.replace("s1.pathway0", "first.path"): value for name, value in other_weights(model).items()}
+    strangers = {name.replace("pathway0_res", "layer"): value for name, value in strangers.items()}
+    told = r"network has s1\.pathway0_stem.* weights have first\.path_stem.*nearest to s1\.path.* is first\.path_stem"
+    with pytest.raises(WeightsError, match=told):
         load_weights(model, strangers)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 

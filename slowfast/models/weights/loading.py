@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 
-from slowfast.models.weights.errors import WeightsError
-from slowfast.models.weights.report import WeightReport, examples
+from slowfast.models.weights.names import without_wrappers
+from slowfast.models.weights.report import WeightReport, WeightsError, examples
 from slowfast.models.weights.shapes import adapted, is_of_pictures
-
-PARALLEL_PREFIX = "module."
-"""What torch's data-parallel wrappers put before each name."""
 
 COUNTER = "num_batches_tracked"
 """Last part of the names of batch norms' counters. Frozen norms have none, and nothing depends on them."""
@@ -33,7 +31,7 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], *, inflate: bool
     own = model.state_dict()
     given = {
         name: adapted(value, own[name].shape, inflate=inflate) if name in own else value
-        for name, value in without_parallel_prefix(state).items()
+        for name, value in without_wrappers(state).items()
     }
     report = _compare(own, given)
     if not inflate:
@@ -42,10 +40,6 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], *, inflate: bool
     fitting = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
     model.load_state_dict(fitting, strict=False)
     return report
-
-
-def without_parallel_prefix(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(PARALLEL_PREFIX): value for name, value in state.items()}
 
 
 def _compare(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> WeightReport:
@@ -77,7 +71,15 @@ def _refuse_strangers(report: WeightReport, own: Mapping[str, Tensor], given: Ma
             f"only {len(report.matched)} of the network's {wanted} weights are there with the right shape. "
             f"The network has {examples(own)}; the weights have {examples(given) or 'no names at all'}"
             + (f"; other shapes: {_shapes(report.mismatched, own, given)}" if report.mismatched else "")
+            + _nearest(report, given)
+            + ". Right would be weights of the network that the config builds (MODEL, RESNET, SLOWFAST, X3D, NONLOCAL)"
         )
+
+
+def _nearest(report: WeightReport, given: Mapping[str, Tensor]) -> str:
+    """The name among the weights that is most like the first one that the network misses."""
+    near = difflib.get_close_matches(report.missing[0], list(given), n=1) if report.missing else []
+    return f"; nearest to {report.missing[0]} is {near[0]}" if near else ""
 
 
 def _without_counters(names: Iterable[str]) -> list[str]:

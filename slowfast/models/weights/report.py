@@ -1,9 +1,15 @@
-"""What is said about weights that were loaded."""
+"""What is said about weights: those that were loaded, and those that cannot be."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from slowfast.errors import UserError
+
+
+class WeightsError(UserError, ValueError):
+    """Weights that cannot be read, or that do not belong to this network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
