@@ -15,6 +15,7 @@ from slowfast.commands.run_net import train_and_test
 from slowfast.config import ConfigError
 from slowfast.datasets import build_loader
 from slowfast.engine.optimizer import build_optimizer
+from slowfast.engine.preflight import check_run
 from slowfast.engine.tasks import build_train_step
 from slowfast.engine.testing import RESULTS
 from slowfast.engine.updater import Updater
@@ -67,6 +68,8 @@ def compare(cfgs: Mapping[str, Sequence[CfgNode]], output_dir: Path) -> list[Con
     would not see the same number of frames.
     """
     _check_same_frames({name: of_seeds[0] for name, of_seeds in cfgs.items()})
+    for of_seeds in cfgs.values():  # all of them first: what is wrong with the last one should not show after days
+        launch(of_seeds[0], check_run)
     contenders = []
     for name, of_seeds in cfgs.items():
         for cfg in of_seeds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fvcore.common.config import CfgNode
 
+from slowfast.engine.preflight import check_run
 from slowfast.engine.testing import test
 from slowfast.engine.training import train
 from slowfast.runtime import distributed
@@ -12,7 +13,11 @@ from slowfast.runtime.packages import has_report_package
 
 
 def train_and_test(cfg: CfgNode, place: Place) -> None:
-    """Trains if TRAIN.ENABLE, then tests if TEST.ENABLE, and then draws the report. Runs on every process."""
+    """Trains if TRAIN.ENABLE, then tests if TEST.ENABLE, and then draws the report. Runs on every process.
+
+    Before that it looks at everything they will need, and raises the errors that they would have ended with.
+    """
+    check_run(cfg, place)
     draws = (
         cfg.TEST.ENABLE
         and cfg.REPORT.ENABLE

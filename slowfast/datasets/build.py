@@ -22,19 +22,26 @@ def build_dataset(cfg: CfgNode, split: str) -> ClipDataset:
     leave_if_imported_again()
     assert split in SPLITS, split
     section = "TEST" if split == "test" else "TRAIN"
-    if cfg.DATA.NUM_FRAMES < 1:
-        raise ConfigError(
-            key="DATA.NUM_FRAMES", value=cfg.DATA.NUM_FRAMES, why="no project derives the length of a clip", right="at least 1"
-        )
+    check_clip_length(cfg)
     try:
         build = DATASETS.get(cfg[section].DATASET)
     except UnknownNameError as error:
-        raise ConfigError(key=f"{section}.DATASET", value=cfg[section].DATASET, why=str(error)) from None
+        raise ConfigError(
+            key=f"{section}.DATASET", value=cfg[section].DATASET, why=str(error), right=f"one of {', '.join(DATASETS)}"
+        ) from None
     dataset: ClipDataset = build(cfg, split)
     if cfg.DATA.CHECK_FILES and isinstance(dataset, VideoDataset):
         dataset.check_files()
     dataset.time_limit_sec = cfg.DATA_LOADER.VIDEO_TIMEOUT_SEC
     return dataset
+
+
+def check_clip_length(cfg: CfgNode) -> None:
+    """Raises ConfigError where the length of a clip was left to a project, and none said it."""
+    if cfg.DATA.NUM_FRAMES < 1:
+        raise ConfigError(
+            key="DATA.NUM_FRAMES", value=cfg.DATA.NUM_FRAMES, why="no project derives the length of a clip", right="at least 1"
+        )
 
 
 def build_loader(

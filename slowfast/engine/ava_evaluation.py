@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from slowfast.annotations.ava import ActionClass, read_label_map
 from slowfast.config import ConfigError
 from slowfast.config.sections.ava import ava_file_key
-from slowfast.datasets.ava.build import VALIDATED_EVERY, Folders
+from slowfast.datasets.ava.build import VALIDATED_EVERY, Folders, check_named_file
 from slowfast.engine.detections_file import write_detections
 from slowfast.engine.inference import Metrics
 from slowfast.evaluation.ava import Boxes, ava_frame_map, merge_repeated, read_excluded, read_truths
@@ -49,6 +49,9 @@ class AvaTruth:
             if not cfg.AVA[key]:
                 raise ConfigError(key=f"AVA.{key}", value="", why="detections cannot be scored without", right="name of a file")
         folder = Folders.from_cfg(cfg).annotations
+        exclusion_key = ava_file_key(cfg, split, "EXCLUSION_FILE")
+        for key in filter(cfg.AVA.get, ("LABEL_MAP_FILE", truth_key, exclusion_key)):
+            check_named_file(cfg, key, cfg.AVA[key], folder)
         classes = read_label_map(folder / cfg.AVA.LABEL_MAP_FILE)
         if classes[-1].id > cfg.MODEL.NUM_CLASSES:
             why = f"{cfg.AVA.LABEL_MAP_FILE} has the class {classes[-1].id}, {classes[-1].name}"
@@ -58,7 +61,7 @@ class AvaTruth:
         if len(numbers) > len(videos):
             missing = f"{len(numbers) - len(videos)} videos of {cfg.AVA[truth_key]}"
             logger.warning("%s are not in the data set; what is true in them counts as missed", missing)
-        exclusions = cfg.AVA[ava_file_key(cfg, split, "EXCLUSION_FILE")]
+        exclusions = cfg.AVA[exclusion_key]
         excluded = read_excluded(folder / exclusions, numbers) if exclusions else NO_SECONDS
         every = 1 if split == "test" or cfg.AVA.FULL_TEST_ON_VAL else VALIDATED_EVERY
         return cls(videos=tuple(numbers), classes=classes, truths=truths, excluded=excluded, every=every)

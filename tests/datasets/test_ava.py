@@ -357,7 +357,7 @@ def test_classes_are_named_and_grouped_by_the_label_map(folder):
 def test_a_label_map_with_more_classes_than_the_network_is_an_error(folder):
     with pytest.raises(DatasetError, match=r"action 4; expected one of 1 \.\. 3 \(MODEL\.NUM_CLASSES\)"):
         build_dataset(folder.cfg("MODEL.NUM_CLASSES", 3), "test")
-    with pytest.raises(DatasetError, match=r"none\.pbtxt: it cannot be read"):
+    with pytest.raises(ConfigError, match=r"AVA\.LABEL_MAP_FILE = 'none\.pbtxt': there is no such file"):
         build_dataset(folder.cfg("AVA.LABEL_MAP_FILE", "none.pbtxt"), "test")
 
 
@@ -383,7 +383,7 @@ def test_options_that_do_not_fit_are_named(folder, overrides, key):
 
 def test_the_lists_of_detections_must_exist(other_folder):
     (other_folder.root / "annotations/ava_val_predicted_boxes.csv").unlink()
-    with pytest.raises(DatasetError, match=r"ava_val_predicted_boxes\.csv: it cannot be read"):
+    with pytest.raises(ConfigError, match=r"AVA\.TEST_PREDICT_BOX_LISTS = .*: there is no such file"):
         build_dataset(other_folder.cfg(), "test")
 
 

@@ -113,7 +113,7 @@ SECTION = Section(
             "PCA jitter: how far colours vary in each direction.",
             length=(3, 3),
             minimum=0,
-            maximum=10,
+            maximum=255,
             no_effect_if=_WITHOUT_COLOURS,
         ),
         "TRAIN_PCA_EIGVEC": Option(

@@ -57,6 +57,16 @@ class Folders:
         )
 
 
+def check_named_file(cfg: CfgNode, key: str, name: str, folder: Path) -> None:
+    """Raises ConfigError, which names the option, where a file that is named in the section AVA is not in its folder."""
+    if not (folder / name).is_file():
+        empty = ", or empty: all seconds count" if key.endswith("EXCLUSION_FILE") else ""
+        raise ConfigError(
+            key=f"AVA.{key}", value=cfg.AVA[key], why=f"there is no such file, {folder / name}",
+            right=f"the name of a file in {folder}{empty}",
+        )  # fmt: skip
+
+
 @DATASETS.register("ava")
 def build_ava(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int, ...]] | None = None) -> AvaDataset:
     """One sample for each second of the split that has a box: annotated and detected ones in training, else detected ones.
@@ -70,6 +80,8 @@ def build_ava(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int,
             right="True, with MODEL.LOSS_FUNC bce and MODEL.HEAD_ACT sigmoid",
         )  # fmt: skip
     folders, times = Folders.from_cfg(cfg), AvaTimes.from_cfg(cfg)
+    if cfg.AVA.LABEL_MAP_FILE:
+        check_named_file(cfg, "LABEL_MAP_FILE", cfg.AVA.LABEL_MAP_FILE, folders.annotations)
     class_names, categories = read_classes(folders.annotations, cfg.AVA.LABEL_MAP_FILE, cfg.MODEL.NUM_CLASSES)
     files = VideoFiles.from_cfg(cfg)
     if cfg.AVA.VIDEO_DIR:
@@ -78,6 +90,8 @@ def build_ava(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int,
         key = ava_file_key(cfg, split, "LISTS")
         if not cfg.AVA[key]:
             raise ConfigError(key=f"AVA.{key}", value=[], why="nothing says which frames there are", right="names of csv files")
+        for name in cfg.AVA[key]:
+            check_named_file(cfg, key, name, folders.lists)
         videos = listed_videos([folders.lists / name for name in cfg.AVA[key]], folders.frames, files, fps=times.fps)
     lists = _box_lists(cfg, split, folders.annotations)
     persons, ignored = read_persons(lists, videos.numbers)
@@ -145,6 +159,9 @@ def rules_of(cfg: CfgNode, split: str) -> AvaRules:
 def _box_lists(cfg: CfgNode, split: str, folder: Path) -> BoxLists:
     detected = ava_file_key(cfg, split, "PREDICT_BOX_LISTS")
     keys = ["TRAIN_GT_BOX_LISTS", detected] if split == "train" else [detected]
+    for key in keys:
+        for name in cfg.AVA[key]:
+            check_named_file(cfg, key, name, folder)
     files = {key: tuple(folder / name for name in cfg.AVA[key]) for key in keys}
     if not any(files.values()):
         raise ConfigError(key=f"AVA.{keys[0]}", value=[], why="nothing says where the boxes are", right="names of csv files")
