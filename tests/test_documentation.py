@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("projects/*/README.md"), *ROOT.glob("benchmarks/*.md")])
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("projects/*/README.md"), *ROOT.glob("benchmarks/*.md")]
+)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -21,6 +23,14 @@ def test_links_to_files_and_headings_lead_somewhere(path: Path) -> None:
         assert linked.exists(), f"{target} leads nowhere"
         if heading:
             assert heading in headings(linked), f"{target}: no such heading"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in DOCUMENTS if path.name != "config_files.md"], ids=lambda path: str(path.relative_to(ROOT))
+)  # that one lists files of others
+def test_tools_and_configs_that_documents_name_are_there(path: Path) -> None:
+    for named in re.findall(r"\b(?:tools/\w+\.py|configs/\w+/\w+\.yaml)", path.read_text(encoding="utf-8")):
+        assert (ROOT / named).is_file(), f"{named} is named but not there"
 
 
 def headings(path: Path) -> set[str]:
