@@ -3,21 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
-_SEQUENCE_HEADER = 7  # nal_unit_type
+_SEQUENCE_HEADER, _SLICES = 7, (1, 2, 5)  # nal_unit_type
 
 _WITH_CHROMA_FORMAT = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 """profile_idc of profiles whose header tells the chroma format."""
 
 
-def may_code_fields(extradata: bytes | None) -> bool:
-    """Whether pictures of the stream may be coded as two fields, each in a packet of its own. Headers that cannot be read, or
-    that stand elsewhere, leave the possibility open."""
-    try:
-        headers = list(_sequence_headers(extradata or b""))
-        return not headers or not all(_frames_only(header) for header in headers)
-    except IndexError:
+@dataclass(frozen=True, slots=True)
+class FieldCoding:
+    """How to tell fields from frames in the packets of a stream whose pictures may be either.
+
+    length_bytes: of the length before each unit of a packet; 0: start codes stand there instead. planes_bits, frame_bits: of
+    what stands before the field's mark in the header of a slice.
+    """
+
+    length_bytes: int
+    planes_bits: int
+    frame_bits: int
+
+    def field(self, packet: bytes) -> tuple[int, int] | None:
+        """(frame, whether it is the bottom one) of the field that a packet begins with; None where it begins with a frame.
+        Raises IndexError or ValueError where this cannot be read."""
+        bits = _Bits(self._slice(packet).replace(b"\0\0\3", b"\0\0"))
+        bits.count(), bits.count(), bits.count()  # place, kind, picture header
+        bits.take(self.planes_bits)
+        frame = bits.take(self.frame_bits)
+        return (frame, bits.take(1)) if bits.take(1) else None
+
+    def _slice(self, packet: bytes) -> bytes:
+        """The beginning of the first slice."""
+        place = 0
+        while True:
+            if self.length_bytes:
+                unit = place + self.length_bytes
+                following = unit + int.from_bytes(packet[place:unit])
+            else:
+                unit = packet.index(b"\0\0\1", place) + 3
+                following = unit
+            if packet[unit] & 31 in _SLICES:
+                return packet[unit + 1 : unit + 33]
+            place = following
+
+
+class FieldPairs:
+    """Finds the packets that hold the second field of a frame, told one packet after the other."""
+
+    def __init__(self, coding: FieldCoding) -> None:
+        self._coding = coding
+        self._first: tuple[int, int] | None = None
+
+    def is_second(self, packet: bytes) -> bool:
+        """Raises IndexError or ValueError where this cannot be read."""
+        field = self._coding.field(packet)
+        first, self._first = self._first, field
+        if first is None or field is None or first[0] != field[0] or first[1] == field[1]:
+            return False
+        self._first = None
         return True
+
+
+def field_coding(extradata: bytes | None) -> FieldCoding | None:
+    """None where all pictures are frames. Raises ValueError where the header cannot be read, or stands elsewhere."""
+    extradata = extradata or b""
+    try:
+        headers = {_read_header(header) for header in _sequence_headers(extradata)}
+        if len(headers) != 1:
+            raise ValueError(f"{len(headers)} different headers")
+        (header,) = headers
+        if header.frames_only:
+            return None
+        length_bytes = extradata[4] % 4 + 1 if extradata[0] == 1 else 0
+    except IndexError as error:
+        raise ValueError("a header is cut off") from error
+    return FieldCoding(length_bytes, header.planes_bits, header.frame_bits)
+
+
+class _Header(NamedTuple):
+    frames_only: bool
+    planes_bits: int
+    frame_bits: int
 
 
 def _sequence_headers(extradata: bytes) -> Iterator[bytes]:
@@ -34,8 +101,9 @@ def _sequence_headers(extradata: bytes) -> Iterator[bytes]:
         place += 2 + size
 
 
-def _frames_only(header: bytes) -> bool:
-    """frame_mbs_only_flag. Raises IndexError where the header ends before it."""
+def _read_header(header: bytes) -> _Header:
+    """Raises IndexError where the header ends too early."""
+    planes_bits = 0
     bits = _Bits(header.replace(b"\0\0\3", b"\0\0"))
     profile = bits.take(8)
     bits.take(16)
@@ -43,13 +111,13 @@ def _frames_only(header: bytes) -> bool:
     if profile in _WITH_CHROMA_FORMAT:
         chroma_format = bits.count()
         if chroma_format == 3:
-            bits.take(1)
+            planes_bits = 2 * bits.take(1)
         bits.count(), bits.count(), bits.take(1)  # bit depths, lossless bypass
         if bits.take(1):
             for number in range(12 if chroma_format == 3 else 8):
                 if bits.take(1):
                     _skip_scaling_list(bits, 16 if number < 6 else 64)
-    bits.count()  # log2_max_frame_num_minus4
+    frame_bits = bits.count() + 4
     order_type = bits.count()
     if order_type == 0:
         bits.count()
@@ -58,7 +126,7 @@ def _frames_only(header: bytes) -> bool:
         for _ in range(bits.count()):
             bits.count()
     bits.count(), bits.take(1), bits.count(), bits.count()  # reference frames, gaps, width, height
-    return bool(bits.take(1))
+    return _Header(bool(bits.take(1)), planes_bits, frame_bits)
 
 
 def _skip_scaling_list(bits: _Bits, size: int) -> None:

@@ -2,7 +2,7 @@
 
 Counts, durations and frame rates in the headers of video files are wrong or missing often enough. One pass over the packets,
 without decoding, tells the truth in a few milliseconds. Where the packets do not tell which frame is shown when, since the
-container keeps no such stamps (AVI) or a frame is coded in two packets, the file is decoded once to find out.
+container keeps no such stamps (AVI) or keeps wrong ones, the file is decoded once to find out.
 
 Terms: a frame's number counts frames in the order in which they are shown. Packets are counted in the order in which they
 stand in the file, which is that of decoding. pts and dts (presentation and decoding time stamps) are whole numbers in units

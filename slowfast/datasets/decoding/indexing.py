@@ -14,7 +14,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from slowfast.datasets.decoding.decoder import NumberedDecoder
-from slowfast.datasets.decoding.h264 import may_code_fields
+from slowfast.datasets.decoding.h264 import FieldPairs, field_coding
 from slowfast.datasets.decoding.index import Stamps, VideoIndex, lateness
 from slowfast.datasets.decoding.opening import open_video
 from slowfast.datasets.decoding.seeking import Packet, all_packets
@@ -39,13 +39,15 @@ _REORDER: Any = Properties.REORDER.value  # its stubs are wrong
 
 class _Packet(NamedTuple):
     """What a packet says of itself. is_shown: not if an edit list hides its frame, or if it is there for others to refer to.
-    is_damaged: marked by the container."""
+    is_second_field: of a frame that began in an earlier packet; then it is neither shown nor a key. is_damaged: marked by the
+    container."""
 
     pts: int | None
     dts: int | None
     duration: int
     is_key: bool
     is_shown: bool
+    is_second_field: bool
     is_damaged: bool
 
 
@@ -54,9 +56,9 @@ class _Contents:
     """What one pass over the packets of a file shows.
 
     container: the format, as FFmpeg names it. may_reorder, says_it_reorders: whether the codec can code frames in another order
-    than they are shown, and whether this stream does. may_code_fields: whether a frame may come in two packets. stated_frames,
-    stated_sec: what the header promises; listed_frames: packets that the file has if it is whole, where that can be relied on;
-    0: nothing is known.
+    than they are shown, and whether this stream does. fields_known: whether it is certain which packets hold second fields.
+    stated_frames, stated_sec: what the header promises; listed_frames: packets that the file has if it is whole, where that
+    can be relied on; 0: nothing is known.
     """
 
     packets: list[_Packet]
@@ -65,7 +67,7 @@ class _Contents:
     container: str
     may_reorder: bool
     says_it_reorders: bool
-    may_code_fields: bool
+    fields_known: bool
     stated_frames: int
     listed_frames: int
     stated_sec: float
@@ -96,9 +98,24 @@ def _scan(path: str, container: InputContainer, stream: VideoStream) -> _Content
     packets = []
     codec = stream.codec_context
     hides = _is_hidden_vp8 if codec.name == "vp8" else _is_hidden
+    fields_known = True
+    try:
+        coding = field_coding(codec.extradata) if codec.name == "h264" else None
+        pairs = None if coding is None else FieldPairs(coding)
+    except ValueError:
+        fields_known, pairs = False, None
     for packet in all_packets(container, stream):
         check_time(path)
-        own = _Packet(packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe, not hides(packet), packet.is_corrupt)
+        second = False
+        if pairs is not None:
+            try:
+                second = pairs.is_second(bytes(packet))
+            except (IndexError, ValueError):
+                fields_known = False
+        own = _Packet(
+            packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe and not second, not second and not hides(packet),
+            second, packet.is_corrupt,
+        )  # fmt: skip
         packets.append(own)
     return _Contents(
         packets=packets,
@@ -107,7 +124,7 @@ def _scan(path: str, container: InputContainer, stream: VideoStream) -> _Content
         container=container.format.name,
         may_reorder=bool(codec.codec.properties & _REORDER),
         says_it_reorders=bool(codec.has_b_frames),
-        may_code_fields=codec.name == "h264" and may_code_fields(codec.extradata),
+        fields_known=fields_known,
         stated_frames=stream.frames,
         listed_frames=_listed_frames(container, stream, packets),
         stated_sec=(container.duration or 0) / av.time_base,
@@ -121,8 +138,10 @@ def _listed_frames(container: InputContainer, stream: VideoStream, packets: list
         listed = sum(entry.size > 0 for entry in stream.index_entries)  # empty ones stand for repeated pictures
     if kind == "avi" and stream.frames > found:
         # Counts repeated pictures as well, and may be wrong by some.
-        repeated = max((packet.dts + 1 for packet in packets if packet.dts is not None), default=found) - found
-        listed = max(listed, stream.frames - repeated - max(stream.frames // 100, 2))
+        repeated = (
+            max((packet.dts + max(packet.duration, 1) for packet in packets if packet.dts is not None), default=found) - found
+        )
+        listed = max(listed, stream.frames - repeated - max(stream.frames // 20, 2))
     return stream.frames if kind == "ivf" else listed
 
 
@@ -171,7 +190,7 @@ def _has_holes(contents: _Contents) -> bool:
 def _sorting_stamps(contents: _Contents, shown: list[int]) -> list[int] | None:
     """The pts of packets `shown`, if it is certain, without decoding, that each of them is a frame and is shown then."""
     packets = contents.packets
-    if contents.time_base is None or contents.may_code_fields or (contents.container in ONLY_DTS and contents.may_reorder):
+    if contents.time_base is None or not contents.fields_known or (contents.container in ONLY_DTS and contents.may_reorder):
         return None
     pts = [packets[number].pts for number in shown]
     dts = [packet.dts for packet in packets if packet.dts is not None]
@@ -284,7 +303,7 @@ def _last_duration(contents: _Contents, packets: list[int], pts: list[int], time
     """How long the last frame is shown, in units of the time base."""
     last = packets[-1]
     following = min((packet for packet in packets if packet > last), default=len(contents.packets))
-    stated = sum(packet.duration for packet in contents.packets[last:following] if packet.is_shown)
+    stated = sum(packet.duration for packet in contents.packets[last:following] if packet.is_shown or packet.is_second_field)
     if stated > 0 and time_base == contents.time_base:
         return stated
     if len(pts) > 1:
