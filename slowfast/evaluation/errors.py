@@ -16,7 +16,7 @@ def check_scores(scores: NDArray[np.floating]) -> None:
         raise ScoreError(f"scores have the shape {scores.shape}; right would be (videos, classes)")
     bad = np.argwhere(np.isnan(scores))
     if len(bad):
-        video, klass = bad[0]
+        video, class_id = bad[0]
         raise ScoreError(
-            f"{len(bad)} of {scores.size} scores are not numbers; the first is that of video {video}, class {klass}"
+            f"{len(bad)} of {scores.size} scores are not numbers; the first is that of video {video}, class {class_id}"
         )

@@ -76,8 +76,8 @@ def _check(scores: Floats, labels: NDArray[np.generic]) -> NDArray[np.bool_]:
         raise ScoreError(f"labels have the shape {labels.shape}; right would be that of the scores, {scores.shape}")
     strange = np.argwhere((labels != 0) & (labels != 1))
     if len(strange):
-        video, klass = strange[0]
-        raise ScoreError(f"the label of video {video}, class {klass} is {labels[video, klass]}; right would be 0 or 1")
+        video, class_id = strange[0]
+        raise ScoreError(f"the label of video {video}, class {class_id} is {labels[video, class_id]}; right would be 0 or 1")
     return labels.astype(bool)
 
 

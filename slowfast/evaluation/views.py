@@ -110,8 +110,8 @@ class ViewEnsemble:
                 raise ScoreError(f"there is no {kind} {outside[0]}; right would be 0 to {limit - 1}")
         bad = np.argwhere(np.isnan(scores))
         if len(bad):
-            row, klass = bad[0]
-            raise ScoreError(f"the score of video {videos[row]}, view {views[row]}, class {klass} is not a number")
+            row, class_id = bad[0]
+            raise ScoreError(f"the score of video {videos[row]}, view {views[row]}, class {class_id} is not a number")
         if self._labels is not None and labels.shape[1:] != self._labels.shape[1:]:
             raise ScoreError(f"a label has the shape {labels.shape[1:]}; those before had {self._labels.shape[1:]}")
 

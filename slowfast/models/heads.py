@@ -52,7 +52,7 @@ class HeadSpec:
         )
 
     def build(self, *, channels: Sequence[int], windows: Sequence[int]) -> ClassificationHead:
-        """See there."""
+        """The head for features of these channels, with a pooling window of that side for each pathway."""
         return ClassificationHead(channels=channels, windows=windows, spec=self)
 
 

@@ -54,14 +54,14 @@ def split_groups(groups: Groups, ratios: Sequence[float], *, seed: int) -> dict[
     in_splits: dict[str, list[LabelledVideo]] = {split: [] for split in SPLITS}
     trained: set[str] = set()
     placed = 0
-    for klass, group in _line_up(groups, seed):
+    for class_name, group in _line_up(groups, seed):
         placed += len(group)
         lack = {split: share * placed - len(in_splits[split]) for split, share in shares.items() if share > 0}
-        chosen = "train" if klass not in trained else max(lack, key=lambda split: round(lack[split], 9))
+        chosen = "train" if class_name not in trained else max(lack, key=lambda split: round(lack[split], 9))
         in_splits[chosen] += group
         if chosen == "train":
             trained.update(name for video in group for name in video.class_names)
-            trained.add(klass)
+            trained.add(class_name)
     for split, share in shares.items():
         if share > 0 and not in_splits[split]:
             raise DatasetError(
@@ -80,12 +80,12 @@ def _line_up(groups: Groups, seed: int) -> list[tuple[str, Sequence[LabelledVide
     rank = dict(zip(names, rng.permutation(len(names)).tolist(), strict=True))
 
     def rarest(name: str) -> str:
-        classes = {klass for video in groups[name] for klass in video.class_names}
-        return min(classes, key=lambda klass: (count[klass], klass), default="")
+        classes = {class_name for video in groups[name] for class_name in video.class_names}
+        return min(classes, key=lambda class_name: (count[class_name], class_name), default="")
 
     line = [(rarest(name), name) for name in names]
     line.sort(key=lambda entry: (count[entry[0]], entry[0], -len(groups[entry[1]]), rank[entry[1]]))
-    return [(klass, groups[name]) for klass, name in line]
+    return [(class_name, groups[name]) for class_name, name in line]
 
 
 def parse_shares(shares: Sequence[float]) -> tuple[float, float, float]:

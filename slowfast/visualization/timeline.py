@@ -119,9 +119,9 @@ def choose_rows(actions: tuple[ActionInterval, ...], binned: NDArray[np.float64]
     for action in actions:
         first_start[action.label] = min(action.start_sec, first_start.get(action.label, np.inf))
     best = np.nanmax(binned, axis=0)
-    true = sorted(first_start, key=lambda klass: (first_start[klass], klass))
-    others = [int(klass) for klass in np.argsort(-best, kind="stable") if klass not in first_start]
-    clear = [klass for klass in others if best[klass] >= CLEAR_SCORE]
+    true = sorted(first_start, key=lambda class_id: (first_start[class_id], class_id))
+    others = [int(class_id) for class_id in np.argsort(-best, kind="stable") if class_id not in first_start]
+    clear = [class_id for class_id in others if best[class_id] >= CLEAR_SCORE]
     return true + clear or others[:1]
 
 
@@ -174,18 +174,18 @@ def _draw_rows(
     axes.set(xlim=(0, timeline.duration_sec), ylim=(len(rows), 0), xlabel="seconds", yticks=[])
     axes.xaxis.set_major_locator(MaxNLocator(nbins=10, steps=[1, 2, 5, 10]))
     true = {action.label for action in timeline.actions}
-    for row, klass in enumerate(rows):
-        is_true = klass in true
+    for row, class_id in enumerate(rows):
+        is_true = class_id in true
         axes.pcolormesh(
-            edges, [row + 0.38, row + 0.9], np.ma.masked_invalid(binned[None, :, klass]), cmap=SCORE_COLOURS, vmin=0, vmax=1
+            edges, [row + 0.38, row + 0.9], np.ma.masked_invalid(binned[None, :, class_id]), cmap=SCORE_COLOURS, vmin=0, vmax=1
         )
         axes.add_patch(Rectangle((0, row + 0.38), timeline.duration_sec, 0.52, fill=False, edgecolor=FAINT, linewidth=0.8))
         axes.annotate(
-            _shorten(timeline.class_names[klass]), (0, row + 0.64), xytext=(-8, 0), textcoords="offset points",
+            _shorten(timeline.class_names[class_id]), (0, row + 0.64), xytext=(-8, 0), textcoords="offset points",
             ha="right", va="center", color=INK if is_true else GREY, style="normal" if is_true else "italic",
         )  # fmt: skip
         axes.annotate(
-            f"{np.nanmax(binned[:, klass]):.2f}", (timeline.duration_sec, row + 0.64), xytext=(6, 0),
+            f"{np.nanmax(binned[:, class_id]):.2f}", (timeline.duration_sec, row + 0.64), xytext=(6, 0),
             textcoords="offset points", ha="left", va="center", color=GREY, fontsize=8,
         )  # fmt: skip
     axes.annotate(
