@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pgt import ProgressiveModel, StepSchedule, UnsupportedOperatorError, explain, progressive
+from pgt import ProgressiveModel, StepSchedule, UnsupportedOperatorError, progressive, summary
 from slowfast.commands.activation_meter import ActivationMeter
 from tests.stand_ins import pytorchvideo_importable
 
@@ -63,7 +63,7 @@ def train_on_long_videos(model: ProgressiveModel, schedule: StepSchedule, *, sid
         assert output.isfinite().all()
     assert all(parameter.grad is not None for parameter in model.parameters() if parameter.requires_grad)
     assert {name: tensor.shape for name, tensor in model.state_dict().items()} == state
-    assert explain(model).count("\n") > len(model.operators)
+    assert str(summary(model)).count("\n") > len(model.operators)
 
 
 def test_a_hand_written_r2plus1d_trains_progressively() -> None:
@@ -123,11 +123,11 @@ def test_pooling_into_several_temporal_positions_is_refused_by_path() -> None:
 
 def test_the_explanation_gives_reach_and_bytes() -> None:
     model = progressive(ResNet3D((4, 1, 1)), step_len=8, overlap=2, memory="last", momentum=0.0)
-    table = explain(model, torch.randn(1, 3, 8, 16, 16))
+    table = str(summary(model, torch.randn(1, 3, 8, 16, 16)))
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
-    assert rows[0] == ["conv1", "MarkovConv3d", "7", "1", "1 x 3 x 3 x 16 x 16", str(3 * 3 * 256 * 4), "7", "7"]
-    assert rows[2][:4] + rows[2][6:] == ["conv2", "MarkovConv3d", "3", "1", "13", "13"]
-    assert rows[3][6:] == ["step", "all so far"] and model.memory() == {}
+    assert rows[0] == ["conv1", "MarkovConv3d", "7", "1", "7", "7", "1 x 3 x 3 x 16 x 16", str(3 * 3 * 256 * 4)]
+    assert rows[2][:6] == ["conv2", "MarkovConv3d", "3", "1", "13", "13"]
+    assert rows[3][4:6] == ["step", "all so far"] and model.memory() == {}
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,16 @@ from pgt.operators import MarkovOperator
 from pgt.rules import register_operator
 from pgt.schedule import StepSchedule
 from pgt.site import OptionError, Remember, Site, UnsupportedOperatorError
-from pgt.stream import StepPrediction, stream
+from pgt.stream import FrameError, StepPrediction, stream, streams
+from pgt.summary import OperatorSummary, Summary, summary
 from pgt.verification import Verification, VerificationError, verify
 from pgt.wrapper import ProgressiveModel, progressive
 
 __all__ = [
+    "FrameError",
     "MarkovOperator",
     "MemoryMismatchError",
+    "OperatorSummary",
     "OptionError",
     "ProgressiveModel",
     "Remember",
@@ -21,6 +24,7 @@ __all__ = [
     "StepLengthError",
     "StepPrediction",
     "StepSchedule",
+    "Summary",
     "UnsupportedOperatorError",
     "Verification",
     "VerificationError",
@@ -29,6 +33,8 @@ __all__ = [
     "register",
     "register_operator",
     "stream",
+    "streams",
+    "summary",
     "verify",
 ]
 
