@@ -110,8 +110,7 @@ def summary(model: ProgressiveModel, inputs: Any = None, *args: Any, **options: 
                     with_memory=field.with_memory,
                 )
             )
-    aligned = dict.fromkeys(model.aligned, "none of its windows crosses a border")
-    return Summary(tuple(operators), {**aligned, **model.alone})
+    return Summary(tuple(operators), dict(model.alone))
 
 
 def _cells(operator: OperatorSummary, *, measured: bool) -> list[str | int | float | None]:
