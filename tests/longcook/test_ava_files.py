@@ -169,7 +169,7 @@ def test_ava_loader_reads_the_folder(written: Path, place: str) -> None:
     recipe = {"LONGCOOK.NUM_TRAIN": 2, "LONGCOOK.NUM_VAL": 1, "LONGCOOK.NUM_TEST": 1, "LONGCOOK.SEED": 2}
     folders = {"AVA.VIDEO_DIR": written / "videos"} if place == "videos" else {}
     overrides = {**options, **sizes, **recipe, **folders}
-    cfg = load_config(overrides=[item for pair in overrides.items() for item in pair])
+    cfg = load_config(CONFIG, [item for pair in overrides.items() for item in pair])
     dataset = DATASETS.get("longcook_ava")(cfg, "train")
     assert dataset.class_names == CLASS_NAMES
     duets = {duet.video_id: duet for duet in planned("train")}
