@@ -160,8 +160,8 @@ def prepare_ava(wanted: AvaPreparation) -> bool:
     else:
         places = f"AVA.VIDEO_DIR {wanted.media}"
     print(
-        f"to train, with FILE.yaml from configs/AVA: python tools/run_net.py --cfg FILE.yaml {places} AVA.ANNOTATION_DIR {wanted.annotations}"
-        + "".join(f" {word}" for word in wanted.overrides)
+        f"to train, with FILE.yaml from configs/AVA: python tools/run_net.py --cfg FILE.yaml {places} "
+        f"AVA.ANNOTATION_DIR {wanted.annotations}" + "".join(f" {word}" for word in wanted.overrides)
     )
     return found.is_usable
 
