@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -24,6 +25,13 @@ def changed_options(cfg: CfgNode) -> dict[str, Any]:
     """Options that differ from their defaults, by full key: what tells this run from others."""
     defaults = flat_options(default_config())
     return {key: value for key, value in flat_options(cfg).items() if value != defaults[key]}
+
+
+def tell_without_effect(cfg: CfgNode, keys: Iterable[str], why: str) -> None:
+    """Warns of those of the options that have another value than their default: what is built here reads none of them."""
+    changed = changed_options(cfg)
+    if named := [key for key in keys if key in changed]:
+        warnings.warn(f"{', '.join(named)}: no effect, as {why}", stacklevel=2)
 
 
 def differences(cfg: CfgNode, text: str) -> dict[str, tuple[Any, Any]]:

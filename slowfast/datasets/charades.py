@@ -13,6 +13,7 @@ from pathlib import Path
 from fvcore.common.config import CfgNode
 
 from slowfast.config import ConfigError
+from slowfast.config.comparing import tell_without_effect
 from slowfast.datasets.charades_csv import CLASS_FILE, CharadesRow, oddities, read_annotation, read_class_names
 from slowfast.datasets.clip_sampling import ClipRule, RandomStridedClip, UniformStridedClips
 from slowfast.datasets.errors import DatasetError
@@ -128,6 +129,8 @@ def sampling_rules(cfg: CfgNode, split: str) -> tuple[ClipRule, SpatialRule]:
 
     Validation takes fixed views with one crop, but random clips as in training where DATA.FULL_TIME_EVAL is off.
     """
+    ignored = ["DATA.CYCLIC_LOAD", "DATA.USE_OFFSET_SAMPLING", *(["DATA.TARGET_FPS"] if cfg.DATA.TARGET_FPS != FPS else [])]
+    tell_without_effect(cfg, ignored, f"clips are taken at {FPS} frames a second, by the rules of Charades")
     length, step, views = cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.TEST.NUM_ENSEMBLE_VIEWS
     if split == "train" or (split == "val" and not cfg.DATA.FULL_TIME_EVAL):
         return RandomStridedClip(length, step), RandomCrop.from_cfg(cfg)

@@ -12,6 +12,7 @@ from pathlib import Path
 from fvcore.common.config import CfgNode
 
 from slowfast.config import ConfigError
+from slowfast.config.comparing import tell_without_effect
 from slowfast.datasets.clip_sampling import ClipRule, CyclicSpacedClips, RandomSpacedClip, UniformSpacedClips
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.kinetics_lists import CLASS_FILE, read_list, read_names
@@ -87,6 +88,7 @@ def sampling_rules(cfg: CfgNode, split: str) -> tuple[ClipRule, SpatialRule]:
 
     A single crop in tests is taken out of a picture scaled to the smallest short side of training, not to its own size.
     """
+    tell_without_effect(cfg, ["DATA.FULL_TIME_EVAL"], "validation takes one random clip a video, by the rules of Kinetics")
     length, step, fps, views = (
         cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.DATA.TARGET_FPS, cfg.TEST.NUM_ENSEMBLE_VIEWS,
     )  # fmt: skip

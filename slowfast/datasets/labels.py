@@ -26,6 +26,10 @@ class ClipLabels:
 
 
 class LabelRule(Protocol):
+    @property
+    def several(self) -> bool:
+        """Whether a video can have several classes."""
+
     def labels(self, record: VideoRecord, frames: Frames, num_frames: int) -> ClipLabels:
         """Targets of the clip with these frames, out of a video with `num_frames`."""
 
@@ -33,6 +37,10 @@ class LabelRule(Protocol):
 @dataclass(frozen=True, slots=True)
 class ClassLabel:
     """The one class of the whole video."""
+
+    @property
+    def several(self) -> bool:
+        return False
 
     def labels(self, record: VideoRecord, frames: Frames, num_frames: int) -> ClipLabels:
         assert record.label is not None, record
@@ -51,6 +59,10 @@ class IntervalLabels:
     num_classes: int
     fps: int
     whole_video: bool
+
+    @property
+    def several(self) -> bool:
+        return True
 
     def labels(self, record: VideoRecord, frames: Frames, num_frames: int) -> ClipLabels:
         rows = self._frame_labels(record.actions, frames, num_frames)

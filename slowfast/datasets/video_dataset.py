@@ -46,6 +46,11 @@ class VideoDataset(ClipDataset):
     def __len__(self) -> int:
         return len(self.records) * self.num_views
 
+    @property
+    def multi_label(self) -> bool:
+        """Whether a video can have several classes."""
+        return self._labels.several
+
     def check_files(self, *, first_alone: bool = False) -> None:
         """Looks for the files of every video, remote ones excepted. Raises DatasetError, which names the first missing one.
 

@@ -11,6 +11,7 @@ import numpy as np
 from fvcore.common.config import CfgNode
 from numpy.typing import NDArray
 
+from slowfast.config import ConfigError
 from slowfast.engine.inference import Confusion, Metrics
 from slowfast.engine.scores_file import ScoredVideos, write_scores
 from slowfast.evaluation import VideoScores, ViewEnsemble, confusion_matrix, multilabel_map, topk_correct
@@ -32,6 +33,12 @@ class VideoEvaluation:
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode, *, dataset: Any, split: str) -> Self:
+        """Raises ConfigError where DATA.MULTI_LABEL is not what the data set's labels are."""
+        several = getattr(dataset, "multi_label", cfg.DATA.MULTI_LABEL)
+        if several != cfg.DATA.MULTI_LABEL:
+            section, labels = ("TEST" if split == "test" else "TRAIN"), "several classes" if several else "one class"
+            why = f"a video of the data set {cfg[section].DATASET} has {labels}"
+            raise ConfigError(key="DATA.MULTI_LABEL", value=cfg.DATA.MULTI_LABEL, why=why, right=str(several))
         return cls(
             dataset,
             method=cfg.DATA.ENSEMBLE_METHOD,

@@ -195,3 +195,8 @@ def test_unknown_data_sets_are_refused_with_the_known_names(make_cfg):
         build_dataset(make_cfg("TRAIN.DATASET", "charade"), "val")
     with pytest.raises(ConfigError, match=r"DATA\.NUM_FRAMES"):
         build_dataset(make_cfg("DATA.NUM_FRAMES", 0), "train")
+
+
+def test_options_of_other_sampling_rules_are_said_to_have_no_effect(make_cfg):
+    with pytest.warns(UserWarning, match=r"^DATA\.CYCLIC_LOAD, DATA\.TARGET_FPS: no effect, as clips are taken at 24 frames"):
+        build_dataset(make_cfg("DATA.CYCLIC_LOAD", True, "DATA.TARGET_FPS", 25), "test")

@@ -1,9 +1,12 @@
 """Every clip counts once, whoever scored it, and figures are those of the scores."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from slowfast.config import ConfigError, load_config
 from slowfast.engine.inference import evaluate
 from slowfast.engine.video_evaluation import VideoEvaluation, measure_several_labels, measure_single_labels
 from slowfast.evaluation import VideoScores
@@ -67,3 +70,11 @@ def test_videos_without_scores_do_not_count_and_this_is_said(caplog: pytest.LogC
     )
     assert result.values["top1_acc"] == 100.0
     assert "1 of 2 videos have no scores" in caplog.text
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_labels_of_another_kind_than_the_config_says_are_refused_before_anything_is_scored(several: bool) -> None:
+    cfg = load_config(overrides=["DATA.MULTI_LABEL", several, "MODEL.LOSS_FUNC", "bce_logit", "TEST.DATASET", "charades"])
+    dataset = SimpleNamespace(records=range(2), num_views=1, num_classes=2, class_names=("a", "b"), multi_label=not several)
+    with pytest.raises(ConfigError, match=rf"DATA\.MULTI_LABEL = {several}.*; right would be: {not several}"):
+        VideoEvaluation.from_cfg(cfg, dataset=dataset, split="test")
