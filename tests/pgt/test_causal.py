@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from pgt import ProgressiveModel, UnsupportedOperatorError, progressive
+from pgt import ProgressiveModel, StepLengthError, UnsupportedOperatorError, progressive
 from slowfast.models import build_model
 from slowfast.models.layers.nonlocal_block import NonLocalBlock, NonLocalSpec
 from slowfast.models.layers.norm import NormSpec
@@ -88,6 +88,27 @@ def test_our_networks_are_exactly_causal_for_any_cut(slowfast: bool, tiny_cfg: C
             for start, stop in itertools.pairwise(borders):
                 output = model.step(pathways(start, stop))
                 torch.testing.assert_close(output, model(pathways(0, stop)), rtol=0, atol=1e-5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(cuts=st.lists(st.integers(1, FRAMES - 1), unique=True, max_size=8).map(sorted))
+def test_cuts_that_strides_do_not_divide_keep_their_rhythm(cuts: list[int]) -> None:
+    """Every conv and pool of stride 2 sees, whatever the cut, every second frame of the video from its first one on."""
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv3d(2, 3, 3, stride=(2, 1, 1), padding=1),
+        nn.MaxPool3d((3, 1, 1), stride=(2, 1, 1), padding=(1, 0, 0)),
+        nn.Conv3d(3, 2, 1, stride=(1, 2, 2)),
+        nn.AvgPool3d(1, stride=(1, 1, 1)),
+    ).double()
+    model = progressive(network, step_len=8, overlap=1, operator="causal").eval()
+    clip = torch.randn((1, 2, FRAMES, 4, 4), dtype=torch.double)
+    try:
+        outputs = run(model, clip, cuts)
+    except StepLengthError as error:  # a step so short that nothing is due in it
+        assert str(error).startswith(("0: ", "1: "))
+        return
+    torch.testing.assert_close(torch.cat(outputs, dim=2), model(clip), rtol=0, atol=1e-10)
 
 
 def test_no_output_depends_on_a_later_frame() -> None:

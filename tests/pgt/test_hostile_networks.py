@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 from torch.optim.swa_utils import AveragedModel
 from torch.utils import _pytree as pytree
 
@@ -260,6 +261,45 @@ def test_compiled_models_take_compiled_steps(way: str) -> None:
         for clip, output in zip((clip_of(""), later("")), expected, strict=True):
             got, state = compiled.functional_step(clip, state)
             assert_equal(got, output)
+
+
+def test_pruning_and_norms_of_weights_come_and_go() -> None:
+    network = nn.Sequential(nn.utils.parametrizations.weight_norm(conv()), conv(), conv(), conv())
+    prune.l1_unstructured(network[1], "weight", 0.5)
+    model = progressive(network, step_len=4, overlap=1).eval()
+    nn.utils.parametrizations.weight_norm(network[2])
+    expected = two_steps(model, "")
+    for layer in (network[0], network[2]):
+        nn.utils.parametrize.remove_parametrizations(layer, "weight")
+    prune.remove(network[1], "weight")
+    assert_equal(two_steps(model, ""), expected)
+    assert {type(layer).__name__ for layer in network} == {"MarkovConv3d"} and len(model.memory()) == 4
+
+
+def test_steps_as_functions_can_be_exported() -> None:
+    model = make_model("plain lists")
+
+    class Step(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, x: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+            return self.model.functional_step(x, state)
+
+    with torch.no_grad():
+        _, state = model.functional_step(clip_of(""), {})
+        exported = torch.export.export(Step(), (later(""), state)).module()
+        other = torch.randn_like(later(""))
+        assert_equal(exported(other, state), model.functional_step(other, state))
+
+
+def test_a_network_that_failed_inside_a_step_steps_on() -> None:
+    model = make_model("plain lists")
+    with pytest.raises(RuntimeError):
+        model.step(torch.randn(2, CHANNELS + 1, 4, 3, 3))
+    assert model.memory() == {}
+    two_steps(model, "")
 
 
 def test_a_replica_for_another_device_has_tables_of_its_own() -> None:
