@@ -9,6 +9,7 @@ from slowfast.engine.testing import test
 from slowfast.engine.training import train
 from slowfast.runtime import distributed
 from slowfast.runtime.device import Place
+from slowfast.runtime.errors import Interrupted
 from slowfast.runtime.packages import has_report_package
 
 
@@ -30,5 +31,8 @@ def train_and_test(cfg: CfgNode, place: Place) -> None:
         if draws and distributed.main_process():
             from slowfast.reports.report import write_report  # imports matplotlib, which need not be there
 
-            write_report(cfg, tested, device=place.device)
+            try:
+                write_report(cfg, tested, device=place.device)
+            except Interrupted as stop:
+                raise Interrupted(stop.signal_number, "the results are written, the report is not finished") from None
         distributed.barrier()

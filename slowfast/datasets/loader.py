@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import signal
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +19,8 @@ from slowfast.datasets.collate import collate
 from slowfast.datasets.errors import DecodeError, TooManyBadVideosError
 from slowfast.datasets.reading_log import ReadingLog
 from slowfast.datasets.samplers import SampleOrder
+from slowfast.runtime.children import default_start_method, obey_parent, starting_children
+from slowfast.runtime.main_script import check_can_be_imported_again
 from slowfast.structures import Clip, ClipBatch
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,8 @@ Failure = DecodeError | TooManyBadVideosError
 class ClipLoader:
     """Batches of one data set, the same whatever the number of workers.
 
-    Workers are started by the first pass and live until `close`. bad_videos: reason by path of every unreadable video that
+    Workers are started by the first pass and live until `close`; they are forked, or spawned where Python does not fork by
+    default. bad_videos: reason by path of every unreadable video that
     had to be replaced so far. Once they are FEWEST_BAD_VIDEOS or more, and their share among all videos exceeds
     `max_bad_share`, TooManyBadVideosError is raised. reading: what the pass so far was like. leaves_out: evaluation goes on
     without the samples whose videos are unreadable, and says so; else they are an error.
@@ -56,9 +58,9 @@ class ClipLoader:
         self._order = order
         self._max_bad_share = max_bad_share
         self._pass = _Pass()
-        # Workers inherit this. It is said before they are forked, since OpenCV hangs in a process that was forked while its
-        # threads were running, even when it is asked to do without them.
-        cv2.setNumThreads(1)
+        # A server that forks workers would end with the first signal to the process group, and take them along.
+        self._start_method = "fork" if default_start_method() == "fork" else "spawn"
+        self._started = num_workers == 0
         self._loader: DataLoader[_Sample] | None = DataLoader(
             _Guarded(dataset),
             batch_sampler=self._pass,
@@ -66,6 +68,7 @@ class ClipLoader:
             collate_fn=_Loaded.of,
             pin_memory=pin_memory,
             persistent_workers=num_workers > 0,
+            multiprocessing_context=self._start_method if num_workers else None,
             worker_init_fn=_set_up_worker,
             # Its own generator, lest the number of passes change what the model draws from torch's.
             generator=torch.Generator(),
@@ -97,7 +100,7 @@ class ClipLoader:
         assert self._loader is not None, "the loader was closed"
         self._pass.keys = self._order.batches(epoch, start, offset=offset, clip_frames=clip_frames)
         self.reading.clear()
-        for loaded in self._loader:
+        for loaded in self._begin(self._loader):
             self._note_failures(loaded.failures)
             for name, seconds, replaced in loaded.reading:
                 self.reading.add(name, seconds, replaced=len(replaced))
@@ -106,6 +109,20 @@ class ClipLoader:
                 yield loaded.batch
         if self.reading.left_out:
             logger.error("%d samples are left out, for their videos cannot be read", self.reading.left_out)
+
+    def _begin(self, loader: DataLoader[_Sample]) -> Iterator[_Loaded]:
+        """A pass; the first one starts the workers."""
+        # Forked workers inherit this. It is said before, since OpenCV hangs in a process that was forked while its threads
+        # were running, even when it is asked to do without them.
+        cv2.setNumThreads(1)
+        if self._started:
+            return iter(loader)
+        spawned = self._start_method == "spawn"
+        if spawned:
+            check_can_be_imported_again()
+        with starting_children(spawned=spawned, one_thread=True):
+            self._started = True
+            return iter(loader)
 
     def close(self) -> None:
         """Ends the workers; the loader cannot be used afterwards."""
@@ -196,6 +213,8 @@ class _Loaded:
 
 
 def _set_up_worker(worker: int) -> None:
-    """One thread a worker: there are as many workers as cores. An interrupt is for the main process, which ends workers."""
+    """One thread a worker: there are as many workers as cores. Signals are for the main process, which ends workers."""
+    obey_parent()
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if cv2.getNumThreads() != 1:  # spawned: what the main process said does not hold here
+        cv2.setNumThreads(1)

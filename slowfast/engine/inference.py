@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from slowfast.engine.steps import EvalStep
 from slowfast.runtime import distributed
+from slowfast.runtime.interruption import StopRequest
 from slowfast.runtime.logging import console_is_terminal
 from slowfast.structures import ClipBatch
 
@@ -81,19 +82,33 @@ class Evaluation(Protocol):
 
 
 def evaluate(
-    *, model: nn.Module, step: EvalStep, loader: EvalLoader, device: torch.device, evaluation: Evaluation
+    *,
+    model: nn.Module,
+    step: EvalStep,
+    loader: EvalLoader,
+    device: torch.device,
+    evaluation: Evaluation,
+    request: StopRequest | None = None,
 ) -> Metrics | None:
     """Scores every clip of the loader's data set.
 
     Runs on all processes, which may have unequal numbers of clips, and returns the figures on the main one, None on the others.
-    Leaves the model in evaluation mode.
+    Leaves the model in evaluation mode. Raises Interrupted, on all processes after the same batch, once one of them has been
+    asked to stop through its `request`.
     """
+    rounds = 0 if request is None else distributed.largest(len(loader), device)
+    done = 0
     quiet = not (distributed.main_process() and console_is_terminal())
     evaluation.reset()
     model.eval()
     with torch.no_grad():
         for batch in tqdm(loader.batches(0), desc="evaluating", total=len(loader), leave=False, disable=quiet):
             evaluation.add(batch, step(model, batch.to(device)))
+            done += 1
+            if done <= rounds:
+                distributed.stop_if_asked(request, device)
+    for _ in range(done, rounds):  # others have more clips, and ask every time
+        distributed.stop_if_asked(request, device)
     parts = distributed.gather_to_main(evaluation.collected())
     if parts is None:
         return None

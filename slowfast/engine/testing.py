@@ -22,7 +22,8 @@ from slowfast.models import build_model
 from slowfast.runtime import distributed
 from slowfast.runtime.atomic_files import atomic_write, write_json
 from slowfast.runtime.device import Place
-from slowfast.runtime.errors import CheckpointError
+from slowfast.runtime.errors import CheckpointError, Interrupted
+from slowfast.runtime.interruption import StopRequest
 from slowfast.runtime.logging import log_stats
 from slowfast.runtime.tables import format_table
 
@@ -58,7 +59,14 @@ def test(cfg: CfgNode, place: Place) -> Tested:
     ) as loader:
         evaluation = build_evaluation(cfg, dataset=loader.dataset, split="test")
         started_at = time.monotonic()
-        metrics = evaluate(model=model, step=step, loader=loader, device=place.device, evaluation=evaluation)
+        try:
+            with StopRequest() as request:
+                metrics = evaluate(
+                    model=model, step=step, loader=loader, device=place.device, evaluation=evaluation, request=request
+                )
+        except Interrupted as stop:
+            text = f"the test of {path} was not finished and has written nothing; the same command begins it again"
+            raise Interrupted(stop.signal_number, text) from None
         seconds = time.monotonic() - started_at
     if metrics is not None:
         log_stats({"_type": "test_final", **metrics.values, "seconds": seconds})

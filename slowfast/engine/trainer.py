@@ -100,10 +100,14 @@ class Trainer:
 
     def train(self) -> None:
         """Runs to the last epoch. Raises whatever a hook or the step raises, NonFiniteLossError among it."""
-        self._call("before_train")
-        while self.epoch < self.num_epochs:
-            self._train_epoch()
-        self._call("after_train")
+        try:
+            self._call("before_train")
+            while self.epoch < self.num_epochs:
+                self._train_epoch()
+            self._call("after_train")
+        finally:
+            for hook in self.hooks:
+                hook.close()
 
     def _train_epoch(self) -> None:
         self.metrics = {}
@@ -114,6 +118,7 @@ class Trainer:
             self._run_iteration(batch)
             self.iteration += 1
             self._call("after_iteration")
+        self._call("after_last_iteration")
         self.epoch, self.iteration, self._offset = self.epoch + 1, 0, 0
         self._call("after_epoch")
 

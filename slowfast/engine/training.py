@@ -53,15 +53,15 @@ def train(cfg: CfgNode, place: Place) -> None:
     """
     leave_if_imported_again()
     point = find_resume_point(cfg)
+    request = StopRequest()
     with (
-        StopRequest() as request,
         _loader(cfg, place, "train") as loader,
         _loader(cfg, place, "val") if cfg.TRAIN.EVAL_PERIOD else nullcontext() as val_loader,
     ):
         trainer = build_trainer(cfg, place, request, loader=loader, val_loader=val_loader, pretrained=point is None)
         if point is not None:
             resume(trainer, point.path, point.state)
-        if trainer.epoch >= trainer.num_epochs:
+        if trainer.epoch >= trainer.num_epochs and not any(hook.unfinished for hook in trainer.hooks):
             logger.info(
                 "this training is finished: %d epochs are done, and SOLVER.MAX_EPOCH is %d", trainer.epoch, trainer.num_epochs
             )
@@ -70,7 +70,9 @@ def train(cfg: CfgNode, place: Place) -> None:
             for doubt in () if val_loader is None else doubts_about(loader.dataset, val_loader.dataset):
                 logger.warning(doubt)
             log_stats({"_type": "train_start", "resumed": point is not None})
-        trainer.train()
+        with request:
+            trainer.train()
+            distributed.stop_if_asked(request, place.device)
     distributed.barrier()
 
 
@@ -99,7 +101,7 @@ def build_trainer(
         device=place.device,
         num_epochs=cfg.SOLVER.MAX_EPOCH,
         seed=cfg.RNG_SEED,
-        hooks=_build_hooks(cfg, request, loader.reading, _validation(cfg, place, model, val_loader)),
+        hooks=_build_hooks(cfg, request, loader.reading, _validation(cfg, place, model, val_loader, request)),
     )
 
 
@@ -131,7 +133,7 @@ def _build_hooks(cfg: CfgNode, request: StopRequest, reading: ReadingLog, valida
     hooks: list[Hook] = [ProgressBarHook(), LogHook(period=cfg.LOG_PERIOD), BadVideosHook(reading=reading)]
     if cfg.BN.USE_PRECISE_STATS:
         periods = (cfg.TRAIN.EVAL_PERIOD, cfg.TRAIN.CHECKPOINT_PERIOD)
-        hooks.append(PreciseBNHook(num_batches=cfg.BN.NUM_BATCHES_PRECISE, periods=periods))
+        hooks.append(PreciseBNHook(num_batches=cfg.BN.NUM_BATCHES_PRECISE, periods=periods, request=request))
     hooks.append(saving)
     if validate is not None:
         hooks.append(EvaluateHook(evaluate=validate, period=cfg.TRAIN.EVAL_PERIOD))
@@ -141,15 +143,17 @@ def _build_hooks(cfg: CfgNode, request: StopRequest, reading: ReadingLog, valida
     return hooks
 
 
-def _validation(cfg: CfgNode, place: Place, model: nn.Module, loader: ClipLoader | None) -> Validation | None:
-    """A function that validates the model as it is when called."""
+def _validation(
+    cfg: CfgNode, place: Place, model: nn.Module, loader: ClipLoader | None, request: StopRequest
+) -> Validation | None:
+    """A function that validates the model as it is when called, and stops on request."""
     if loader is None:
         return None
     step = build_eval_step(cfg)
     evaluation = build_evaluation(cfg, dataset=loader.dataset, split="val")
 
     def validate() -> dict[str, float] | None:
-        metrics = evaluate(model=model, step=step, loader=loader, device=place.device, evaluation=evaluation)
+        metrics = evaluate(model=model, step=step, loader=loader, device=place.device, evaluation=evaluation, request=request)
         return None if metrics is None else metrics.values
 
     return validate

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from slowfast.runtime.environment import Membership
+from slowfast.runtime.errors import Interrupted, LaunchError
+from slowfast.runtime.interruption import StopRequest
 
 
 def rank() -> int:
@@ -26,15 +29,22 @@ def main_process() -> bool:
 
 
 @contextlib.contextmanager
-def process_group(device: torch.device, backend: str = "") -> Iterator[None]:
-    """Joins the processes that the environment (WORLD_SIZE, RANK, MASTER_ADDR, ...) tells of, for the time of a `with`.
+def process_group(device: torch.device, own: Membership, backend: str = "") -> Iterator[None]:
+    """Joins the processes of the run, for the time of a `with`. Raises LaunchError when they cannot be reached.
 
     `backend`: nccl or gloo; empty: nccl on GPUs, gloo on CPUs.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if own.world_size == 1:
         yield
         return
-    dist.init_process_group(backend or ("nccl" if device.type == "cuda" else "gloo"))
+    try:
+        dist.init_process_group(backend or ("nccl" if device.type == "cuda" else "gloo"))
+    except dist.DistError as error:
+        reason = str(error).strip().split("\n")[0]
+        raise LaunchError(
+            f"process {own.rank} of {own.world_size} does not reach the others at {own.meeting_point} ({reason}); right would "
+            "be a MASTER_ADDR and a free MASTER_PORT of the machine with RANK 0, and as many processes as WORLD_SIZE says"
+        ) from None
     yield
     # Not after an error: whoever waits for this process would notice the end before the error has been told.
     dist.destroy_process_group()
@@ -43,6 +53,13 @@ def process_group(device: torch.device, backend: str = "") -> Iterator[None]:
 def barrier() -> None:
     if world_size() > 1:
         dist.barrier()
+
+
+def stop_if_asked(request: StopRequest | None, device: torch.device) -> None:
+    """Raises Interrupted on every process at once as soon as one of them has been asked to stop. All must call it."""
+    number = 0 if request is None else largest(request.signal_number, device)
+    if number:
+        raise Interrupted(number)
 
 
 def reduce_mean(tensors: list[Tensor]) -> None:

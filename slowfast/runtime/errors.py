@@ -1,5 +1,7 @@
 """What can go wrong in a run and is for the user to mend."""
 
+import signal
+
 from slowfast.errors import UserError
 
 
@@ -37,9 +39,26 @@ class WorkerError(EngineError):
         self.user_error = user_error
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: the run was asked to stop and has saved its state
-    """The run was asked to stop by a signal and has saved what it needs to go on."""
+class LaunchError(EngineError):
+    """The processes of a run cannot be started, or do not find each other. The text says what would be right."""
 
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(f"stopped by signal {signal_number}")
+
+class Interrupted(SystemExit):
+    """The run was asked to stop by a signal, and what it needs to go on is saved.
+
+    As a SystemExit it passes whoever catches errors, and a script that does not catch it ends with exit code 128 + number.
+    text: what was saved, or what is left to do. told: whether the log says so already.
+    """
+
+    def __init__(self, signal_number: int, text: str = "", *, told: bool = False) -> None:
+        super().__init__(128 + signal_number)
         self.signal_number = signal_number
+        self.text = text
+        self.told = told
+
+    @property
+    def name(self) -> str:
+        return signal.Signals(self.signal_number).name
+
+    def __str__(self) -> str:
+        return f"stopped by {self.name}" + (f": {self.text}" if self.text else "")

@@ -61,9 +61,53 @@ def test_helper_that_imports_the_script_ends_with_one_line_that_says_why(method:
     assert '`if __name__ == "__main__":`' in line
 
 
-@pytest.mark.slow
-def test_job_on_several_processes_says_why_it_cannot_be_started(tmp_path: Path) -> None:
-    process = run(SEVERAL_PROCESSES, tmp_path)
-    assert process.returncode != 0
+CHECK = """
+from slowfast.runtime.main_script import check_can_be_imported_again
+
+def work():
+    check_can_be_imported_again()  # as the library does where it starts processes afresh
+
+work()
+"""
+
+SPAWNED_WORKERS = """
+import torch
+from slowfast.datasets.loader import ClipLoader
+from slowfast.datasets.samplers import SequentialOrder
+
+torch.multiprocessing.set_start_method("{method}")
+loader = ClipLoader(dataset=[1, 2], order=SequentialOrder(num_samples=2, batch_size=1), num_workers=1)
+next(loader.batches(0))
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        (CHECK, 7),
+        pytest.param(SEVERAL_PROCESSES, 8, marks=pytest.mark.slow),
+        pytest.param(SPAWNED_WORKERS.format(method="spawn"), 8, marks=pytest.mark.slow),
+        pytest.param(SPAWNED_WORKERS.format(method="forkserver"), 8, marks=pytest.mark.slow),
+    ],
+)
+def test_script_without_a_guard_that_would_start_processes_is_told_so_at_once(source: str, line: int, tmp_path: Path) -> None:
+    process = run(source, tmp_path)
+    assert process.returncode == 1
     assert "at work" not in process.stdout
-    assert "script.py, line 8: this script was imported by a process that helps it" in process.stderr
+    last = process.stderr.splitlines()[-1]
+    assert last.startswith("slowfast.runtime.errors.LaunchError: ")
+    assert f"script.py, line {line}: starts processes, and each of them imports this script; put what it does below" in last
+
+
+@pytest.mark.parametrize(
+    "guard",
+    ['if __name__ == "__main__":', "if '__main__' == __name__:", "if multiprocessing.parent_process() is None:"],
+)
+def test_script_that_asks_who_runs_it_may_start_processes(guard: str, tmp_path: Path) -> None:
+    source = f"""
+import multiprocessing
+from slowfast.runtime.main_script import check_can_be_imported_again
+{guard}
+    check_can_be_imported_again()
+"""
+    assert run(source, tmp_path).returncode == 0

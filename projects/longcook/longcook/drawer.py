@@ -11,12 +11,13 @@ import sys
 import cv2
 
 from longcook.film import write_film
+from slowfast.runtime.interruption import SIGNALS
 
 
 def main() -> None:
     """Reads (folder, films) from the input, and writes a line for each film, {"drawn": path}, or {"error": text} at the end."""
     # Signals are for the process that asked, which ends this one; should it be gone, the next line cannot be written.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     cv2.setNumThreads(1)
     folder, films = pickle.load(sys.stdin.buffer)

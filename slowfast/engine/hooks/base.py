@@ -15,6 +15,9 @@ class Hook:
     does so on all of them.
     """
 
+    unfinished: bool = False
+    """Whether a training whose epochs are all done has to go on for this hook's sake."""
+
     def before_train(self, trainer: Trainer) -> None:
         """Once, before the first epoch of this run, which a resumed run may enter in its middle."""
 
@@ -24,11 +27,17 @@ class Hook:
     def after_iteration(self, trainer: Trainer) -> None:
         """`trainer.iteration` counts the one just done."""
 
+    def after_last_iteration(self, trainer: Trainer) -> None:
+        """Before an epoch counts as done; `trainer.iteration` is what it was. A run that is stopped here comes here again."""
+
     def after_epoch(self, trainer: Trainer) -> None:
         """`trainer.epoch` counts the one just done; `trainer.iteration` is 0."""
 
     def after_train(self, trainer: Trainer) -> None:
         """Once, after the last epoch; not after an error or an interruption."""
+
+    def close(self) -> None:
+        """Once, however the training ends."""
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run must know, as tensors and plain containers; empty for most."""
@@ -38,6 +47,6 @@ class Hook:
         """Takes back what `state_dict` gave; not called when that was empty."""
 
 
-def is_due(trainer: Trainer, period: int) -> bool:
-    """After an epoch: whether something done every `period` epochs, and after the last one, is due now; 0 is never."""
-    return bool(period) and (trainer.epoch % period == 0 or trainer.epoch == trainer.num_epochs)
+def is_due(trainer: Trainer, epoch: int, period: int) -> bool:
+    """Whether something done every `period` epochs, and after the last one, is due when `epoch` are done; 0 is never."""
+    return bool(period) and (epoch % period == 0 or epoch == trainer.num_epochs)

@@ -24,15 +24,23 @@ class CheckpointHook(Hook):
         self._seconds = 60 * minutes
         self._cfg_text = cfg_text
         self._saved_at = time.monotonic()
+        self._began_at = 0
+
+    def before_train(self, trainer: Trainer) -> None:
+        self._began_at = trainer.iterations_done
 
     def after_iteration(self, trainer: Trainer) -> None:
         if self._seconds and time.monotonic() - self._saved_at >= self._seconds:
             self.save_last(trainer)
 
     def after_epoch(self, trainer: Trainer) -> None:
-        if is_due(trainer, self._period):
+        if is_due(trainer, trainer.epoch, self._period):
             self._save(trainer, checkpoint.kept_path(self._output_dir, trainer.epoch))
         self.save_last(trainer)
+
+    def after_train(self, trainer: Trainer) -> None:
+        if trainer.iterations_done == self._began_at:  # this run only did what was unfinished; it must not be done again
+            self.save_last(trainer)
 
     def save_last(self, trainer: Trainer) -> Path:
         """Writes the rolling checkpoint now, on the main process, and returns where it lies."""

@@ -24,22 +24,28 @@ class InterruptionHook(Hook):
         self._request = request
         self._checkpoints = checkpoints
 
+    def before_train(self, trainer: Trainer) -> None:
+        self._stop_if_asked(trainer)
+
     def after_iteration(self, trainer: Trainer) -> None:
         self._stop_if_asked(trainer)
 
+    def after_last_iteration(self, trainer: Trainer) -> None:
+        self._stop_if_asked(trainer)
+
     def after_epoch(self, trainer: Trainer) -> None:
-        # The last epoch's end is the end of the training: there is nothing left to stop.
-        if trainer.epoch < trainer.num_epochs:
-            self._stop_if_asked(trainer)
+        self._stop_if_asked(trainer)
 
     def _stop_if_asked(self, trainer: Trainer) -> None:
-        # Signals reach processes at different moments; all must stop after the same iteration.
-        signal_number = distributed.largest(self._request.signal_number, trainer.device)
-        if not signal_number:
-            return
-        path = self._checkpoints.save_last(trainer)
-        logger.info(
-            "stopped after epoch %d, iteration %d, and saved %s; the same command goes on from there",
-            trainer.epoch, trainer.iteration, path,
-        )  # fmt: skip
-        raise Interrupted(signal_number)
+        try:
+            # Signals reach processes at different moments; all must stop after the same iteration.
+            distributed.stop_if_asked(self._request, trainer.device)
+        except Interrupted as stop:
+            path = self._checkpoints.save_last(trainer)
+            # Where one process ends, its launcher ends the others: they wait until all is written.
+            distributed.barrier()
+            logger.info(
+                "stopped by %s after epoch %d, iteration %d, and saved %s; the same command goes on from there",
+                stop.name, trainer.epoch, trainer.iteration, path,
+            )  # fmt: skip
+            raise Interrupted(stop.signal_number, f"saved {path}", told=True) from None

@@ -19,7 +19,7 @@ class LogHook(Hook):
     """A line every `period` iterations (train_iter) with means since the one before, and one for every epoch (train_epoch).
 
     Losses are means over all processes; those of an epoch that was resumed in its middle count what the main process saw
-    before. "seconds" is the time since the epoch began or was resumed, without validation.
+    before. "seconds" is the time since the epoch began or was resumed, without what follows its last iteration.
     """
 
     def __init__(self, *, period: int) -> None:
@@ -28,6 +28,7 @@ class LogHook(Hook):
         self._epoch = _Sums()
         self._started_at = 0.0
         self._window_started_at = self._epoch_started_at = 0.0
+        self._epoch_seconds = 0.0
         self._first_iteration = 0
 
     def before_train(self, trainer: Trainer) -> None:
@@ -47,6 +48,9 @@ class LogHook(Hook):
         if trainer.iteration % self._period == 0:
             self._log_window(trainer)
 
+    def after_last_iteration(self, trainer: Trainer) -> None:
+        self._epoch_seconds = time.monotonic() - self._epoch_started_at
+
     def after_epoch(self, trainer: Trainer) -> None:
         means = self._epoch.means(trainer.device)
         if not distributed.main_process():
@@ -57,7 +61,7 @@ class LogHook(Hook):
                 "epoch": f"{trainer.epoch}/{trainer.num_epochs}",
                 **means,
                 "lr": trainer.learning_rate,
-                "seconds": time.monotonic() - self._epoch_started_at,
+                "seconds": self._epoch_seconds,
                 "eta": self._eta(trainer),
                 "mem": _memory(trainer.device),
             }

@@ -13,6 +13,8 @@ from slowfast.engine.hooks.base import Hook, is_due
 from slowfast.engine.steps import TrainStep
 from slowfast.engine.trainer import Trainer
 from slowfast.runtime import distributed
+from slowfast.runtime.errors import Interrupted
+from slowfast.runtime.interruption import StopRequest
 from slowfast.runtime.random_state import seed_iteration
 from slowfast.structures import ClipBatch
 
@@ -23,22 +25,31 @@ class PreciseBNHook(Hook):
     Stands before the hooks that do these two.
     """
 
-    def __init__(self, *, num_batches: int, periods: tuple[int, ...]) -> None:
-        """periods: of validation and checkpoints, in epochs; 0 is never."""
+    def __init__(self, *, num_batches: int, periods: tuple[int, ...], request: StopRequest | None = None) -> None:
+        """periods: of validation and checkpoints, in epochs; 0 is never. request: on which measuring is given up."""
         self._num_batches = num_batches
         self._periods = periods
+        self._request = request
 
-    def after_epoch(self, trainer: Trainer) -> None:
-        if any(is_due(trainer, period) for period in self._periods):
+    def after_last_iteration(self, trainer: Trainer) -> None:
+        epoch = trainer.epoch + 1
+        if any(is_due(trainer, epoch, period) for period in self._periods):
             seed_iteration(trainer.seed, trainer.iterations_done)
-            batches = itertools.islice(trainer.loader.batches(trainer.epoch), self._num_batches)
-            measure_statistics(trainer.model, trainer.step, (batch.to(trainer.device) for batch in batches))
+            # Given up, it is done over when the run goes on; the hook that stops runs does so now.
+            with contextlib.suppress(Interrupted):
+                measure_statistics(trainer.model, trainer.step, self._batches(trainer, epoch))
+
+    def _batches(self, trainer: Trainer, epoch: int) -> Iterator[ClipBatch]:
+        for batch in itertools.islice(trainer.loader.batches(epoch), self._num_batches):
+            distributed.stop_if_asked(self._request, trainer.device)
+            yield batch.to(trainer.device)
 
 
 def measure_statistics(model: nn.Module, step: TrainStep, batches: Iterable[ClipBatch]) -> None:
     """Replaces the running statistics by plain means over the batches (and the processes), seen as training sees them.
 
-    Each forward pass through a norm counts once, so a norm that a step passes several times weighs all its passes alike.
+    Each forward pass through a norm counts once, so a norm that a step passes several times weighs all its passes alike. An
+    exception, from the batches say, leaves the statistics as they were.
     """
     norms = [
         module
@@ -58,14 +69,23 @@ def measure_statistics(model: nn.Module, step: TrainStep, batches: Iterable[Clip
 
 @contextlib.contextmanager
 def _cumulative(norms: list[nn.modules.batchnorm._BatchNorm]) -> Iterator[None]:
-    """Norms that start from nothing and average without forgetting; their momentum and count come back afterwards."""
+    """Norms that start from nothing and average without forgetting; their momentum and count come back afterwards.
+
+    After an exception all of them are as before.
+    """
     momenta = [norm.momentum for norm in norms]
+    buffers = [buffer for norm in norms for buffer in (norm.running_mean, norm.running_var) if buffer is not None]
+    before = [buffer.clone() for buffer in buffers]
     counts = [norm.num_batches_tracked.clone() for norm in norms if norm.num_batches_tracked is not None]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
     try:
         yield
+    except BaseException:
+        for buffer, value in zip(buffers, before, strict=True):
+            buffer.copy_(value)
+        raise
     finally:
         for norm, momentum, count in zip(norms, momenta, counts, strict=True):
             norm.momentum = momentum

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from tqdm import tqdm
@@ -32,9 +33,16 @@ class ProgressBarHook(Hook):
     def after_iteration(self, trainer: Trainer) -> None:
         if self._bar is not None:
             self._bar.set_postfix(loss=f"{float(trainer.output.loss):.4g}", lr=f"{trainer.learning_rate:.3g}", refresh=False)
-            self._bar.update()
+            try:
+                self._bar.update()
+            except OSError:  # the terminal is gone
+                self.close()
 
     def after_epoch(self, trainer: Trainer) -> None:
+        self.close()
+
+    def close(self) -> None:
         if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+            bar, self._bar = self._bar, None
+            with contextlib.suppress(OSError):
+                bar.close()

@@ -30,6 +30,7 @@ class TensorBoardHook(Hook):
             from torch.utils.tensorboard import SummaryWriter
 
             self._writer = SummaryWriter(self._log_dir, purge_step=trainer.iterations_done or None)
+            self._write("val", trainer.metrics, trainer)  # of a validation that was done over
 
     def after_iteration(self, trainer: Trainer) -> None:
         if self._writer is not None and trainer.iteration % self._period == 0:
@@ -41,7 +42,7 @@ class TensorBoardHook(Hook):
             self._write("val", trainer.metrics, trainer)
             self._writer.flush()
 
-    def after_train(self, trainer: Trainer) -> None:
+    def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
 
