@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from slowfast.config import ConfigError
+from slowfast.config import ConfigError, load_config
 
 
 def test_num_frames_is_derived_when_left_open(tiny_cfg: Callable[..., Any]) -> None:
@@ -74,3 +74,33 @@ def test_what_fits_every_step_is_accepted(tiny_cfg: Callable[..., Any]) -> None:
 def test_blocks_before_the_stride_see_all_frames(tiny_cfg: Callable[..., Any]) -> None:
     options = {"MODEL__ARCH": "i3d", "PGT__STEP_LEN": [4], "PGT__OVERLAP": [2], "NONLOCAL__POOL": [[[2, 1, 1]]] * 4}
     tiny_cfg(**options, NONLOCAL__LOCATION=[[[0]], [[]], [[]], [[]]])
+
+
+def load_slow(*options: Any) -> Any:
+    network = ["MODEL.MODEL_NAME", "ResNet", "MODEL.ARCH", "slow", "PGT.ENABLE", True]
+    return load_config(None, [*network, *options]).PGT
+
+
+@pytest.mark.parametrize(("frames", "length", "overlap", "steps"), [(15, 8, 1, 2), (36, 8, 1, 5), (8, 8, 1, 1), (76, 16, 1, 5)])
+def test_steps_follow_from_the_frames_where_nobody_says_how_many(frames: int, length: int, overlap: int, steps: int) -> None:
+    clip = ["DATA.NUM_FRAMES", frames, "PGT.STEP_LEN", length, "PGT.OVERLAP", overlap]
+    assert load_slow(*clip).STEPS == steps
+    with pytest.raises(ConfigError, match=r"DATA\.NUM_FRAMES"):
+        load_slow(*clip, "PGT.STEPS", steps + 1)
+
+
+def test_frames_that_are_no_whole_number_of_steps_are_still_refused() -> None:
+    with pytest.raises(ConfigError, match=r"DATA\.NUM_FRAMES = 16: 5 steps of 8 frames"):
+        load_slow("DATA.NUM_FRAMES", 16, "PGT.STEP_LEN", [8])
+
+
+@pytest.mark.parametrize("lengths", [[16, 14], [[16], [14]], [[16, 64], [14, 56]], "[[16], 14]"])
+def test_lengths_of_multigrid_may_be_given_for_each_pathway(lengths: Any) -> None:
+    multigrid = ["PGT.MGRID", True, "PGT.MGRID_STEPS", [5, 6], "PGT.MGRID_STEP_LEN", lengths]
+    assert load_slow("PGT.STEP_LEN", 16, *multigrid).MGRID_STEP_LEN == [16, 14]
+
+
+@pytest.mark.parametrize("lengths", [[[16, 63]], [[16, 64, 64]], [[]], [["16"]], [[0, 0]]])
+def test_lengths_of_multigrid_that_do_not_fit_are_refused(lengths: Any) -> None:
+    with pytest.raises(ConfigError, match=r"PGT\.MGRID_STEP_LEN"):
+        load_slow("PGT.MGRID", True, "PGT.MGRID_STEPS", [5], "PGT.MGRID_STEP_LEN", lengths)

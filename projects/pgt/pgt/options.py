@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
+from typing import Any
 
 from fvcore.common.config import CfgNode
 from torch import nn
@@ -29,6 +31,7 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     if num_pathways == 2:
         _mend_overlap(cfg, given)
         _check_pathways(cfg)
+    _settle_steps(cfg, given)
     try:
         schedule = schedule_of(cfg)
     except ScheduleError as error:
@@ -107,6 +110,16 @@ def _check_released_overlap(cfg: CfgNode, *, why: str, right: str) -> None:
     if not cfg.PGT.PG_EVAL:
         why += ", so the pathways of a whole clip do not fit each other in one pass (PGT.PG_EVAL False)"
         raise ConfigError(key="PGT.OVERLAP", value=cfg.PGT.OVERLAP, why=why, right=f"{right}; or PGT.PG_EVAL True")
+
+
+def _settle_steps(cfg: CfgNode, given: frozenset[str]) -> None:
+    """Derives PGT.STEPS, where nobody set it, from a DATA.NUM_FRAMES that is a whole number of steps."""
+    length, overlap = cfg.PGT.STEP_LEN[-1], cfg.PGT.OVERLAP[-1]
+    if "PGT.STEPS" in given or "DATA.NUM_FRAMES" not in given or not 0 <= overlap < length:
+        return
+    steps, rest = divmod(cfg.DATA.NUM_FRAMES - overlap, length - overlap)
+    if steps >= 1 and rest == 0:
+        cfg.PGT.STEPS = steps
 
 
 def _settle_num_frames(cfg: CfgNode, given: frozenset[str], schedule: StepSchedule) -> None:
@@ -239,6 +252,21 @@ NETWORK = (
 )
 """What is computed from the weights depends on these; the others say how they are trained and scored."""
 
+
+@dataclass(frozen=True, slots=True)
+class _SlowLengths(Option):
+    """Lengths of the Slow pathway, which the original code writes as one list each: [[16], [14]], [[16, 64], [14, 56]]."""
+
+    def coerce(self, value: Any) -> Any:
+        return Option.coerce(self, [_slow(each) for each in value] if isinstance(value, list | tuple) else value)
+
+
+def _slow(lengths: Any) -> Any:
+    """The first of one length a pathway, where the last is a multiple of it; anything else as it is."""
+    whole = isinstance(lengths, list | tuple) and 1 <= len(lengths) <= 2 and all(type(each) is int for each in lengths)
+    return lengths[0] if whole and lengths[0] > 0 and lengths[-1] % lengths[0] == 0 else lengths
+
+
 SECTION = Section(
     name="PGT",
     network=NETWORK,
@@ -248,7 +276,12 @@ SECTION = Section(
     order=-10,  # before the core: DATA.NUM_FRAMES is derived here and checked there
     options={
         "ENABLE": Option(False, "Whether to train progressively."),
-        "STEPS": Option(5, "Steps that a clip is cut into.", minimum=1, maximum=1000),
+        "STEPS": Option(
+            5,
+            "Steps that a clip is cut into; where nobody sets it, as many as DATA.NUM_FRAMES has, if set.",
+            minimum=1,
+            maximum=1000,
+        ),
         "STEP_LEN": Option(
             [8],
             "Frames that a step sees, memory included, for each pathway.",
@@ -320,12 +353,12 @@ SECTION = Section(
             no_effect_if=_blocks_without_memory,
         ),
         "SELFATT": Option(False, "An older name for what NONLOCAL.PROGRESS does; must stay off."),
-        "SELFATT_LOCATION": Option([0, 0, 0, 0], "Its blocks by stage; must stay zeros.", minimum=0, maximum=1),
+        "SELFATT_LOCATION": Option([0, 0, 0, 0], "Its blocks by stage; must stay zeros.", minimum=0, maximum=1000),
         "MGRID": Option(False, "Whether epochs take other schedules in turn (progressive multigrid)."),
         "MGRID_STEPS": Option(
             [5, 6, 7, 9], "Steps of these schedules.", minimum=1, maximum=1000, no_effect_if=_without_multigrid
         ),
-        "MGRID_STEP_LEN": Option(
+        "MGRID_STEP_LEN": _SlowLengths(
             [8, 7, 6, 5],
             "Their step lengths, of the Slow pathway if there are two; overlaps stay.",
             minimum=1,
