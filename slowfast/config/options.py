@@ -90,7 +90,7 @@ class Option:
         bounds = self.bounds()
         if isinstance(self.default, list):
             text = {int: "whole numbers", float: "numbers", str: "texts"}.get(type(leaf), "values")
-            text = f"one of {', '.join(map(repr, self.choices))} each" if self.choices else text
+            text = f"out of {', '.join(map(repr, self.choices))}" if self.choices else text
             count = f"{_from_to(*self.length)} " if self.length else ""
             nested = isinstance(next(iter(self.default), None), list)
             text = f"a list of {count}{'lists of ' if nested else ''}{text}"

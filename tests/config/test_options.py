@@ -106,6 +106,7 @@ def test_length_and_emptiness_are_kept() -> None:
             Option([1, 2], "", length=(2, 2), minimum=0, maximum=3),
             "a list of 2 whole numbers from 0 to 3, such as the default, [1, 2]",
         ),
+        (Option(["a"], "", length=(1, 2), choices=("a", "b")), "a list of 1 to 2 out of 'a', 'b', such as the default, ['a']"),
         (Option([[1]], "", minimum=0, maximum=3), "a list of lists of whole numbers from 0 to 3, such as the default, [[1]]"),
     ],
 )
