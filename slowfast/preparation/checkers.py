@@ -154,6 +154,9 @@ def _kinetics_list(split: str, path: Path, root: str, num_classes: int, separato
     if num_classes == ANY_CLASS:
         highest = max(video.label or 0 for video in videos)
         said.notes.append(f"{path}: classes go up to {highest}, so MODEL.NUM_CLASSES has to be {highest + 1} or more")
+    elif split == "train" and (unseen := sorted(set(range(num_classes)) - {video.label for video in videos})):
+        numbers = ", ".join(map(str, unseen[:10]))
+        said.notes.append(f"{path}: {len(unseen)} of {num_classes} classes have no training video: {numbers}")
     return [Listed(where=video.source, split=split, files=(video.path,), classes=(video.label or 0,)) for video in videos]
 
 

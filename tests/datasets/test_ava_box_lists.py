@@ -91,6 +91,12 @@ def test_flat_boxes_are_dropped_in_training_only(read, box):
     assert read(detections=rows)[0].starts.tolist() == [0, 2, 3]
 
 
+@pytest.mark.parametrize("drop_flat", [True, False])
+def test_a_list_of_nothing_but_flat_boxes_is_refused(read, drop_flat):
+    with pytest.raises(DatasetError, match=r"none of 2 boxes counts: .* 2 without area"):
+        read(detections="film_a,902,0.5,0.1,0.5,0.9,,0.95\nfilm_a,903,0.5,0.1,0.5,0.9,,0.95\n", drop_flat=drop_flat)
+
+
 def test_boxes_partly_outside_of_the_picture_are_kept_as_they_are(read):
     persons, _ = read(truths="film_a,902,-0.1,0.5,0.5,1.2,1,0\n", drop_flat=True)
     assert persons.boxes.tolist() == [[-0.1, 0.5, 0.5, 1.2]]

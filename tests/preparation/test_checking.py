@@ -161,6 +161,12 @@ def test_thin_lists_and_what_they_leave_open_are_told(class_folders: Path, tmp_p
     assert "classes that no video of val shows: 2 (1 in all)" in found.notes
 
 
+def test_classes_without_a_training_video_are_told(data: Path) -> None:
+    rows = (data / "train.csv").read_text().splitlines()
+    (data / "train.csv").write_text("".join(f"{row}\n" for row in rows if row.endswith("0")))
+    assert f"{data}/train.csv: 1 of 2 classes have no training video: 1" in checked(data).notes
+
+
 def test_videos_without_a_label_and_late_actions_are_told(class_folders: Path, tmp_path: Path) -> None:
     for split, rows in (("train", "0,c000 0 1,0.5\n1,c000 500 900,0.5\n"), ("test", "2,,0.5\n3,c000 0 1,0.5\n")):
         (tmp_path / f"Charades_v1_{split}.csv").write_text(f"id,actions,length\n{rows}")

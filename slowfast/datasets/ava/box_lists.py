@@ -73,7 +73,7 @@ def read_persons(lists: BoxLists, videos: Mapping[str, int]) -> tuple[Persons, I
     dropped = flat & lists.drop_flat
     between = (table["second"] % lists.every != 0).to_numpy()
     stays = ~(outside | unknown | dropped | between)
-    if not stays.any():
+    if not (stays & ~flat).any():
         advice = ""
         if outside.all():
             theirs = f"{table['second'].min()} to {table['second'].max()}"
@@ -84,9 +84,9 @@ def read_persons(lists: BoxLists, videos: Mapping[str, int]) -> tuple[Persons, I
         raise DatasetError(
             path=_names((*lists.truths, *lists.detections)),
             found=f"none of {len(table)} boxes counts: {outside.sum()} are outside of {times.range}, "
-            f"{unknown.sum()} in videos that are not there, {dropped.sum()} without area, {between.sum()} at other than every "
+            f"{unknown.sum()} in videos that are not there, {flat.sum()} without area, {between.sum()} at other than every "
             f"{lists.every}. second",
-            expected=f"boxes in the {len(videos)} videos{advice}",
+            expected=f"boxes at these seconds in videos that are there{advice}",
         )
     ignored = Ignored(outside_time=int(outside.sum()), unknown_videos=int(unknown.sum()), flat=int(flat.sum()))
     return _persons(table[stays], lists.num_classes), ignored
