@@ -8,19 +8,16 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from fvcore.common.config import CfgNode
 
 from slowfast.annotations.ava import (
     AVA_TIMES,
     NUM_ACTIONS,
-    PROPOSALS,
-    TRAINED_TRUTHS,
-    AvaFileError,
     AvaTimes,
-    most_rows,
     read_label_map,
 )
-from slowfast.config import load_config
-from slowfast.datasets.ava.build import read_classes
+from slowfast.config import ConfigError, load_config
+from slowfast.datasets.ava.build import check_named_file, read_classes
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.frame_lists import HEADER, has_frame_list_header
 from slowfast.preparation.ava_checks import TRUTHS, CheckedList, Known, check_list
@@ -51,15 +48,13 @@ class AvaFolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvaOptions:
-    """What training is told besides the files. threshold: AVA.DETECTION_SCORE_THRESH. num_classes: MODEL.NUM_CLASSES. truths,
-    detections, label_map: names of the lists that it will read, and of the label map; empty where that is not to be checked."""
+    """What training is told besides the files. threshold: AVA.DETECTION_SCORE_THRESH. num_classes: MODEL.NUM_CLASSES. cfg:
+    names the files that training will look for; None: that is not to be checked."""
 
     times: AvaTimes = AVA_TIMES
     threshold: float = 0.9
     num_classes: int = NUM_ACTIONS
-    truths: tuple[str, ...] = ()
-    detections: tuple[str, ...] = ()
-    label_map: str = ""
+    cfg: CfgNode | None = None
 
     @classmethod
     def from_overrides(cls, overrides: Sequence[str]) -> Self:
@@ -69,9 +64,7 @@ class AvaOptions:
             times=AvaTimes.from_cfg(cfg),
             threshold=cfg.AVA.DETECTION_SCORE_THRESH,
             num_classes=cfg.MODEL.NUM_CLASSES,
-            truths=tuple(cfg.AVA.TRAIN_GT_BOX_LISTS),
-            detections=(*cfg.AVA.TRAIN_PREDICT_BOX_LISTS, *cfg.AVA.TEST_PREDICT_BOX_LISTS, *cfg.AVA.VAL_PREDICT_BOX_LISTS),
-            label_map=cfg.AVA.LABEL_MAP_FILE,
+            cfg=cfg,
         )
 
 
@@ -84,7 +77,7 @@ def look_at_ava(media_folder: Path, annotations: Path, *, jobs: int, options: Av
     if not tables:
         raise DatasetError(path=str(annotations), found="no csv file", expected="lists of boxes like ava_train_v2.2.csv")
     actions, problems = _read_label_maps(sorted(annotations.rglob("*.pbtxt")), options.num_classes)
-    problems += _absent(annotations, options)
+    problems += _absent(annotations, options.cfg)
     media = find_media(media_folder, times=options.times, jobs=jobs)
     usable = [medium for medium in media if medium.num_frames]
     known = Known(
@@ -125,18 +118,19 @@ def _read_label_maps(paths: Sequence[Path], num_classes: int) -> tuple[frozenset
     return frozenset(actions), problems
 
 
-def _absent(annotations: Path, options: AvaOptions) -> Iterator[tuple[str, str]]:
+def _absent(annotations: Path, cfg: CfgNode | None) -> Iterator[tuple[str, str]]:
     """Files that training will look for and not find, unless it is told of others."""
-    for name, kind, key in [
-        *((name, TRAINED_TRUTHS, "AVA.TRAIN_GT_BOX_LISTS") for name in options.truths),
-        *((name, PROPOSALS, "AVA.TRAIN_PREDICT_BOX_LISTS, AVA.TEST_PREDICT_BOX_LISTS") for name in options.detections),
-    ]:
+    if cfg is None:
+        return
+    keys = ["TRAIN_GT_BOX_LISTS", "TRAIN_PREDICT_BOX_LISTS", "TEST_PREDICT_BOX_LISTS", "VAL_PREDICT_BOX_LISTS"]
+    named = [(key, name) for key in keys for name in cfg.AVA[key]]
+    if cfg.AVA.LABEL_MAP_FILE:
+        named.append(("LABEL_MAP_FILE", cfg.AVA.LABEL_MAP_FILE))
+    for key, name in named:
         try:
-            most_rows(annotations / name, kind)
-        except AvaFileError as error:
-            yield str(error.path), f"{error.found}; expected {error.right}, or the names of other lists ({key})"
-    if options.label_map and not (annotations / options.label_map).exists():
-        yield str(annotations / options.label_map), "there is no such label map; expected one, or its name (AVA.LABEL_MAP_FILE)"
+            check_named_file(cfg, key, name, annotations)
+        except ConfigError as error:
+            yield str(annotations / name), str(error)
 
 
 def _videos_of(split: str, lists: Sequence[CheckedList]) -> set[str]:
