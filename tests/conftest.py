@@ -93,6 +93,23 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
+def filled() -> Callable[[Path], None]:
+    """filled(small_disk) leaves no room on it; where the disk is a limit of the process, files of any size are refused."""
+
+    def fill(folder: Path) -> None:
+        try:
+            with (folder / "filling").open("wb", buffering=0) as file:
+                while file.write(bytes(1 << 12)):
+                    pass
+        except OSError:
+            soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+            if soft == 1 << 20:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+
+    return fill
+
+
+@pytest.fixture
 def start_toy() -> StartToy:
     """start_toy(job, output_dir, processes=1, module="engine_toys") -> the process, its output piped."""
 

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "datasets": ROOM | {"runtime"},
     "models": ROOM,
     "evaluation": ROOM,
-    "visualization": ROOM,
+    "visualization": ROOM | {"runtime"},
     "preparation": READING,
     "engine": LOOPS,
     "reports": LOOPS | {"engine"},

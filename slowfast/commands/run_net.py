@@ -10,15 +10,22 @@ from slowfast.engine.training import train
 from slowfast.runtime import distributed
 from slowfast.runtime.device import Place
 from slowfast.runtime.errors import Interrupted
+from slowfast.runtime.output_lock import only_run_in
 from slowfast.runtime.packages import has_report_package
 
 
 def train_and_test(cfg: CfgNode, place: Place) -> None:
     """Trains if TRAIN.ENABLE, then tests if TEST.ENABLE, and then draws the report. Runs on every process.
 
-    Before that it looks at everything they will need, and raises the errors that they would have ended with.
+    Before that it looks at everything they will need, and raises the errors that they would have ended with;
+    OutputDirInUseError when another run writes to the same OUTPUT_DIR.
     """
-    check_run(cfg, place)
+    with only_run_in(cfg.OUTPUT_DIR):
+        check_run(cfg, place)
+        _train_and_test(cfg, place)
+
+
+def _train_and_test(cfg: CfgNode, place: Place) -> None:
     draws = (
         cfg.TEST.ENABLE
         and cfg.REPORT.ENABLE

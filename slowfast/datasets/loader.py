@@ -19,6 +19,7 @@ from slowfast.datasets.collate import collate
 from slowfast.datasets.errors import DecodeError, TooManyBadVideosError
 from slowfast.datasets.reading_log import ReadingLog
 from slowfast.datasets.samplers import SampleOrder
+from slowfast.runtime.atomic_files import WriteError
 from slowfast.runtime.children import default_start_method, obey_parent, starting_children
 from slowfast.runtime.main_script import check_can_be_imported_again
 from slowfast.structures import Clip, ClipBatch
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 FEWEST_BAD_VIDEOS = 10
 """With fewer different unreadable videos than these, training goes on whatever their share."""
 
-Failure = DecodeError | TooManyBadVideosError
+Failure = DecodeError | TooManyBadVideosError | WriteError
 
 
 class ClipLoader:
@@ -186,7 +187,7 @@ class _Guarded(Dataset[_Sample]):
         result: Clip | Failure
         try:
             result = self._dataset[key]
-        except (DecodeError, TooManyBadVideosError) as failure:
+        except (DecodeError, TooManyBadVideosError, WriteError) as failure:
             result = failure
         return _Sample(result, time.perf_counter() - started)
 

@@ -18,6 +18,7 @@ from iopath.common.file_io import g_pathmgr
 from slowfast.datasets.errors import DecodeError
 from slowfast.datasets.shared_folder import PART, write_shared
 from slowfast.datasets.time_limit import check_time
+from slowfast.runtime.atomic_files import WriteError
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +93,8 @@ class RemoteFiles:
                     size += target.write(block)
                 target.flush()
                 _mark_as_used(target.fileno())
-        except OSError as error:
-            where = f"{self.folder}, DATA.REMOTE_CACHE_DIR"
-            raise DecodeError(path, f"no copy of it can be kept ({error.strerror or error}; {where})") from error
+        except OSError as error:  # not the video's fault: no other one could be fetched either
+            raise WriteError.at(f"{copy} (copy of {path}; DATA.REMOTE_CACHE_DIR)", error, place=copy) from error
         self._make_room(size, keep=copy)
 
     def _make_room(self, size: int, keep: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +18,10 @@ from numpy.typing import NDArray
 
 from slowfast.datasets.decoding import VideoIndex, check_frames, each_picture, read_index
 from slowfast.datasets.decoding.opening import PROTOCOL
-from slowfast.datasets.errors import DatasetError, DecodeError
+from slowfast.datasets.errors import DecodeError
 from slowfast.datasets.transforms import scale_short_side
+from slowfast.errors import UserError
+from slowfast.runtime.atomic_files import atomic_write
 
 GOP = 8
 """Pictures from one key picture to the next: at most seven are decoded in vain to reach a frame."""
@@ -38,20 +39,14 @@ def encode_copy(source: str, target: Path, encoding: Encoding) -> None:
     """Writes an H.264 copy in MP4: upright, with square pixels, with the frames and time stamps of the source, the first at 0.
 
     The copy has its name only once it is whole, and has been decoded to count its frames. Raises DecodeError when the source
-    cannot be read to its end, DatasetError when the copy cannot be written.
+    cannot be read to its end, WriteError when the copy cannot be written.
     """
     index = read_index(source)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}")
-    try:
+    with atomic_write(target) as beside:
         written = _write(source, index, beside, encoding)
         if written != index.num_frames:
             raise DecodeError(source, f"{written} of {index.num_frames} frames could be decoded")
         _verify(beside, index)
-        _to_disk(beside)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _write(source: str, index: VideoIndex, target: Path, encoding: Encoding) -> int:
@@ -61,7 +56,7 @@ def _write(source: str, index: VideoIndex, target: Path, encoding: Encoding) -> 
     lasts = np.diff(np.append(stamps, (index.end - index.pts[0]) * index.time_base.numerator))
     duration_of = dict(zip(stamps.tolist(), lasts.tolist(), strict=True))
     options = {"video_track_timescale": str(unit.denominator)}
-    with _blaming(target), av.open(f"{PROTOCOL}:{target}", "w", format="mp4", options=options) as copy:
+    with _blaming(), av.open(f"{PROTOCOL}:{target}", "w", format="mp4", options=options) as copy:
         out: VideoStream | None = None
         to_yuv = VideoReformatter()
         count = 0
@@ -106,7 +101,7 @@ def _add_stream(
 def _mux(
     copy: av.container.OutputContainer, stream: VideoStream, frame: VideoFrame | None, duration_of: dict[int, int]
 ) -> None:
-    with _blaming(Path(copy.name.removeprefix(f"{PROTOCOL}:"))):
+    with _blaming():
         for packet in stream.encode(frame):
             assert packet.pts is not None
             packet.duration = duration_of[packet.pts]
@@ -114,13 +109,14 @@ def _mux(
 
 
 @contextmanager
-def _blaming(copy: Path) -> Iterator[None]:
+def _blaming() -> Iterator[None]:
     """What goes wrong inside is the copy's fault, not the source's: nothing else can be written there either."""
     try:
         yield
+    except UserError:
+        raise
     except (av.FFmpegError, OSError) as error:
-        found = f"the copy cannot be written ({error.strerror or error})"
-        raise DatasetError(path=str(copy), found=found, expected="room on the disk, and leave to write there") from error
+        raise OSError(error.errno, error.strerror or str(error)) from error
 
 
 def _verify(path: Path, source: VideoIndex) -> None:
@@ -132,11 +128,3 @@ def _verify(path: Path, source: VideoIndex) -> None:
     everything = np.arange(source.num_frames)
     if not np.allclose(copy.seconds(everything), source.seconds(everything), atol=1e-6):
         raise DecodeError(str(path), "the copy shows its frames at other times than the source")
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -21,7 +21,8 @@ from slowfast.preparation.lists import (
 )
 from slowfast.preparation.probing import PROBES, Probe, probe_all
 from slowfast.preparation.splitting import group_videos, parse_shares, split_groups
-from slowfast.preparation.videos import Inventory, LabelledVideo, find_class_folders, make_folder, one_class
+from slowfast.preparation.videos import Inventory, LabelledVideo, find_class_folders, one_class
+from slowfast.runtime.atomic_files import make_folder
 
 _ROUNDING_SEC = 0.1
 """Ends that lie so little behind the end are rounded ones."""

@@ -17,6 +17,7 @@ from slowfast.datasets.decoding import check_frames, decode_frames, read_index
 from slowfast.datasets.decoding.opening import open_video
 from slowfast.datasets.errors import DecodeError
 from slowfast.datasets.same_file import missing
+from slowfast.runtime.atomic_files import writing
 
 PROBES = "probes.jsonl"
 
@@ -95,14 +96,14 @@ def _is_current(probe: Probe) -> bool:
 
 
 def _note(notebook: Path, probe: Probe) -> None:
-    with notebook.open("a", encoding="utf-8") as file:
+    with writing(notebook), notebook.open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(probe), ensure_ascii=True) + "\n")
 
 
 def _read_notebook(notebook: Path) -> dict[str, Probe]:
     try:
         lines: Iterable[str] = notebook.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    except OSError:  # all are probed anew
         return {}
     return {probe.path: probe for line in lines if (probe := _parse(line)) is not None}
 

@@ -14,7 +14,8 @@ from slowfast.datasets.errors import DatasetError, DecodeError
 from slowfast.preparation.encoding import Encoding, encode_copy
 from slowfast.preparation.lists import listed_paths, renamed_texts
 from slowfast.preparation.probing import in_parallel
-from slowfast.preparation.videos import SUFFIXES, files_below, make_folder
+from slowfast.preparation.videos import SUFFIXES, files_below
+from slowfast.runtime.atomic_files import make_folder, write_text
 
 SETTINGS = "reencode.json"
 VIDEOS = "videos"
@@ -115,12 +116,10 @@ def _claim(wanted: Reencoding) -> None:
                 expected=f"{' '.join(text.split())}, or another folder (--out)",
             )  # fmt: skip
         return
-    beside = path.with_name(f".{path.name}")
-    if wanted.out.exists() and any(entry != beside for entry in wanted.out.iterdir()):
+    if wanted.out.is_dir() and any(not entry.name.startswith(f".{path.name}.") for entry in wanted.out.iterdir()):
         raise DatasetError(path=str(wanted.out), found="files that were not written here", expected="an empty or new folder")
     make_folder(wanted.out)
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    write_text(path, text)
 
 
 def _is_current(source: str, target: Path) -> bool:

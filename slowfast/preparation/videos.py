@@ -188,13 +188,3 @@ def files_below(root: Path, left_out: Counter[str] | None = None) -> Iterator[Pa
             followed.append(name)
         subfolders[:] = followed
         yield from (Path(folder) / name for name in names if not name.startswith("."))
-
-
-def make_folder(folder: Path) -> None:
-    """Raises DatasetError where it cannot be made."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatasetError(
-            path=str(folder), found=f"it cannot be made ({error.strerror})", expected="a folder to write to (--out)"
-        ) from error

@@ -30,8 +30,9 @@ class WriteError(UserError, OSError):
     """A file or folder cannot be written. The text names it, why, and how much room its disk has."""
 
     @classmethod
-    def at(cls, path: str | Path, error: OSError) -> WriteError:
-        return cls(f"{path}: cannot be written: {error.strerror or error} ({room_on_disk(path)})")
+    def at(cls, path: str | Path, error: OSError, *, place: Path | None = None) -> WriteError:
+        """path: what is named; place: where it is, if that is not its name."""
+        return cls(f"{path}: cannot be written: {error.strerror or error} ({room_on_disk(place or path)})")
 
     def __str__(self) -> str:
         return str(self.args[0])

@@ -1,6 +1,5 @@
-"""What all figures share: colours, fonts, and files that appear whole or not at all."""
+"""What all figures share: colours, fonts, and how they are written."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from slowfast.runtime.atomic_files import atomic_write
 
 # Colours that people with any colour vision can tell apart (Okabe and Ito, 2008).
 BLUE, ORANGE, GREEN, SKY = "#0072B2", "#D55E00", "#009E73", "#56B4E9"
@@ -42,22 +43,14 @@ class DrawingError(ValueError):
 def figure(path: str | Path, *, width: float, height: float) -> Iterator[Figure]:
     """An empty figure of that size in inches; once the block ends well, it is the PNG file `path`.
 
-    The figure belongs to no window system and to none of matplotlib's global state. Folders on the way are made.
+    The figure belongs to no window system and to none of matplotlib's global state. Folders on the way are made. Raises
+    WriteError.
     """
     with matplotlib.rc_context(_STYLE):
         canvas = FigureCanvasAgg(Figure(figsize=(width, height), dpi=DOTS_PER_INCH, facecolor="white"))
         yield canvas.figure
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with beside.open("wb") as file:
-                canvas.figure.savefig(file, format="png")
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        with atomic_write(path) as beside:
+            canvas.figure.savefig(beside, format="png")
 
 
 def bare(axes: Axes, *, keep: tuple[str, ...] = ()) -> None:

@@ -22,6 +22,7 @@ from slowfast.datasets.decoding import WholeFrame, decode_frames, index_cache, r
 from slowfast.datasets.remote_files import BLOCK, RemoteFiles
 from slowfast.datasets.time_limit import within
 from slowfast.datasets.video_files import VideoFiles
+from slowfast.runtime.atomic_files import WriteError
 
 
 class Shelf(PathHandler):
@@ -215,7 +216,7 @@ def test_a_folder_that_cannot_be_written_is_named_and_not_the_video(shelf, tmp_p
     (shelf.folder / "a.mp4").write_bytes(b"x")
     (tmp_path / "file").write_text("")
     with pytest.raises(
-        DecodeError, match=r"^shelf://a\.mp4: no copy of it can be kept \(.*file/copies, DATA\.REMOTE_CACHE_DIR"
+        WriteError, match=r"file/copies/.*\(copy of shelf://a\.mp4; DATA\.REMOTE_CACHE_DIR\): cannot be written"
     ):
         RemoteFiles(str(tmp_path / "file" / "copies"), 10**9).local_path("shelf://a.mp4")
 

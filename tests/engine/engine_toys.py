@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from slowfast.runtime.command_line import exit_code_of
 from slowfast.runtime.device import Place
 from slowfast.runtime.interruption import StopRequest
 from slowfast.runtime.launch import launch
+from slowfast.runtime.output_lock import only_run_in
 from slowfast.structures import ClipBatch
 
 CLASSES = 3
@@ -168,6 +170,18 @@ def killable_job(cfg: CfgNode, place: Place) -> None:
     torch.set_num_threads(1)
     with StopRequest() as request:
         saving_trainer(Path(cfg.OUTPUT_DIR), request=request, extra=[Announce()]).train()
+
+
+def locked_job(cfg: CfgNode, place: Place) -> None:
+    """Holds the folder until it is killed; a loader worker of its own outlives it."""
+    with only_run_in(cfg.OUTPUT_DIR):
+        if distributed.main_process() and os.fork() == 0:
+            for stream in (0, 1, 2):
+                os.close(stream)
+            time.sleep(20)
+            os._exit(0)
+        print(f"inside {distributed.rank()}", flush=True)
+        time.sleep(20 if distributed.world_size() == 1 else 1)
 
 
 def shared_job(cfg: CfgNode, place: Place) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from slowfast.datasets.decoding import decode_frames, read_index
-from slowfast.datasets.errors import DatasetError, DecodeError
+from slowfast.datasets.errors import DecodeError
 from slowfast.preparation.encoding import GOP, Encoding, encode_copy
+from slowfast.runtime.atomic_files import WriteError
 from tests.datasets.videos import HEIGHT, WIDTH, read_numbers, write_video
 
 SAME_SIZE = Encoding(short_side=256, crf=12)
@@ -80,12 +81,12 @@ def test_a_damaged_source_leaves_nothing_behind(tmp_path: Path, damage: Callable
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_a_full_disk_is_not_blamed_on_the_source(tmp_path: Path) -> None:
-    source = write_video(tmp_path / "a.mp4", 4)
-    (tmp_path / ".copy.mp4").symlink_to("/dev/full")
-    with pytest.raises(DatasetError, match=r"\.copy\.mp4: the copy cannot be written \(No space left on device\)"):
-        encode_copy(source, tmp_path / "copy.mp4", SAME_SIZE)
-    assert not (tmp_path / "copy.mp4").exists()
+def test_a_full_disk_is_not_blamed_on_the_source(tmp_path: Path, small_disk: Path, filled: Callable[[Path], None]) -> None:
+    source = write_video(tmp_path / "a.mp4", 40, height=128)
+    filled(small_disk)
+    with pytest.raises(WriteError, match=r"/copy\.mp4: cannot be written: .*free on the disk of"):
+        encode_copy(source, small_disk / "copy.mp4", SAME_SIZE)
+    assert [path.name for path in small_disk.iterdir()] == ["filling"]
 
 
 def test_a_stream_that_changes_size_keeps_its_first(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.labels import IntervalLabels
 from slowfast.preparation import probing, report
 from slowfast.preparation.preparing import Preparation, prepare
+from slowfast.runtime.atomic_files import WriteError
 from slowfast.structures import VideoRecord
 
 SHARES = (0.6, 0.2, 0.2)
@@ -120,7 +121,7 @@ def test_somebody_elses_lists_are_not_overwritten(class_folders: Path, tmp_path:
 
 def test_a_place_that_cannot_be_written_to_is_named(class_folders: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DatasetError, match=r"file/data: it cannot be made \(Not a directory\)"):
+    with pytest.raises(WriteError, match=r"file/data: this folder cannot be made: .*/file is a file"):
         prepare(preparation(class_folders, tmp_path / "file" / "data"))
 
 

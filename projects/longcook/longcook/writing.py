@@ -23,6 +23,7 @@ from longcook.manifest import (
     refuse_other_content,
     write_manifest,
 )
+from slowfast.runtime.atomic_files import writing
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def write_longcook(folder: str | Path, recipe: Recipe, *, num_processes: int) ->
     if is_complete(folder, recipe):
         return
     refuse_other_content(folder, recipe)
-    with _only_writer(folder):
+    with _only_writer(folder), writing(folder):
         if is_complete(folder, recipe):  # somebody else wrote it while this process waited
             return
         workshop = _open_workshop(folder, recipe)

@@ -22,6 +22,7 @@ import numpy as np
 from slowfast.datasets.decoding.index import VideoIndex
 from slowfast.datasets.decoding.indexing import read_index
 from slowfast.datasets.shared_folder import write_shared
+from slowfast.runtime.atomic_files import WriteError
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,8 @@ class IndexCache:
         except OSError as error:
             if self.folder not in _warned:
                 _warned.add(self.folder)
-                logger.warning("%s: indexes of videos cannot be kept here (%s); see DATA.INDEX_CACHE_DIR", self.folder, error)
+                problem = WriteError.at(self.folder, error)
+                logger.warning("%s: indexes of videos cannot be kept here; see DATA.INDEX_CACHE_DIR", problem)
 
 
 def _load(entry: str, whose: dict[str, object]) -> VideoIndex | None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from slowfast.engine.hooks.base import Hook
 from slowfast.engine.trainer import Trainer
 from slowfast.runtime import distributed
+from slowfast.runtime.atomic_files import WriteError, writing
 from slowfast.runtime.packages import has_report_package
+
+logger = logging.getLogger(__name__)
 
 
 class TensorBoardHook(Hook):
     """Writes loss, learning rate and validation metrics, by iterations done, on the main process.
 
-    Stands behind the hook that validates. A resumed run hides what the one before wrote beyond the resume point.
+    Stands behind the hook that validates. A resumed run hides what the one before wrote beyond the resume point. Raises
+    WriteError when the folder cannot be made.
     """
 
     def __init__(self, *, log_dir: str | Path, period: int) -> None:
@@ -29,7 +37,9 @@ class TensorBoardHook(Hook):
             # Imported late: it takes a second, which only a training should pay.
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(self._log_dir, purge_step=trainer.iterations_done or None)
+            threading.excepthook = _without_writers_failures
+            with writing(self._log_dir):
+                self._writer = SummaryWriter(self._log_dir, purge_step=trainer.iterations_done or None)
             self._write("val", trainer.metrics, trainer)  # of a validation that was done over
 
     def after_iteration(self, trainer: Trainer) -> None:
@@ -40,12 +50,32 @@ class TensorBoardHook(Hook):
     def after_epoch(self, trainer: Trainer) -> None:
         if self._writer is not None:
             self._write("val", trainer.metrics, trainer)
-            self._writer.flush()
+            self._attempt(lambda writer: writer.flush())
 
     def close(self) -> None:
         if self._writer is not None:
-            self._writer.close()
+            self._attempt(lambda writer: writer.close())
 
     def _write(self, group: str, numbers: dict[str, float], trainer: Trainer) -> None:
         for name, number in numbers.items():
-            self._writer.add_scalar(f"{group}/{name}", number, trainer.iterations_done)
+            self._attempt(functools.partial(_add, name=f"{group}/{name}", number=number, iteration=trainer.iterations_done))
+
+    def _attempt(self, write: Callable[[Any], None]) -> None:
+        """A full disk ends the curves and not the training."""
+        if self._writer is None:
+            return
+        try:
+            write(self._writer)
+        except OSError as error:
+            self._writer = None
+            logger.warning("%s; the training goes on without TensorBoard", WriteError.at(self._log_dir, error))
+
+
+def _add(writer: Any, *, name: str, number: float, iteration: int) -> None:
+    writer.add_scalar(name, number, iteration)
+
+
+def _without_writers_failures(failure: threading.ExceptHookArgs) -> None:
+    """TensorBoard writes in a thread, and hands on what fails there at the next call: its traceback would only repeat that."""
+    if not (isinstance(failure.exc_value, OSError) and type(failure.thread).__module__.startswith("tensorboard.")):
+        threading.__excepthook__(failure)
