@@ -37,7 +37,7 @@ def run_in_own_group(job: Callable[[], None], folder: Path, *, meanwhile: Callab
     code = process.exitcode
     process.kill()
     process.join()
-    return Ended(code, (folder / "stderr").read_text(), _members_after(process.pid, seconds=2.0))
+    return Ended(code, (folder / "stderr").read_text(), members_after(process.pid, seconds=2.0))
 
 
 def _lead(job: Callable[[], None], folder: Path) -> None:
@@ -59,15 +59,15 @@ def _lead(job: Callable[[], None], folder: Path) -> None:
     os._exit(code)
 
 
-def _members_after(session: int, *, seconds: float) -> list[int]:
+def members_after(session: int, *, seconds: float) -> list[int]:
     """Processes of a session that do not end within the time; those that only wait to be collected have ended."""
     deadline = time.monotonic() + seconds
-    while (left := _members(session)) and time.monotonic() < deadline:
+    while (left := members(session)) and time.monotonic() < deadline:
         time.sleep(0.05)
     return left
 
 
-def _members(session: int) -> list[int]:
+def members(session: int) -> list[int]:
     found = []
     for folder in Path("/proc").iterdir():
         try:

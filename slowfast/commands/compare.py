@@ -24,6 +24,8 @@ from slowfast.reports.report import of_last_training
 from slowfast.runtime import distributed
 from slowfast.runtime.atomic_files import write_json
 from slowfast.runtime.device import Place
+from slowfast.runtime.environment import membership
+from slowfast.runtime.errors import LaunchError
 from slowfast.runtime.launch import launch
 from slowfast.runtime.logging import LOG_FILE, read_stats
 from slowfast.runtime.tables import format_spread, format_table
@@ -65,8 +67,12 @@ def compare(cfgs: Mapping[str, Sequence[CfgNode]], output_dir: Path) -> list[Con
     """Trains and tests each config (or goes on where it stopped), then writes OUTPUT_DIR/comparison.json.
 
     cfgs: for each contender its config, once for each RNG_SEED. Raises ConfigError before anything runs when the trainings
-    would not see the same number of frames.
+    would not see the same number of frames, and LaunchError when this process is one of several.
     """
+    if membership() is not None:
+        raise LaunchError(
+            "a comparison starts the processes of its trainings by itself; right would be to run it without torchrun"
+        )
     _check_same_frames({name: of_seeds[0] for name, of_seeds in cfgs.items()})
     for of_seeds in cfgs.values():  # all of them first: what is wrong with the last one should not show after days
         launch(of_seeds[0], check_run)

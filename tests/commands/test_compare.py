@@ -12,6 +12,7 @@ from slowfast.commands.compare import compare, comparison_table, with_seeds
 from slowfast.config import CfgNode, ConfigError, load_config
 from slowfast.engine import checkpoint
 from slowfast.runtime.device import Place
+from slowfast.runtime.errors import LaunchError
 from tests.two_processes import in_two_processes
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "LongCook"
@@ -67,3 +68,11 @@ def test_trainings_that_would_see_other_numbers_of_frames_are_refused(tmp_path: 
     with pytest.raises(ConfigError, match=r"clips 1 x 5, PGT 1 x 10"):
         compare(cfgs, tmp_path)
     assert not (tmp_path / "data").exists()
+
+
+def test_comparison_among_the_processes_of_torchrun_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "0")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    with pytest.raises(LaunchError, match="without torchrun"):
+        compare({}, tmp_path)

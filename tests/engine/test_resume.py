@@ -1,7 +1,10 @@
 """A run that was stopped and resumed ends with the weights of one that never stopped."""
 
 import contextlib
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,9 @@ from slowfast.engine.resume import resume
 from slowfast.engine.trainer import Trainer
 from slowfast.runtime.errors import CheckpointError, Interrupted
 from slowfast.runtime.interruption import StopRequest
+from tests.conftest import ROOT
 from tests.engine.engine_toys import ToyNet, saving_trainer, toy_trainer
+from tests.process_groups import members, members_after
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +87,33 @@ def test_two_processes_stop_after_the_same_iteration(tmp_path: Path, start_toy) 
     assert process.returncode == 143, errors
     assert "Traceback" not in errors
     assert checkpoint.load(checkpoint.last_path(tmp_path))["iteration"] == int(output.split()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "number", "code"),
+    [
+        ("group", signal.SIGTERM, 143),
+        ("launcher", signal.SIGUSR1, 138),
+        ("launcher", signal.SIGKILL, -9),
+        ("one rank", signal.SIGHUP, 129),
+    ],
+)
+def test_launched_processes_save_and_end_whoever_gets_the_signal(tmp_path: Path, target: str, number: int, code: int) -> None:
+    command = [sys.executable, "-m", "tests.engine.engine_toys", "killable_job", str(tmp_path), "2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    if target == "group":
+        os.killpg(process.pid, number)
+    elif target == "launcher":
+        process.send_signal(number)
+    else:
+        ranks = [pid for pid in members(process.pid) if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+        os.kill(ranks[-1], number)
+    assert process.wait(60) == code
+    assert members_after(process.pid, seconds=30.0) == []
+    assert checkpoint.load(checkpoint.last_path(tmp_path))["iteration"] > 0
 
 
 def test_model_of_another_shape_is_refused_by_name(tmp_path: Path) -> None:
