@@ -51,8 +51,8 @@ class SlowFast(StagedNetwork):
         }
         for number, stages in enumerate(zip(slow.stages, fast.stages, strict=True), 2):
             parts[f"s{number}"] = build_stage(stages)
-            parts[f"s{number}_fuse"] = fuse(stages[1].out_channels)
-        del parts["s5_fuse"]  # behind the last stage the head joins the pathways
+            if number < 5:  # behind the last stage the head joins the pathways
+                parts[f"s{number}_fuse"] = fuse(stages[1].out_channels)
         super().__init__(
             parts,
             head=head.build(
