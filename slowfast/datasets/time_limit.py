@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from slowfast.datasets.errors import DecodeError
@@ -60,7 +61,20 @@ def within(seconds: float, name: str, read: Callable[[], T]) -> T:
     thread.join(seconds)
     if thread.is_alive():
         raise limit.exceeded()
+    _wait_for_end(thread)
     return answer.get()
+
+
+def _wait_for_end(thread: threading.Thread) -> None:
+    """Waits until the system has ended the thread too, some microseconds after Python has.
+
+    In between, libraries let go of what they kept for the thread (OpenCV does, under a lock): a process that is forked then,
+    such as a loader worker, would wait for that lock for ever.
+    """
+    task = Path(f"/proc/self/task/{thread.native_id}")
+    latest = time.monotonic() + 1
+    while task.exists() and time.monotonic() < latest:
+        time.sleep(0)
 
 
 class _Answer(Generic[T]):
