@@ -86,8 +86,8 @@ def test_persons_are_shown_at_their_seconds(data: Path) -> None:
     labels, boxes = torch.tensor([[1.0, 0.0], [0.0, 0.0]]), torch.tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]])
     numbers = torch.zeros(2, dtype=torch.int64)
     keyframes = Keyframes(
-        clips=numbers, seconds=dataset.start_second + torch.arange(2), main=numbers > 0, boxes=boxes, original=boxes.double(), labels=labels,
-        videos=numbers, numbers=numbers,
+        clips=numbers, seconds=dataset.start_second + torch.arange(2), main=numbers > 0, boxes=boxes,
+        original=boxes.double(), labels=labels, videos=numbers, numbers=numbers,
     )  # fmt: skip
     times = torch.arange(batch.num_frames)[None] / 6.0
     changed = {"frame_labels": None, "keyframes": keyframes, "times": times}
