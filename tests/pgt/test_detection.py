@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
-from pgt.detection_eval_step import ProgressiveDetectionEvalStep
+from pgt.eval_step import ProgressiveDetectionEvalStep
 from pgt.keyframes import KeyframeTargets, step_seconds
 from pgt.schedule import StepSchedule
 from pgt.train_step import ProgressiveTrainStep

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pgt.options import schedule_of
+from pgt.fit import schedule_of
 from slowfast.config import CfgNode, load_config
 from slowfast.models import build_model
 

@@ -1,4 +1,4 @@
-"""Scores of a whole clip, step by step or in one pass."""
+"""Scores of a clip, or of the persons in it, step by step or in one pass."""
 
 from __future__ import annotations
 
@@ -7,18 +7,32 @@ from typing import Literal, Self
 import torch
 from fvcore.common.config import CfgNode
 
+from pgt.keyframes import KeyframeTargets
 from pgt.preprocess import StepCutter
 from pgt.wrapper import ProgressiveModel
+from slowfast.engine.detection_steps import all_persons
 from slowfast.registry import EVAL_STEPS
-from slowfast.structures import ClipBatch, EvalOutput
+from slowfast.structures import ClipBatch, DetectionOutput, EvalOutput
+
+
+class _StepByStep:
+    """What evaluation step by step has in common."""
+
+    def __init__(self, *, cutter: StepCutter) -> None:
+        self.cutter = cutter
+
+    def segments(self, num_frames: int) -> tuple[tuple[int, int], ...]:
+        """[start, stop) of the clip's frames that belong to each step."""
+        return tuple(self.cutter.schedule.clip_ranges())
 
 
 @EVAL_STEPS.register("pgt")
-class ProgressiveEvalStep:
+class ProgressiveEvalStep(_StepByStep):
     """Progressive evaluation: the scores of a clip are the sum or the maximum over its steps."""
 
     def __init__(self, *, cutter: StepCutter, ensemble: Literal["sum", "max"]) -> None:
-        self.cutter, self.ensemble = cutter, ensemble
+        super().__init__(cutter=cutter)
+        self.ensemble = ensemble
 
     @staticmethod
     def enabled(cfg: CfgNode) -> bool:
@@ -38,9 +52,34 @@ class ProgressiveEvalStep:
             segment_scores=scores,
         )
 
-    def segments(self, num_frames: int) -> tuple[tuple[int, int], ...]:
-        """[start, stop) of the clip's frames that belong to each step."""
-        return tuple(self.cutter.schedule.clip_ranges())
+
+@EVAL_STEPS.register("pgt_detection")
+class ProgressiveDetectionEvalStep(_StepByStep):
+    """The last step scores the persons at the clips' own seconds; with `all_steps` every step scores those at its own."""
+
+    def __init__(self, *, cutter: StepCutter, targets: KeyframeTargets, all_steps: bool) -> None:
+        super().__init__(cutter=cutter)
+        self.targets, self.all_steps = targets, all_steps
+
+    @staticmethod
+    def enabled(cfg: CfgNode) -> bool:
+        return bool(cfg.PGT.ENABLE and cfg.DETECTION.ENABLE)
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> Self:
+        return cls(cutter=StepCutter.from_cfg(cfg), targets=KeyframeTargets.from_cfg(cfg), all_steps=cfg.PGT.ALL_STEP_TEST)
+
+    def __call__(self, model: ProgressiveModel, batch: ClipBatch) -> DetectionOutput:
+        persons = all_persons(batch)
+        rows = self.targets.rows(batch, self.cutter.schedule)
+        if not self.all_steps:
+            rows = [*(own[:0] for own in rows[:-1]), rows[-1]]
+        model.reset()
+        scores = [
+            model.step(inputs, persons[own].rois()) for inputs, own in zip(self.cutter.steps(batch.frames), rows, strict=True)
+        ]
+        model.reset()
+        return DetectionOutput(scores=torch.cat(scores), keyframes=persons[torch.cat(rows)])
 
 
 @EVAL_STEPS.register("pgt_one_pass")

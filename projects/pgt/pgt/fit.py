@@ -1,16 +1,137 @@
-"""Whether a network can be run over steps of given lengths: what drops, groups or pools frames must find enough of them."""
+"""Which steps fit: a clip, the pathways of a network, and what drops, groups or pools frames inside of it."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fvcore.common.config import CfgNode
 
-from pgt.schedule import StepSchedule, of_pathway
+from pgt.schedule import ScheduleError, StepSchedule, of_pathway
 from slowfast.config import ConfigError
 from slowfast.registry import MODELS
+
+
+def schedule_of(cfg: CfgNode) -> StepSchedule:
+    return StepSchedule(cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, cfg.PGT.STEPS, semantics=cfg.PGT.SEMANTICS)
+
+
+def settle_steps(cfg: CfgNode, given: frozenset[str]) -> StepSchedule:
+    """The schedule of a clip, with PGT.OVERLAP and PGT.STEPS derived where a file leaves them open. Raises ConfigError for
+    steps that do not fit the pathways or each other."""
+    num_pathways = 2 if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH else 1
+    for key, example in (("STEP_LEN", [8, 32]), ("OVERLAP", [1, 4])):
+        if len(cfg.PGT[key]) != num_pathways:
+            raise ConfigError(
+                key=f"PGT.{key}", value=cfg.PGT[key], why=f"MODEL.ARCH {cfg.MODEL.ARCH!r} has {num_pathways} pathways",
+                right=f"one number a pathway, slow first, such as {example[:num_pathways]}",
+            )  # fmt: skip
+    if num_pathways == 2:
+        _mend_overlap(cfg, given)
+        _check_pathways(cfg)
+    _settle_number(cfg, given)
+    try:
+        return schedule_of(cfg)
+    except ScheduleError as error:
+        raise ConfigError(
+            key="PGT.OVERLAP",
+            value=cfg.PGT.OVERLAP,
+            why=str(error),
+            right="fewer frames than PGT.STEP_LEN has, in the same ratio",
+        ) from None
+
+
+def settle_num_frames(cfg: CfgNode, given: frozenset[str], schedule: StepSchedule) -> None:
+    """Derives DATA.NUM_FRAMES, or checks it if somebody set it."""
+    stated, right = cfg.DATA.NUM_FRAMES, schedule.num_frames
+    if "DATA.NUM_FRAMES" not in given or stated == 0:
+        cfg.DATA.NUM_FRAMES = right
+    elif not schedule.overlaps_agree and stated != right:
+        # The original code reads as many frames as its steps need, whatever its files say, which count overlaps that agree.
+        warnings.warn(f"DATA.NUM_FRAMES = {stated}: clips have the {right} frames that {_text(schedule)} need", stacklevel=6)
+        cfg.DATA.NUM_FRAMES = right
+    elif stated != right:
+        length, overlap, steps = schedule.step_len[-1], schedule.overlap[-1], schedule.steps
+        advice = f"{right} (or 0 to have it derived)"
+        fitting, rest = divmod(steps * length - stated, max(steps - 1, 1))
+        ratio = schedule.frame_ratio(0)
+        if rest == 0 and 0 <= fitting < length and fitting % ratio == 0:
+            overlaps = [fitting // schedule.frame_ratio(pathway) for pathway in range(schedule.num_pathways)]
+            advice += f", or PGT.OVERLAP {overlaps}"
+        raise ConfigError(
+            key="DATA.NUM_FRAMES", value=stated, right=advice,
+            why=f"{steps} steps of {length} frames that share {overlap} are {right} frames (PGT.STEPS, STEP_LEN, OVERLAP)",
+        )  # fmt: skip
+
+
+def _mend_overlap(cfg: CfgNode, given: frozenset[str]) -> None:
+    """Files of the original code say [1, 1] where their DATA.NUM_FRAMES says that pathways share the same time, [1, 4].
+
+    "released" semantics run them as the original did."""
+    (slow_len, fast_len), (slow, fast), alpha = cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, cfg.SLOWFAST.ALPHA
+    if (
+        cfg.PGT.SEMANTICS == "released"
+        or slow != fast
+        or alpha == 1
+        or "DATA.NUM_FRAMES" not in given
+        or fast_len != alpha * slow_len
+    ):
+        return
+    if cfg.DATA.NUM_FRAMES == alpha * (slow_len + (cfg.PGT.STEPS - 1) * (slow_len - slow)):
+        warnings.warn(
+            f"PGT.OVERLAP = {[slow, fast]} is read as {[slow, alpha * slow]}: then {cfg.PGT.STEPS} steps are the "
+            f"{cfg.DATA.NUM_FRAMES} frames of DATA.NUM_FRAMES, and both pathways share the same time",
+            stacklevel=7,
+        )
+        cfg.PGT.OVERLAP = [slow, alpha * slow]
+
+
+def _check_pathways(cfg: CfgNode) -> None:
+    alpha = cfg.SLOWFAST.ALPHA
+    slow, fast = cfg.PGT.STEP_LEN
+    if fast != alpha * slow:
+        why = f"the Fast pathway has SLOWFAST.ALPHA = {alpha} frames for each Slow one"
+        raise ConfigError(key="PGT.STEP_LEN", value=cfg.PGT.STEP_LEN, why=why, right=str([slow, alpha * slow]))
+    slow, fast = cfg.PGT.OVERLAP
+    if fast == alpha * slow:
+        return
+    right = str([slow, alpha * slow])
+    why = f"the Fast pathway has SLOWFAST.ALPHA = {alpha} frames for each Slow one"
+    if cfg.PGT.SEMANTICS != "released":
+        if (slow, fast) == (1, 1):
+            right += "; or PGT.SEMANTICS released, where a config file of the original code is to be run as it was"
+        raise ConfigError(key="PGT.OVERLAP", value=cfg.PGT.OVERLAP, why=why, right=right)
+    _check_released_overlap(cfg, why=why, right=right)
+
+
+def _check_released_overlap(cfg: CfgNode, *, why: str, right: str) -> None:
+    """The original code runs overlaps of unequal times where its lateral connections get at most one frame too many."""
+    alpha = cfg.SLOWFAST.ALPHA
+    (slow_len, fast_len), (slow, fast) = cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP
+    too_many = -(-(fast_len - fast) // alpha) - (slow_len - slow)
+    if too_many not in (0, 1):
+        why += f", and lateral connections would have {abs(too_many)} frames too {'many' if too_many > 0 else 'few'}"
+        raise ConfigError(key="PGT.OVERLAP", value=cfg.PGT.OVERLAP, why=why, right=right)
+    if not cfg.PGT.PG_EVAL:
+        why += ", so the pathways of a whole clip do not fit each other in one pass (PGT.PG_EVAL False)"
+        raise ConfigError(key="PGT.OVERLAP", value=cfg.PGT.OVERLAP, why=why, right=f"{right}; or PGT.PG_EVAL True")
+
+
+def _settle_number(cfg: CfgNode, given: frozenset[str]) -> None:
+    """Derives PGT.STEPS, where nobody set it, from a DATA.NUM_FRAMES that is a whole number of steps."""
+    length, overlap = cfg.PGT.STEP_LEN[-1], cfg.PGT.OVERLAP[-1]
+    if "PGT.STEPS" in given or "DATA.NUM_FRAMES" not in given or not 0 <= overlap < length:
+        return
+    steps, rest = divmod(cfg.DATA.NUM_FRAMES - overlap, length - overlap)
+    if steps >= 1 and rest == 0:
+        cfg.PGT.STEPS = steps
+
+
+def _text(schedule: StepSchedule) -> str:
+    lengths, overlaps = list(schedule.step_len), list(schedule.overlap)
+    return f"{schedule.steps} steps of {lengths} frames with overlaps of {overlaps} (PGT.STEPS, STEP_LEN, OVERLAP)"
 
 
 def check_fit(cfg: CfgNode, schedule: StepSchedule) -> None:

@@ -10,7 +10,7 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor
 
-from pgt.options import schedule_of
+from pgt.fit import schedule_of
 from pgt.schedule import StepSchedule
 from slowfast.models.normalize import Normalizer
 from slowfast.structures import ClipBatch

@@ -25,10 +25,10 @@ from pgt.operators import (
     MarkovOwnConv,
     MarkovTimePool,
     MarkovWindowPool,
+    ReleasedLateral,
     along_time,
     has_own_forward,
 )
-from pgt.operators.lateral import ReleasedLateral
 from pgt.operators.nonlocal_block import replace_norm
 from pgt.site import Alone, Remember, Rule, Site, pathway_of
 from slowfast.models.heads import ClassificationHead

@@ -9,11 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pgt.operators.base import MarkovOperator, check_rhythm, newest, run_joined
+from slowfast.models.resnet.lateral import FuseFastToSlow
 
 if TYPE_CHECKING:
     _Conv3d = nn.Conv3d
+    _Fusion = FuseFastToSlow
 else:
-    _Conv3d = object  # mixed into the class of a module, which comes behind
+    _Conv3d = _Fusion = object  # mixed into the class of a module, which comes behind
 
 
 class MarkovConv(MarkovOperator, _Conv3d):
@@ -117,6 +119,21 @@ class AlignedConv(MarkovOperator, _Conv3d):
         if self.memory.in_step:
             check_rhythm(self.cell.name, x.shape[2], self.stride[0])
         return super().forward(x)
+
+
+class ReleasedLateral(MarkovOperator, _Fusion):  # type: ignore[misc]
+    """The lateral connection as the original code has it: its convolution has no memory and sees zeros at borders.
+
+    Where a pathway's overlaps cover unequal times, later steps give one frame more than the Slow pathway has; the first is
+    dropped.
+    """
+
+    prefix = "Released"
+
+    def fuse(self, slow: Tensor, fast: Tensor) -> Tensor:
+        """The fast features at the slow frame rate."""
+        fused = super().fuse(slow, fast)
+        return fused[:, :, 1:] if self.memory.in_step and fused.shape[2] == slow.shape[2] + 1 else fused
 
 
 def with_past(operator: MarkovOperator, x: Tensor, *, stride: int = 1, fill: float = 0.0) -> Tensor:
