@@ -17,8 +17,8 @@ from slowfast.config import ConfigError
 from slowfast.datasets import ClipDataset, SampleKey, build_loader
 from slowfast.datasets.build import SPLITS
 from slowfast.datasets.collate import collate
+from slowfast.engine.steps import Parts, parts_of
 from slowfast.engine.tasks import build_eval_step, build_train_step
-from slowfast.reports.clip_parts import Parts, parts_of
 from slowfast.structures import ClipBatch, Keyframes
 from slowfast.visualization import ContactRow, draw_contact_sheet
 

@@ -16,8 +16,8 @@ from slowfast.annotations.ava import ActionClass, read_label_map
 from slowfast.config import ConfigError
 from slowfast.config.sections.ava import ava_file_key
 from slowfast.datasets.ava.build import VALIDATED_EVERY, Folders, check_named_file
-from slowfast.engine.detections_file import write_detections
 from slowfast.engine.inference import Metrics
+from slowfast.engine.scores_file import write_detections
 from slowfast.evaluation.ava import Boxes, ava_frame_map, merge_repeated, read_excluded, read_truths
 from slowfast.evaluation.ava.frame_map import NO_SECONDS
 from slowfast.structures import ClipBatch, DetectionOutput

@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.config import ConfigError
-from slowfast.datasets import VideoDataset, build_dataset
+from slowfast.datasets import ClipDataset, VideoDataset, build_dataset
 from slowfast.datasets.build import check_clip_length
+from slowfast.datasets.same_file import spelling_key
 from slowfast.engine import checkpoint
 from slowfast.engine.clip_shapes import shape_of_clips
 from slowfast.engine.tasks import build_eval_step, build_evaluation, build_train_step
@@ -185,3 +187,17 @@ def _memory_bytes() -> int:
 
 def _size(num_bytes: float) -> str:
     return f"{num_bytes / 1e9:.3g} GB"
+
+
+def doubts_about(training: ClipDataset, validation: ClipDataset) -> Iterator[str]:
+    """A sentence for each reason why figures of the validation would say little: it shares videos with the training, or has
+    only one. The disk is not asked: `tools/prepare_data.py check` finds links to one file as well."""
+    trained = {spelling_key(record.path) for record in training.records}
+    shared = [record for record in validation.records if spelling_key(record.path) in trained]
+    if shared:
+        yield (
+            f"{len(shared)} of {len(validation.records)} validation videos are trained on too: their figures are too "
+            f"good (the first is {shared[0].video_id!r}, {shared[0].source})"
+        )
+    if len(validation.records) == 1:
+        yield f"there is one validation video, {validation.records[0].video_id!r}: its figures say hardly anything"

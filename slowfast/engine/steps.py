@@ -1,12 +1,12 @@
 """What happens to one batch: in training an update, in evaluation scores.
 
 A project may bring a train step and an evaluation step of its own (registries TRAIN_STEPS and EVAL_STEPS); the loops know
-only the two protocols below.
+only the protocols below.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from slowfast.models.losses import build_loss
 from slowfast.models.normalize import Normalizer
 from slowfast.models.pathways import PathwayPicker
 from slowfast.structures import ClipBatch, EpochPlan, EvalOutput, StepOutput
+
+Parts = tuple[tuple[int, int], ...]
 
 
 class TrainStep(Protocol):
@@ -43,6 +45,19 @@ class EvalStep(Protocol):
     """
 
     def __call__(self, model: nn.Module, batch: ClipBatch) -> Any: ...
+
+
+@runtime_checkable
+class ReadsInParts(Protocol):
+    """What a train or evaluation step is, besides, if it reads a clip part by part rather than at once."""
+
+    def segments(self, num_frames: int) -> Parts:
+        """The parts of a clip of so many frames, as ranges [start, stop), in the order in which they are read."""
+
+
+def parts_of(step: object, num_frames: int) -> Parts:
+    """The parts that a step reads a clip in; all of it at once where the step says nothing."""
+    return step.segments(num_frames) if isinstance(step, ReadsInParts) else ((0, num_frames),)
 
 
 class WholeClipStep:

@@ -13,7 +13,6 @@ from torch import nn
 from slowfast.config import ConfigError
 from slowfast.datasets import ClipLoader, build_loader
 from slowfast.datasets.reading_log import ReadingLog
-from slowfast.datasets.splits import doubts_about
 from slowfast.engine import checkpoint
 from slowfast.engine.hooks import (
     BadVideosHook,
@@ -29,6 +28,7 @@ from slowfast.engine.hooks import (
 from slowfast.engine.inference import evaluate
 from slowfast.engine.lr_schedule import build_schedule
 from slowfast.engine.optimizer import build_optimizer
+from slowfast.engine.preflight import doubts_about
 from slowfast.engine.resume import find_resume_point, resume
 from slowfast.engine.tasks import build_eval_step, build_evaluation, build_train_step
 from slowfast.engine.trainer import Trainer

@@ -14,8 +14,8 @@ from slowfast.commands.prepare_data import prepare_folder
 from slowfast.datasets.decoding.index_cache import IndexCache
 from slowfast.datasets.remote_files import RemoteFiles
 from slowfast.engine import checkpoint
-from slowfast.engine.detections_file import write_detections
 from slowfast.engine.hooks import TensorBoardHook
+from slowfast.engine.scores_file import write_detections
 from slowfast.evaluation.ava import Boxes
 from slowfast.preparation.encoding import Encoding, encode_copy
 from slowfast.preparation.preparing import Preparation

@@ -9,8 +9,8 @@ import torch
 from slowfast.commands import inspect_data
 from slowfast.config import CfgNode, ConfigError, load_config
 from slowfast.datasets import build_loader
+from slowfast.engine.steps import parts_of
 from slowfast.engine.tasks import build_eval_step, build_train_step
-from slowfast.reports.clip_parts import parts_of
 from slowfast.structures import ClipBatch, Keyframes
 from slowfast.visualization import ContactRow
 from tests.datasets.videos import write_video

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slowfast.datasets.transforms import FixedCrops, RandomCrop, ViewBox, WholePicture, boxes_in_view, scale_short_side
-from slowfast.datasets.transforms.pixels import render
+from slowfast.datasets.transforms.geometry import render
 
 RULES = {
     "train": RandomCrop(smallest=64, largest=96, size=56, inverse=True, flip=True),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slowfast.datasets.transforms import CropFrames, FixedCrops, RandomCrop, ViewBox, scale_short_side, uniform_crop
-from slowfast.datasets.transforms.pixels import render
+from slowfast.datasets.transforms.geometry import render
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data/golden/sampling.json").read_text())
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from slowfast.models.layers.frozen_batch_norm import FrozenBatchNorm3d
+from slowfast.models.layers.norm import FrozenBatchNorm3d
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from slowfast.config import ConfigError
-from slowfast.models.layers.frozen_batch_norm import FrozenBatchNorm3d
+from slowfast.models.layers.norm import FrozenBatchNorm3d
 from slowfast.models.layers.squeeze_excite import SqueezeExcite
 from slowfast.models.x3d_parts import round_width
 

@@ -1,47 +1,26 @@
-"""The options of the library, one file a section."""
+"""The options of the library, one file a theme."""
 
-from slowfast.config.sections import (
-    ava,
-    bn,
-    data,
-    data_loader,
-    detection,
-    model,
-    nonlocal_,
-    regnet,
-    report,
-    resnet,
-    run,
-    slowfast,
-    solver,
-    tensorboard,
-    test,
-    train,
-    x3d,
-)
+from slowfast.config.sections import ava, data, families, model, nonlocal_, reports, resnet, run, solver, test, train
 from slowfast.registry import CONFIG_SECTIONS
 
-_SECTIONS = tuple(
-    module.SECTION
-    for module in (
-        run,
-        train,
-        test,
-        data,
-        data_loader,
-        ava,
-        model,
-        detection,
-        resnet,
-        slowfast,
-        x3d,
-        regnet,
-        nonlocal_,
-        bn,
-        solver,
-        tensorboard,
-        report,
-    )
+_SECTIONS = (
+    run.SECTION,
+    train.SECTION,
+    test.SECTION,
+    data.SECTION,
+    data.LOADER,
+    ava.SECTION,
+    model.SECTION,
+    model.DETECTION,
+    resnet.SECTION,
+    families.SLOWFAST,
+    families.X3D,
+    families.REGNET,
+    nonlocal_.SECTION,
+    model.NORMS,
+    solver.SECTION,
+    reports.TENSORBOARD,
+    reports.REPORT,
 )
 
 

@@ -1,9 +1,9 @@
-"""Options of the network as a whole."""
+"""Options of the network as a whole: its architecture, its norms, whether it classifies persons."""
 
 from fvcore.common.config import CfgNode
 
 from slowfast.config.errors import ConfigError
-from slowfast.config.options import Option, Section
+from slowfast.config.options import Option, Section, switched_off
 
 _REGNET_NOTE = "as in the paper of RegNets, its stem has 32 channels and its groups are of one width."
 MODEL_ALIASES = {
@@ -80,6 +80,49 @@ SECTION = Section(
             "How the head pools over space and over time: avg or max each.",
             length=(2, 2),
             choices=("avg", "max"),
+        ),
+    },
+)
+
+
+def _frozen(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "frozen norms neither measure nor learn (BN.NORM_TYPE)" if cfg.BN.NORM_TYPE == "frozen_batchnorm" else ""
+
+
+def _not_precise(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "" if cfg.BN.USE_PRECISE_STATS else "BN.USE_PRECISE_STATS is False"
+
+
+NORMS = Section(
+    name="BN",
+    meaning="Normalisation.",
+    options={
+        "NORM_TYPE": Option("batchnorm", "Kind of norm.", choices=("batchnorm", "frozen_batchnorm", "sync_batchnorm")),
+        "WEIGHT_DECAY": Option(0.0, "Weight decay of the norms' parameters.", minimum=0, maximum=10, no_effect_if=_frozen),
+        "EPSILON": Option(1e-5, "Added to the variance.", minimum=0, above=0, maximum=1),
+        "MOMENTUM": Option(0.1, "Weight of a new batch in the running statistics.", minimum=0, maximum=1, no_effect_if=_frozen),
+        "USE_PRECISE_STATS": Option(
+            False, "Whether to measure the running statistics anew before each validation and checkpoint.", no_effect_if=_frozen
+        ),
+        "NUM_BATCHES_PRECISE": Option(
+            200, "Batches for that measurement.", minimum=1, maximum=10**6, no_effect_if=_not_precise
+        ),
+    },
+)
+
+DETECTION = Section(
+    name="DETECTION",
+    network=("*",),
+    meaning="Detection: the network classifies persons, given their boxes, and not whole clips.",
+    no_effect_if=switched_off("DETECTION"),
+    options={
+        "ENABLE": Option(False, "Whether to classify persons in boxes."),
+        "ALIGNED": Option(True, "Whether boxes are shifted by half a pixel, so that pixels are areas and not points."),
+        "SPATIAL_SCALE_FACTOR": Option(
+            16, "Pixels of the clip for each place of the features that boxes are cut from.", minimum=1, maximum=1024
+        ),
+        "ROI_XFORM_RESOLUTION": Option(
+            7, "Places, on each side, that the features of a box are read at.", minimum=1, maximum=64
         ),
     },
 )

@@ -17,7 +17,7 @@ from slowfast.datasets.clip_sampling import Frames, KeyframeClip
 from slowfast.datasets.errors import DecodeError
 from slowfast.datasets.sources import FrameSource
 from slowfast.datasets.transforms import ColourDraw, ColourRule, SpatialRule, ViewDraw, boxes_in_view
-from slowfast.datasets.transforms.pixels import render
+from slowfast.datasets.transforms.geometry import render
 from slowfast.structures import Clip, Keyframes, VideoRecord
 
 

@@ -1,8 +1,7 @@
 """Where to look in a picture, and the pixels seen there."""
 
-from slowfast.datasets.transforms.boxes import boxes_in_view
 from slowfast.datasets.transforms.colour import ClipColours, ColourDraw, ColourJitter, ColourRule, Unchanged
-from slowfast.datasets.transforms.geometry import ViewBox, scale_short_side, uniform_crop
+from slowfast.datasets.transforms.geometry import ViewBox, boxes_in_view, scale_short_side, uniform_crop
 from slowfast.datasets.transforms.rules import CropFrames, FixedCrops, RandomCrop, SpatialRule, ViewDraw, WholePicture
 
 __all__ = [

@@ -1,10 +1,11 @@
-"""Sizes and places in a picture: numbers only."""
+"""Views of a picture: their sizes and places, and the pixels and boxes seen in them."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,3 +55,39 @@ def uniform_crop(height: int, width: int, size: int, crop: int) -> tuple[int, in
     if height > width:
         return (0, top, height - size)[crop], left
     return top, (0, left, width - size)[crop]
+
+
+def render(image: NDArray[np.uint8], box: ViewBox, out: NDArray[np.uint8]) -> None:
+    """Writes the part of `image` (H, W, 3) that `box` shows into `out` (its height, its width, 3).
+
+    One pass does scaling, cropping and mirroring, and touches only what is shown: bilinear without antialiasing, as the
+    published models were trained, rounded to whole numbers. Beyond its border the picture repeats its outermost pixels.
+    """
+    written = cv2.warpAffine(
+        image,
+        box.to_source(*image.shape[:2]),
+        box.shape[::-1],
+        dst=out,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    assert written is out, "OpenCV made an array of its own: `out` has another shape or is not contiguous"
+
+
+def boxes_in_view(fractions: NDArray[np.float64], view: ViewBox, height: int, width: int) -> NDArray[np.float32]:
+    """Boxes (R, 4), x1 y1 x2 y2 in fractions of a picture of height x width, in pixels of what `view` shows of it.
+
+    The rules are PySlowFast's: corners are places on a grid that runs from 0 to side - 1, so a mirror maps x to width - 1 - x;
+    both axes are scaled by the factor of the long side; what lies outside of the picture, and in the end of the view, is cut
+    off. A box that the view does not show ends up as a line or a point on its border.
+    """
+    factor = view.scaled[1] / width if width >= height else view.scaled[0] / height
+    boxes = _cut(fractions * np.array([width, height, width, height], np.float64), height, width)
+    boxes = boxes * factor - np.array([view.left, view.top, view.left, view.top])
+    if view.flip:
+        boxes[:, [0, 2]] = view.shape[1] - 1 - boxes[:, [2, 0]]
+    return _cut(boxes, *view.shape).astype(np.float32)
+
+
+def _cut(boxes: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    return np.clip(boxes, 0, np.array([width - 1, height - 1, width - 1, height - 1]))

@@ -15,8 +15,7 @@ from fvcore.common.config import CfgNode
 from numpy.typing import NDArray
 
 from slowfast.datasets.transforms.colour import ColourDraw, Unchanged
-from slowfast.datasets.transforms.geometry import ViewBox, scale_short_side, uniform_crop
-from slowfast.datasets.transforms.pixels import render
+from slowfast.datasets.transforms.geometry import ViewBox, render, scale_short_side, uniform_crop
 
 
 class ViewDraw(Protocol):

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from pgt.operators.base import MarkovOperator
-from slowfast.models.layers.frozen_batch_norm import FrozenBatchNorm3d
 from slowfast.models.layers.nonlocal_block import NonLocalBlock
+from slowfast.models.layers.norm import FrozenBatchNorm3d
 
 Context = Literal["memory", "memory_and_step"]
 NonLocalNorm = Literal["batchnorm", "frozen_batchnorm", "layernorm", "none"]

@@ -1,4 +1,4 @@
-"""Options of the report that a test writes."""
+"""Options of what a run shows: TensorBoard, and the report that a test writes."""
 
 from fvcore.common.config import CfgNode
 
@@ -9,7 +9,7 @@ def _switched_off(cfg: CfgNode, given: frozenset[str]) -> str:
     return "" if cfg.REPORT.ENABLE else "REPORT.ENABLE is False"
 
 
-SECTION = Section(
+REPORT = Section(
     name="REPORT",
     meaning="The report of a test: results.json, curves and examples.",
     no_effect_if=_switched_off,
@@ -18,5 +18,14 @@ SECTION = Section(
         "NUM_TIMELINES": Option(
             3, "Test videos to draw a timeline of; in detection, annotated seconds to draw.", minimum=0, maximum=10**4
         ),
+    },
+)
+
+TENSORBOARD = Section(
+    name="TENSORBOARD",
+    meaning="TensorBoard.",
+    options={
+        "ENABLE": Option(True, "Whether to write scalars for TensorBoard."),
+        "LOG_DIR": Option("tensorboard", "Folder for them, below OUTPUT_DIR.", empty=False),
     },
 )

@@ -4,7 +4,7 @@ import pytest
 
 from slowfast.config import load_config
 from slowfast.datasets import build_dataset
-from slowfast.datasets.splits import doubts_about
+from slowfast.engine.preflight import doubts_about
 
 
 @pytest.mark.parametrize(
