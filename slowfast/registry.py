@@ -5,11 +5,21 @@ with the decorator; whoever builds something asks for the entry by name. What an
 back is stated beside each registry below.
 """
 
+from __future__ import annotations
+
 import difflib
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 from slowfast.errors import UserError
+
+if TYPE_CHECKING:  # the options of a run are read before PyTorch is needed
+    from fvcore.common.config import CfgNode
+    from torch import nn
+    from torch.utils.data import Dataset
+
+    from slowfast.options import Section
+    from slowfast.structures import Clip
 
 T = TypeVar("T")
 
@@ -26,7 +36,11 @@ class Registry(Generic[T]):
         self._entries: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Decorator that files an entry under `name`; the same name twice is a programming error."""
+        """Decorator that files an entry under `name`; the same name twice is a programming error.
+
+        To type checkers a decorated function is what the registry holds, no more; one that is also called by its own name is
+        registered by a line below it.
+        """
 
         def add(entry: T) -> T:
             if name in self._entries and self._entries[name] is not entry:
@@ -54,14 +68,44 @@ class Registry(Generic[T]):
         return sorted(self._entries.items())
 
 
-CONFIG_SECTIONS: Registry[Any] = Registry("config section")
+class Network(Protocol):
+    """A class of networks; `slowfast.models` says what its modules are called with and what they return."""
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> nn.Module: ...
+
+    @staticmethod
+    def temporal_stride(cfg: CfgNode) -> int:
+        """How many frames of a pathway's input become one inside the network."""
+
+
+class ModelWrapper(Protocol):
+    """Something around the network, such as a memory."""
+
+    @staticmethod
+    def enabled(cfg: CfgNode) -> bool: ...
+
+    @staticmethod
+    def wrap(cfg: CfgNode, model: nn.Module) -> nn.Module: ...
+
+
+class Step(Protocol):
+    """A class of train or evaluation steps; `slowfast.engine.steps` says what its objects do."""
+
+    @staticmethod
+    def enabled(cfg: CfgNode) -> bool: ...
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> Self: ...
+
+
+CONFIG_SECTIONS: Registry[Section] = Registry("config section")
 """`slowfast.config.Section` objects: the options of one section, and the check that runs once a config is complete."""
 
-MODELS: Registry[Any] = Registry("model")
-"""Classes with `from_cfg(cfg) -> nn.Module` (see `slowfast.models` for what the module is called with and returns) and
-`temporal_stride(cfg) -> int`: how many frames of a pathway's input become one inside the network."""
+MODELS: Registry[type[Network]] = Registry("model")
+"""Classes of networks."""
 
-DATASETS: Registry[Any] = Registry("data set")
+DATASETS: Registry[Callable[[CfgNode, str], Dataset[Clip]]] = Registry("data set")
 """`(cfg, split) -> slowfast.datasets.ClipDataset`, with split one of "train", "val", "test"."""
 
 EXAMPLES: Registry[Callable[..., None]] = Registry("drawing of examples")
@@ -69,13 +113,13 @@ EXAMPLES: Registry[Callable[..., None]] = Registry("drawing of examples")
 OUTPUT_DIR. By the name of a data set, or else by that of its task: "classification" or "detection" (see
 `slowfast.engine.tasks`). step: an EvalStep. The model is in evaluation mode, gradients are off, and only one process calls."""
 
-MODEL_WRAPPERS: Registry[Any] = Registry("model wrapper")
-"""Objects with `enabled(cfg) -> bool` and `wrap(cfg, model) -> nn.Module`. Every enabled wrapper is applied, by name order.
+MODEL_WRAPPERS: Registry[ModelWrapper] = Registry("model wrapper")
+"""Every enabled wrapper is applied, by name order.
 
 A wrapped model that carries something from one step of a video to the next says how much in its attribute `memory_bytes`."""
 
-TRAIN_STEPS: Registry[Any] = Registry("train step")
-"""Classes with `enabled(cfg) -> bool` and `from_cfg(cfg)`; see `slowfast.engine.steps.TrainStep` for what the object does."""
+TRAIN_STEPS: Registry[type[Step]] = Registry("train step")
+"""Classes of `slowfast.engine.steps.TrainStep`."""
 
-EVAL_STEPS: Registry[Any] = Registry("evaluation step")
-"""Classes with `enabled(cfg) -> bool` and `from_cfg(cfg)`; see `slowfast.engine.steps.EvalStep` for what the object does."""
+EVAL_STEPS: Registry[type[Step]] = Registry("evaluation step")
+"""Classes of `slowfast.engine.steps.EvalStep`."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LEAVES = {"errors", "structures", "registry", "annotations"}
+LEAVES = {"errors", "structures", "options", "registry", "annotations"}
 ROOM = LEAVES | {"config"}
 READING = ROOM | {"runtime", "datasets"}
 NETWORKS_AND_SCORES = {"models", "evaluation", "visualization"}
@@ -17,9 +17,10 @@ MAY_IMPORT = {
     "namesake": set(),
     "errors": set(),
     "structures": set(),
-    "registry": {"errors"},
+    "options": set(),
+    "registry": {"errors", "options", "structures"},
     "annotations": {"errors"},
-    "config": {"errors", "registry"},
+    "config": {"errors", "options", "registry"},
     "runtime": {"errors", "config"},
     "datasets": ROOM | {"runtime"},
     "models": ROOM,

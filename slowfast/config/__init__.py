@@ -4,8 +4,8 @@ from fvcore.common.config import CfgNode
 
 from slowfast.config.errors import ConfigError, ProjectError
 from slowfast.config.loading import default_config, describe_options, load_config
-from slowfast.config.options import Option, Reason, Section, switched_off
 from slowfast.config.projects import load_projects
+from slowfast.options import Option, Reason, Section, switched_off
 
 __all__ = [
     "CfgNode",

@@ -17,10 +17,10 @@ from iopath.common.file_io import g_pathmgr
 
 from slowfast.config import sections as core_sections
 from slowfast.config.errors import ConfigError
-from slowfast.config.options import Option, Section, read_by_text
 from slowfast.config.projects import load_projects
 from slowfast.config.sections.foreign import RENAMED, find_unused
 from slowfast.config.shipped import find_config
+from slowfast.options import Option, Section, read_by_text
 from slowfast.registry import CONFIG_SECTIONS
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from fvcore.common.config import CfgNode
 
@@ -29,7 +31,7 @@ def build_dataset(cfg: CfgNode, split: str) -> ClipDataset:
         raise ConfigError(
             key=f"{section}.DATASET", value=cfg[section].DATASET, why=str(error), right=f"one of {', '.join(DATASETS)}"
         ) from None
-    dataset: ClipDataset = build(cfg, split)
+    dataset = cast(ClipDataset, build(cfg, split))  # as the registry asks; its place below this part keeps the type out of it
     if cfg.DATA.CHECK_FILES and isinstance(dataset, VideoDataset):
         dataset.check_files()
     dataset.time_limit_sec = cfg.DATA_LOADER.VIDEO_TIMEOUT_SEC

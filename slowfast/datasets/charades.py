@@ -40,7 +40,6 @@ VIDEO_FOLDERS = ("", "videos", "Charades_v1_480", "Charades_v1")
 Reader = Callable[[CfgNode, Path, str], tuple[Sequence[VideoRecord], FrameSource]]
 
 
-@DATASETS.register("charades")
 def build_charades(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int, ...]] | None = None) -> VideoDataset:
     """Charades, or any data set in its format. class_groups: see VideoDataset.
 
@@ -71,6 +70,9 @@ def build_charades(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple
         replaces=split == "train",
         class_groups=class_groups,
     )
+
+
+DATASETS.register("charades")(build_charades)
 
 
 def annotation_file(folder: Path, split: str) -> Path:

@@ -32,7 +32,6 @@ INTERVAL_LISTS = {split: f"Charades_v1_{split}.csv" for split in ("train", "val"
 """Lists of videos with several labels, in the form of Charades."""
 
 
-@DATASETS.register(DATASET)
 def build_folder(cfg: CfgNode, split: str) -> VideoDataset:
     """Raises ConfigError when the folder was not prepared, DatasetError when its lists are missing or wrong."""
     folder = Path(cfg.DATA.PATH_TO_DATA_DIR)
@@ -44,6 +43,9 @@ def build_folder(cfg: CfgNode, split: str) -> VideoDataset:
         "several labels a video" if manifest.multi_label else "one label a video",
     )  # fmt: skip
     return dataset
+
+
+DATASETS.register(DATASET)(build_folder)
 
 
 def _build_intervals(cfg: CfgNode, split: str, manifest: FolderManifest) -> VideoDataset:

@@ -32,7 +32,6 @@ LOOKED_FOR = 64
 """Videos of a list whose files are looked for, at least and twice as many at most, before hours are spent."""
 
 
-@DATASETS.register("kinetics")
 def build_kinetics(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int, ...]] | None = None) -> VideoDataset:
     """Videos of `train.csv`, `val.csv` or `test.csv`; names of the classes from `classes.txt`, if there is one.
 
@@ -67,6 +66,9 @@ def build_kinetics(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple
         replaces=split == "train",
         class_groups=class_groups,
     )
+
+
+DATASETS.register("kinetics")(build_kinetics)
 
 
 def _tell_if_absent(records: Sequence[VideoRecord], path: Path) -> None:

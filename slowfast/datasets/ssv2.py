@@ -36,7 +36,6 @@ VIDEO_FOLDERS = ("", "videos", "20bn-something-something-v2")
 ENDINGS = (".webm", ".mp4")
 
 
-@DATASETS.register("ssv2")
 def build_ssv2(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int, ...]] | None = None) -> VideoDataset:
     """Frames of `train.csv` or `val.csv` where such a list is there, else videos; `test` reads what `val` reads.
 
@@ -72,6 +71,9 @@ def build_ssv2(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int
         replaces=split == "train",
         class_groups=class_groups,
     )
+
+
+DATASETS.register("ssv2")(build_ssv2)
 
 
 def _check(cfg: CfgNode) -> None:

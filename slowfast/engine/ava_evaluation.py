@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from fvcore.common.config import CfgNode
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from slowfast.annotations.ava import ActionClass, read_label_map
 from slowfast.config import ConfigError
 from slowfast.config.sections.ava import ava_file_key
+from slowfast.datasets import ClipDataset
 from slowfast.datasets.ava.build import VALIDATED_EVERY, Folders, check_named_file
 from slowfast.engine.inference import Metrics
 from slowfast.engine.scores_file import write_detections
@@ -131,7 +132,7 @@ class AvaEvaluation:
         self.reset()
 
     @classmethod
-    def from_cfg(cls, cfg: CfgNode, *, dataset: Any, split: str) -> Self:
+    def from_cfg(cls, cfg: CfgNode, *, dataset: ClipDataset, split: str) -> Self:
         return cls(
             AvaTruth.from_cfg(cfg, videos=[record.video_id for record in dataset.records], split=split),
             num_classes=cfg.MODEL.NUM_CLASSES,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
+from slowfast.datasets import ClipDataset
 from slowfast.engine.steps import EvalStep
 from slowfast.runtime import distributed
 from slowfast.runtime.interruption import StopRequest
@@ -23,7 +24,7 @@ from slowfast.structures import ClipBatch
 class EvalLoader(Protocol):
     """Each clip of a data set once, on one of the processes."""
 
-    dataset: Any
+    dataset: ClipDataset
 
     def __len__(self) -> int: ...
 

@@ -6,6 +6,7 @@ only the protocols below.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, Self, runtime_checkable
 
 from fvcore.common.config import CfgNode
@@ -15,8 +16,9 @@ from slowfast.engine.updater import Updater
 from slowfast.models.losses import build_loss
 from slowfast.models.normalize import Normalizer
 from slowfast.models.pathways import PathwayPicker
-from slowfast.structures import ClipBatch, EpochPlan, EvalOutput, StepOutput
+from slowfast.structures import ClipBatch, DetectionOutput, EpochPlan, EvalOutput, StepOutput
 
+Loss = Callable[[Tensor, Tensor], Tensor]
 Parts = tuple[tuple[int, int], ...]
 
 
@@ -44,7 +46,7 @@ class EvalStep(Protocol):
     Returns an EvalOutput, or a DetectionOutput where persons are classified.
     """
 
-    def __call__(self, model: nn.Module, batch: ClipBatch) -> Any: ...
+    def __call__(self, model: nn.Module, batch: ClipBatch) -> EvalOutput | DetectionOutput: ...
 
 
 @runtime_checkable
@@ -63,7 +65,7 @@ def parts_of(step: object, num_frames: int) -> Parts:
 class WholeClipStep:
     """What steps share that run the network over whole clips, in one pass."""
 
-    def __init__(self, *, picker: Any, normalizer: Any) -> None:
+    def __init__(self, *, picker: PathwayPicker, normalizer: Normalizer) -> None:
         """picker: frames to pathways; normalizer: bytes to numbers."""
         self._picker = picker
         self._normalizer = normalizer
@@ -80,7 +82,7 @@ class WholeClipStep:
 class PlainTrainStep(WholeClipStep):
     """One forward pass over the whole clip, one loss, one update."""
 
-    def __init__(self, *, picker: Any, normalizer: Any, loss: Any) -> None:
+    def __init__(self, *, picker: PathwayPicker, normalizer: Normalizer, loss: Loss) -> None:
         """loss: (logits, labels) to a scalar."""
         super().__init__(picker=picker, normalizer=normalizer)
         self.loss = loss

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar, cast
 
 from slowfast.config import CfgNode, ConfigError
+from slowfast.datasets import ClipDataset
 from slowfast.engine.ava_evaluation import AvaEvaluation
 from slowfast.engine.detection_steps import DetectionEvalStep, DetectionTrainStep
 from slowfast.engine.inference import Evaluation
 from slowfast.engine.steps import EvalStep, PlainEvalStep, PlainTrainStep, TrainStep
 from slowfast.engine.video_evaluation import VideoEvaluation
-from slowfast.registry import EVAL_STEPS, TRAIN_STEPS, Registry
+from slowfast.registry import EVAL_STEPS, TRAIN_STEPS, Registry, Step
+
+Default = TypeVar("Default")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """name: by which `slowfast.registry.EXAMPLES` finds what draws examples of it. train_step, eval_step, evaluation: classes
-    with `from_cfg`, of a TrainStep and an EvalStep, unless a project brings others, and of an Evaluation."""
+    """name: by which `slowfast.registry.EXAMPLES` finds what draws examples of it. train_step, eval_step: unless a project
+    brings others."""
 
     name: str
-    train_step: Any
-    eval_step: Any
-    evaluation: Any
+    train_step: type[PlainTrainStep]
+    eval_step: type[PlainEvalStep] | type[DetectionEvalStep]
+    evaluation: type[VideoEvaluation] | type[AvaEvaluation]
 
 
 CLASSIFICATION = Task(name="classification", train_step=PlainTrainStep, eval_step=PlainEvalStep, evaluation=VideoEvaluation)
@@ -34,22 +37,21 @@ def task_of(cfg: CfgNode) -> Task:
 
 
 def build_train_step(cfg: CfgNode) -> TrainStep:
-    step: TrainStep = select(TRAIN_STEPS, cfg, task_of(cfg).train_step).from_cfg(cfg)
-    return step
+    step = select(TRAIN_STEPS, cfg, task_of(cfg).train_step).from_cfg(cfg)
+    return cast(TrainStep, step)  # as the registry asks
 
 
 def build_eval_step(cfg: CfgNode) -> EvalStep:
-    step: EvalStep = select(EVAL_STEPS, cfg, task_of(cfg).eval_step).from_cfg(cfg)
-    return step
+    step = select(EVAL_STEPS, cfg, task_of(cfg).eval_step).from_cfg(cfg)
+    return cast(EvalStep, step)  # as the registry asks
 
 
-def build_evaluation(cfg: CfgNode, *, dataset: Any, split: str) -> Evaluation:
+def build_evaluation(cfg: CfgNode, *, dataset: ClipDataset, split: str) -> Evaluation:
     """Reads what it needs besides the data set, and raises the errors of that, at once. split: val or test."""
-    evaluation: Evaluation = task_of(cfg).evaluation.from_cfg(cfg, dataset=dataset, split=split)
-    return evaluation
+    return task_of(cfg).evaluation.from_cfg(cfg, dataset=dataset, split=split)
 
 
-def select(registry: Registry[Any], cfg: CfgNode, default: Any) -> Any:
+def select(registry: Registry[type[Step]], cfg: CfgNode, default: type[Default]) -> type[Step] | type[Default]:
     """The one registered class that the config enables, else `default`. Raises ConfigError when two want the same place."""
     enabled = [(name, entry) for name, entry in registry.items() if entry.enabled(cfg)]
     if len(enabled) > 1:

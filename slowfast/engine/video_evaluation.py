@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from fvcore.common.config import CfgNode
 from numpy.typing import NDArray
 
 from slowfast.config import ConfigError
+from slowfast.datasets import ClipDataset
 from slowfast.engine.inference import Confusion, Metrics
 from slowfast.engine.scores_file import ScoredVideos, write_scores
 from slowfast.evaluation import VideoScores, ViewEnsemble, confusion_matrix, multilabel_map, topk_correct
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 class VideoEvaluation:
     """An `Evaluation` of videos with one label (accuracy) or several (mean average precision)."""
 
-    def __init__(self, dataset: Any, *, method: str, multi_label: bool, scores_file: str = "") -> None:
+    def __init__(self, dataset: ClipDataset, *, method: str, multi_label: bool, scores_file: str = "") -> None:
         """method: "sum" or "max", joins the views of a video. scores_file: what `save` writes; empty: nothing."""
         self._dataset = dataset
         self._method = method
@@ -32,7 +33,7 @@ class VideoEvaluation:
         self.reset()
 
     @classmethod
-    def from_cfg(cls, cfg: CfgNode, *, dataset: Any, split: str) -> Self:
+    def from_cfg(cls, cfg: CfgNode, *, dataset: ClipDataset, split: str) -> Self:
         """Raises ConfigError where DATA.MULTI_LABEL is not what the data set's labels are."""
         several = getattr(dataset, "multi_label", cfg.DATA.MULTI_LABEL)
         if several != cfg.DATA.MULTI_LABEL:

@@ -20,7 +20,7 @@ from slowfast.engine.steps import EvalStep
 from slowfast.evaluation.ava import Boxes, merge_repeated
 from slowfast.registry import EXAMPLES
 from slowfast.reports.examples import file_name, spread_evenly
-from slowfast.structures import ClipBatch
+from slowfast.structures import ClipBatch, DetectionOutput
 from slowfast.visualization import BoxedPerson, Scene, draw_scene
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,9 @@ def draw_scenes(cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: Clip
     truth = AvaTruth.from_cfg(cfg, videos=[record.video_id for record in dataset.records], split="test")
     for sample in wanted:
         batch = collate([dataset[SampleKey(0, sample)]])
-        predictions = Predictions.of(step(model, batch.to(device)))
+        output = step(model, batch.to(device))
+        assert isinstance(output, DetectionOutput), "scenes show scores of persons"
+        predictions = Predictions.of(output)
         scene = build_scene(
             batch, predictions, truth, start=dataset.start_second, mirrored=cfg.AVA.TEST_FORCE_FLIP, bgr=cfg.AVA.BGR
         )

@@ -17,7 +17,7 @@ from slowfast.datasets.collate import collate
 from slowfast.engine.steps import EvalStep
 from slowfast.registry import EXAMPLES
 from slowfast.reports.examples import file_name, spread_evenly
-from slowfast.structures import ActionInterval, ClipBatch, VideoRecord
+from slowfast.structures import ActionInterval, ClipBatch, EvalOutput, VideoRecord
 from slowfast.visualization import Timeline, draw_timeline
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ def build_timeline(
 ) -> Timeline:
     """What the model thinks of a video over time; `batch` holds its views, one after the other."""
     output = step(model, batch)
+    assert isinstance(output, EvalOutput), "timelines show scores of clips"
     times = batch.times.cpu().numpy().astype(np.float64)
     spans = np.concatenate([segment_seconds(view_times, output.segments) for view_times in times])
     duration = float(spans.max())

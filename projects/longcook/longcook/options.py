@@ -2,7 +2,7 @@
 
 from fvcore.common.config import CfgNode
 
-from slowfast.config.options import Option, Section
+from slowfast.options import Option, Section
 
 _AVA_FILES = {
     "VAL_LISTS": ["val.csv"],

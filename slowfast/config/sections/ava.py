@@ -3,7 +3,7 @@
 from fvcore.common.config import CfgNode
 
 from slowfast.config.errors import ConfigError
-from slowfast.config.options import Option, Reason, Section, switched_off
+from slowfast.options import Option, Reason, Section, switched_off
 
 _VALIDATION = ("VAL_LISTS", "VAL_PREDICT_BOX_LISTS", "VAL_EXCLUSION_FILE")
 """What goes with VAL_GROUNDTRUTH_FILE."""

@@ -3,8 +3,8 @@
 from fvcore.common.config import CfgNode
 
 from slowfast.config.errors import ConfigError
-from slowfast.config.options import Option, Section
 from slowfast.config.prepared_folder import settle
+from slowfast.options import Option, Section
 
 _OF_255 = "pixels go from 0 to 1 here: divide figures on the scale of 255 by 255"
 

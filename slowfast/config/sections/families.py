@@ -3,7 +3,7 @@
 from fvcore.common.config import CfgNode
 
 from slowfast.config.errors import ConfigError
-from slowfast.config.options import Option, Section, other_arch
+from slowfast.options import Option, Section, other_arch
 
 
 def _finish_slowfast(cfg: CfgNode, given: frozenset[str]) -> None:

@@ -3,7 +3,7 @@
 from fvcore.common.config import CfgNode
 
 from slowfast.config.errors import ConfigError
-from slowfast.config.options import Option, Section, switched_off
+from slowfast.options import Option, Section, switched_off
 
 _REGNET_NOTE = "as in the paper of RegNets, its stem has 32 channels and its groups are of one width."
 MODEL_ALIASES = {

@@ -3,8 +3,8 @@
 from fvcore.common.config import CfgNode
 
 from slowfast.config.errors import ConfigError
-from slowfast.config.options import Option, Section
 from slowfast.config.sections.resnet import check_stages
+from slowfast.options import Option, Section
 
 
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:

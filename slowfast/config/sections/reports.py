@@ -2,7 +2,7 @@
 
 from fvcore.common.config import CfgNode
 
-from slowfast.config.options import Option, Section
+from slowfast.options import Option, Section
 
 
 def _switched_off(cfg: CfgNode, given: frozenset[str]) -> str:

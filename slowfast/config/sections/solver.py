@@ -3,7 +3,7 @@
 from fvcore.common.config import CfgNode
 
 from slowfast.config.errors import ConfigError
-from slowfast.config.options import Option, Reason, Section
+from slowfast.options import Option, Reason, Section
 
 
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:

@@ -5,8 +5,8 @@ from pathlib import PurePath
 from fvcore.common.config import CfgNode
 
 from slowfast.config.errors import ConfigError
-from slowfast.config.options import Option, Section
 from slowfast.config.sections.train import CHECKPOINT_TYPES, DATASET_ALIASES, REFUSED_DATASETS
+from slowfast.options import Option, Section
 
 SCORE_ENDINGS = (".pkl", ".npz", ".csv")
 """Formats that TEST.SAVE_RESULTS_PATH is written in; detections are a table in AVA's format, .csv alone."""

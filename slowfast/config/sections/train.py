@@ -1,6 +1,6 @@
 """Options of training."""
 
-from slowfast.config.options import Option, Section
+from slowfast.options import Option, Section
 
 CHECKPOINT_TYPES = ("pytorch", "caffe2", "aia")
 """What others tell formats of weights by; aia is AlphAction's."""

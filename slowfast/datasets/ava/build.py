@@ -67,7 +67,6 @@ def check_named_file(cfg: CfgNode, key: str, name: str, folder: Path) -> None:
         )  # fmt: skip
 
 
-@DATASETS.register("ava")
 def build_ava(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int, ...]] | None = None) -> AvaDataset:
     """One sample for each second of the split that has a box: annotated and detected ones in training, else detected ones.
 
@@ -111,6 +110,9 @@ def build_ava(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int,
         one_video_a_batch=split == "test",
         class_groups=categories if class_groups is None else class_groups,
     )
+
+
+DATASETS.register("ava")(build_ava)
 
 
 def read_classes(folder: Path, file: str, num_classes: int) -> tuple[tuple[str, ...], dict[str, tuple[int, ...]]]:
