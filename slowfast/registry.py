@@ -1,6 +1,6 @@
 """Names that lead to code: the extension points of the library.
 
-A registry maps a name, as it stands in a config file, to a class or function. Our own packages and projects add entries
+A registry maps a name, as a config file writes it, to a class or function. Our own packages and projects add entries
 with the decorator; whoever builds something asks for the entry by name. What an entry is called with and what must come
 back is stated beside each registry below.
 """

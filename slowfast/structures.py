@@ -27,7 +27,7 @@ class ActionInterval:
 class VideoRecord:
     """One video as its annotation describes it; nothing in it needs the video to be opened.
 
-    `source` says where the record stands ("train.csv, row 12"), so that errors can point at it. Data sets with one label a
+    `source` says where the record comes from ("train.csv, row 12"), so that errors can point at it. Data sets with one label a
     video fill `label`; data sets with several fill `actions`.
     """
 

@@ -1,4 +1,4 @@
-"""The drawing of the house, kept executable: which part may import which. Files are parsed; nothing is imported."""
+"""Which part may import which. Files are parsed; nothing is imported."""
 
 import ast
 from collections.abc import Iterator

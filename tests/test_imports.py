@@ -18,7 +18,7 @@ def modules_of(package: str) -> list[str]:
 
 
 def part_of(module: str) -> str:
-    """The room of the library, or the project, that a module belongs to."""
+    """The part of the library, or the project, that a module belongs to."""
     package, *rest = module.split(".")
     return f"{package}.{rest[0]}" if package == "slowfast" and rest else package
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import os
 import sys
@@ -11,6 +12,11 @@ from pathlib import Path
 LIBRARY = "slowfast-pgt"
 
 USER_ERROR_CODE = 2  # that of slowfast.runtime.command_line
+
+
+def add_debug(parser: argparse.ArgumentParser) -> None:
+    """The option that `exit_code_of` is told of."""
+    parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
 
 
 def exit_code_of(command: Callable[[], None], *, debug: bool = False) -> int:

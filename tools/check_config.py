@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from slowfast_tools import USER_ERROR_CODE, exit_code_of
+from slowfast_tools import USER_ERROR_CODE, add_debug, exit_code_of
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -26,7 +26,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--set", nargs=2, action="append", default=[], metavar=("KEY", "VALUE"), help="replace an option")
     parser.add_argument("--table", metavar="DOC", type=Path, help="write the verdicts as a table into this document")
     parser.add_argument("--check", metavar="DOC", type=Path, help="only see whether the table in this document is up to date")
-    parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
+    add_debug(parser)
     return parser.parse_args(arguments)
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from slowfast_tools import exit_code_of
+from slowfast_tools import add_debug, exit_code_of
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -19,7 +19,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("target", metavar="OUT", type=Path, help="file to write: .pyth or .safetensors")
     parser.add_argument("--cfg", metavar="FILE", help="config of the network: write what fits it, and say what does not")
     parser.add_argument("--inflate", action="store_true", help="repeat weights of pictures over time (needs --cfg)")
-    parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
+    add_debug(parser)
     options = parser.parse_args(arguments)
     if options.inflate and options.cfg is None:
         parser.error("--inflate needs --cfg: how often weights are repeated depends on the network")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from slowfast_tools import exit_code_of
+from slowfast_tools import add_debug, exit_code_of
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -18,7 +18,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("media", type=Path, metavar="DIR", help="folder with ID.mp4 or ID/ID_000001.jpg and so on")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the csv file to write")
     parser.add_argument("--threshold", type=float, default=0.5, help="scores below it are left out (default: %(default)s)")
-    parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
+    add_debug(parser)
     options, overrides = parser.parse_known_args(arguments)
     options.overrides = overrides
     if strange := [word for word in options.overrides if word[:2] == "--"]:

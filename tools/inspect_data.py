@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from slowfast_tools import exit_code_of
+from slowfast_tools import add_debug, exit_code_of
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -16,7 +16,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--split", default="train", help="train (default), val or test")
     parser.add_argument("--num", type=int, default=6, metavar="N", help="clips to draw (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("sheet.png"), metavar="FILE", help="default: %(default)s")
-    parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
+    add_debug(parser)
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="options that replace those of the file")
     options = parser.parse_intermixed_args(arguments)
     if options.num < 1:

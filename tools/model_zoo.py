@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from slowfast_tools import exit_code_of
+from slowfast_tools import add_debug, exit_code_of
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,7 +23,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="CONFIG",
         help="only see whether the table is up to date, as to these configs (such as Kinetics/X3D_S) or all",
     )
-    parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
+    add_debug(parser)
     return parser.parse_args(arguments)
 
 

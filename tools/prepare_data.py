@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from slowfast_tools import exit_code_of
+from slowfast_tools import add_debug, exit_code_of
 
 BROKEN_CODE = 1
 
@@ -28,7 +28,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     shared.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="files to work on at once (default: %(default)s)"
     )
-    shared.add_argument("--debug", action="store_true", help="show where in the code an error came up")
+    add_debug(shared)
     _add_folder(commands.add_parser("folder", parents=[shared], help="list videos for training"))
     _add_reencode(commands.add_parser("reencode", parents=[shared], help="make copies that load faster"))
     check = commands.add_parser("check", parents=[shared], help="read everything that lists name, once")

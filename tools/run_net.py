@@ -6,13 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from slowfast_tools import exit_code_of
+from slowfast_tools import add_debug, exit_code_of
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Trains, then tests, as the config says.")
     parser.add_argument("--cfg", metavar="FILE", help="config file (YAML)")
-    parser.add_argument("--debug", action="store_true", help="show where in the code an error came up")
+    add_debug(parser)
     parser.add_argument(
         "--help-options", nargs="?", const="", metavar="PATTERN", help="list the options whose key contains PATTERN, and stop"
     )

@@ -13,7 +13,7 @@ def marks(tool: str) -> tuple[str, str]:
 
 
 def read_table(document: Path, tool: str) -> str:
-    """What stands between the marks. Raises ModelZooError when they are not there."""
+    """What is between the marks. Raises ModelZooError when they are not there."""
     return _split(document, tool)[1].strip("\n")
 
 

@@ -1,4 +1,4 @@
-"""The commands of `tools/prepare_data.py`: what the data room finds out, written to files and told on the console."""
+"""The commands of `tools/prepare_data.py`: what `slowfast.preparation` finds out, written to files and told on the console."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from slowfast.datasets.frame_folder import open_listed
 from slowfast.datasets.frame_lists import HEADER, has_frame_list_header, read_frame_list
 from slowfast.datasets.labels import IntervalLabels
 from slowfast.datasets.sources import FrameSource, GridSource
-from slowfast.datasets.transforms import ClipColours, FixedCrops, RandomCrop, SpatialRule
+from slowfast.datasets.transforms import FixedCrops, RandomCrop, SpatialRule
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.video_files import VideoFiles
 from slowfast.registry import DATASETS
@@ -57,17 +57,14 @@ def build_charades(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple
             path=str(folder), found="there is no such folder", expected="the data set here (DATA.PATH_TO_DATA_DIR)"
         )
     records, source = choose_reader(folder, split)(cfg, folder, split)
-    clips, crops = sampling_rules(cfg, split)
-    return VideoDataset(
+    return VideoDataset.from_cfg(
+        cfg,
+        split,
         records=records,
         class_names=read_class_names(folder / CLASS_FILE, cfg.MODEL.NUM_CLASSES),
         source=source,
-        clips=clips,
-        crops=crops,
-        colours=ClipColours.from_cfg(cfg, split),
+        rules=sampling_rules(cfg, split),
         labels=IntervalLabels(num_classes=cfg.MODEL.NUM_CLASSES, fps=FPS, whole_video=split != "train"),
-        seed=cfg.RNG_SEED,
-        replaces=split == "train",
         class_groups=class_groups,
     )
 

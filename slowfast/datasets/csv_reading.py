@@ -13,7 +13,7 @@ from slowfast.datasets.errors import DatasetError, OnFault, stop
 from slowfast.datasets.list_text import read_lines
 
 SEPARATORS = ",;\t"
-"""What stands between fields; the header tells which."""
+"""Separators of fields; the header tells which."""
 
 _WHAT = "a csv file"
 

@@ -20,7 +20,6 @@ from slowfast.datasets.csv_reading import read_rows
 from slowfast.datasets.kinetics import build_kinetics
 from slowfast.datasets.labels import IntervalLabels
 from slowfast.datasets.sources import GridSource
-from slowfast.datasets.transforms import ClipColours
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.video_files import VideoFiles
 from slowfast.registry import DATASETS
@@ -49,17 +48,14 @@ DATASETS.register(DATASET)(build_folder)
 
 
 def _build_intervals(cfg: CfgNode, split: str, manifest: FolderManifest) -> VideoDataset:
-    clips, crops = sampling_rules(cfg, split)
-    return VideoDataset(
+    return VideoDataset.from_cfg(
+        cfg,
+        split,
         records=tuple(_records(cfg, Path(cfg.DATA.PATH_TO_DATA_DIR) / INTERVAL_LISTS[split])),
         class_names=manifest.classes,
         source=GridSource(FPS, VideoFiles.from_cfg(cfg)),
-        clips=clips,
-        crops=crops,
-        colours=ClipColours.from_cfg(cfg, split),
+        rules=sampling_rules(cfg, split),
         labels=IntervalLabels(num_classes=len(manifest.classes), fps=FPS, whole_video=split != "train"),
-        seed=cfg.RNG_SEED,
-        replaces=split == "train",
     )
 
 

@@ -20,7 +20,7 @@ from slowfast.datasets.labels import ClassLabel
 from slowfast.datasets.remote_files import is_remote
 from slowfast.datasets.same_file import missing
 from slowfast.datasets.sources import FileSource
-from slowfast.datasets.transforms import ClipColours, FixedCrops, RandomCrop, SpatialRule
+from slowfast.datasets.transforms import FixedCrops, RandomCrop, SpatialRule
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.video_files import VideoFiles
 from slowfast.registry import DATASETS
@@ -53,17 +53,14 @@ def build_kinetics(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple
     _tell_if_absent(records, folder / f"{split}.csv")
     if split == "val":
         logger.info("validation sees one random clip a video, as PySlowFast does: expect less than in tests")
-    clips, crops = sampling_rules(cfg, split)
-    return VideoDataset(
+    return VideoDataset.from_cfg(
+        cfg,
+        split,
         records=records,
         class_names=read_names(folder / CLASS_FILE, cfg.MODEL.NUM_CLASSES),
         source=FileSource(VideoFiles.from_cfg(cfg)),
-        clips=clips,
-        crops=crops,
-        colours=ClipColours.from_cfg(cfg, split),
+        rules=sampling_rules(cfg, split),
         labels=ClassLabel(),
-        seed=cfg.RNG_SEED,
-        replaces=split == "train",
         class_groups=class_groups,
     )
 

@@ -30,7 +30,7 @@ QUOTES = "\"'"
 _LABEL = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 
 _COUNTED_FOLDER = re.compile(r".*/[^/.]+[ \t,;]\d{1,7}|[^/.]+[ \t,;]\d{1,7}", re.ASCII)
-"""What stands before the class in a list of frame folders: a name without ending, and its number of pictures."""
+"""What precedes the class in a list of frame folders: a name without ending, and its number of pictures."""
 
 
 class ListedVideos(Sequence[VideoRecord]):
@@ -80,7 +80,7 @@ def read_list(path: Path, *, separator: str, num_classes: int, prefix: str, on_f
     """All videos of a list; relative paths are below `prefix`.
 
     Lines are split at the last separator, so paths may hold blanks. Empty lines, a byte-order mark and Windows line ends are
-    fine. A video that stands in the list again with the same class is read as often, which a warning says. Raises
+    fine. A video that is listed again with the same class is read as often, which a warning says. Raises
     DatasetError for a file that cannot be read or lists nothing; `on_fault` gets every wrong row, one that gives a listed
     video another class among them.
     """

@@ -20,7 +20,7 @@ from slowfast.datasets.frame_lists import ListedFrames, has_frame_list_header, r
 from slowfast.datasets.labels import ClassLabel
 from slowfast.datasets.sources import FileSource, FrameSource
 from slowfast.datasets.ssv2_lists import ANNOTATION_FILES, LABEL_FILE, LabelledVideo, read_labels, read_videos
-from slowfast.datasets.transforms import ClipColours, FixedCrops, RandomCrop, SpatialRule
+from slowfast.datasets.transforms import FixedCrops, RandomCrop, SpatialRule
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.video_files import VideoFiles
 from slowfast.registry import DATASETS
@@ -58,17 +58,14 @@ def build_ssv2(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int
     has_frames = has_frame_list_header(folder / FRAME_LISTS[split])
     records, source = (_read_frames if has_frames else _read_videos)(cfg, folder, split, videos)
     _tell(cfg, split)
-    clips, crops = _sampling_rules(cfg, split)
-    return VideoDataset(
+    return VideoDataset.from_cfg(
+        cfg,
+        split,
         records=records,
         class_names=tuple(sorted(labels, key=labels.__getitem__)),
         source=source,
-        clips=clips,
-        crops=crops,
-        colours=ClipColours.from_cfg(cfg, split),
+        rules=_sampling_rules(cfg, split),
         labels=ClassLabel(),
-        seed=cfg.RNG_SEED,
-        replaces=split == "train",
         class_groups=class_groups,
     )
 

@@ -6,9 +6,11 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
+from fvcore.common.config import CfgNode
 
 from slowfast.datasets.clip_dataset import ClipDataset
 from slowfast.datasets.clip_sampling import ClipRule
@@ -16,7 +18,7 @@ from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.labels import LabelRule
 from slowfast.datasets.remote_files import is_remote
 from slowfast.datasets.sources import FrameSource
-from slowfast.datasets.transforms import ColourRule, CropFrames, SpatialRule, Unchanged
+from slowfast.datasets.transforms import ClipColours, ColourRule, CropFrames, SpatialRule, Unchanged
 from slowfast.structures import Clip, VideoRecord
 
 
@@ -42,6 +44,34 @@ class VideoDataset(ClipDataset):
         self.num_views = clips.num_views * crops.num_crops
         self._source, self._clips, self._crops, self._labels = source, clips, crops, labels
         self._colours = Unchanged() if colours is None else colours
+
+    @classmethod
+    def from_cfg(
+        cls,
+        cfg: CfgNode,
+        split: str,
+        *,
+        records: Sequence[VideoRecord],
+        class_names: tuple[str, ...],
+        source: FrameSource,
+        rules: tuple[ClipRule, SpatialRule],
+        labels: LabelRule,
+        class_groups: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> Self:
+        """With colours and seed as the config says; unreadable videos are replaced in training. rules: for clips and crops."""
+        clips, crops = rules
+        return cls(
+            records=records,
+            class_names=class_names,
+            source=source,
+            clips=clips,
+            crops=crops,
+            colours=ClipColours.from_cfg(cfg, split),
+            labels=labels,
+            seed=cfg.RNG_SEED,
+            replaces=split == "train",
+            class_groups=class_groups,
+        )
 
     def __len__(self) -> int:
         return len(self.records) * self.num_views

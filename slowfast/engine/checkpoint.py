@@ -69,7 +69,7 @@ def newest_valid(output_dir: str | Path) -> tuple[Path, State] | None:
 
 
 def save(path: Path, state: State) -> None:
-    """Writes the file whole or not at all; an older one of that name stays until the new one is safe. Raises WriteError."""
+    """Writes the file atomically; an older one of that name stays until the new one is safe. Raises WriteError."""
     with atomic_write(path) as beside:
         torch.save(state, beside)
         torch_archive.seal(beside)

@@ -54,7 +54,7 @@ class ReadsInParts(Protocol):
     """What a train or evaluation step is, besides, if it reads a clip part by part rather than at once."""
 
     def segments(self, num_frames: int) -> Parts:
-        """The parts of a clip of so many frames, as ranges [start, stop), in the order in which they are read."""
+        """The parts of a clip of `num_frames` frames, as ranges [start, stop), in the order in which they are read."""
 
 
 def parts_of(step: object, num_frames: int) -> Parts:

@@ -123,7 +123,7 @@ def _build_model(cfg: CfgNode, place: Place, *, pretrained: bool) -> nn.Module:
 
 
 def _build_hooks(cfg: CfgNode, request: StopRequest, reading: ReadingLog, validate: Validation | None) -> list[Hook]:
-    """The order matters where a hook's text says so; what stands behind the checkpoint is lost when a run dies in it."""
+    """The order matters where a hook's text says so; what comes after the checkpoint is lost when a run dies in it."""
     saving = CheckpointHook(
         output_dir=cfg.OUTPUT_DIR,
         period=cfg.TRAIN.CHECKPOINT_PERIOD,

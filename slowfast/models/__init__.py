@@ -1,4 +1,4 @@
-"""Networks, and what stands right before and after them.
+"""Networks, and what comes right before and after them.
 
 A network is called with a list of float tensors (B, C, T, H, W), one a pathway. In training it returns logits (B, K), in
 evaluation activated scores (B, K), averaged over the positions that it looked at. For detection it is called with boxes

@@ -48,7 +48,7 @@ class Reencoded:
 
 
 def reencode(wanted: Reencoding) -> Reencoded:
-    """Makes the copies that are missing or older than their source. Each appears whole or not at all, so that an interrupted
+    """Makes the copies that are missing or older than their source. Each is written atomically, so that an interrupted
     call goes on where it stopped. Raises DatasetError."""
     _check(wanted)
     prepared = (wanted.videos / MANIFEST).exists()

@@ -22,8 +22,8 @@ def group_videos(videos: Sequence[LabelledVideo], group_by: str) -> dict[str, li
     """Videos that must not be torn apart, by the name of their group.
 
     group_by: "" (each video on its own), "parent" (the folder it lies in), or a regular expression that is searched in the
-    path: its first bracket, or all of it, is the group's name; a video without a match stands alone. Raises DatasetError for
-    an expression that is wrong or matches nothing.
+    path: its first bracket, or all of it, is the group's name; a video without a match is a group of its own. Raises
+    DatasetError for an expression that is wrong or matches nothing.
     """
     pattern = _compile(group_by) if group_by not in ("", PARENT) else None
     groups: dict[str, list[LabelledVideo]] = {}
@@ -48,7 +48,7 @@ def split_groups(groups: Groups, ratios: Sequence[float], *, seed: int) -> dict[
 
     Groups are lined up by class, rare classes first, and shuffled within; along the line each one goes to the split that lacks
     most. So the splits have their shares of the whole and, within about a group, of each class. The first group of a class is
-    always for training. A group of several classes stands with its rarest. Raises DatasetError if a split gets nothing.
+    always for training. A group of several classes counts for its rarest. Raises DatasetError if a split gets nothing.
     """
     shares = dict(zip(SPLITS, ratios, strict=True))
     in_splits: dict[str, list[LabelledVideo]] = {split: [] for split in SPLITS}

@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all, and one clear line where that cannot be done."""
+"""Atomic writing of files, and one clear line where it fails."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def _draw_loss(axes: Axes, iterations: list[Point], epochs: list[Point]) -> None
     if iterations:
         axes.plot(*_columns(iterations), color=BLUE, alpha=0.3 if epochs else 1.0, linewidth=1.0, label="iteration")
     if epochs:
-        # A mean stands in the middle of what it is the mean of.
+        # A mean is drawn in the middle of what it is the mean of.
         middles = [(epoch - 0.5, loss) for epoch, loss in epochs]
         axes.plot(
             *_columns(middles), color=BLUE, linewidth=1.8, marker=_marker(epochs), markersize=4, label="mean of the epoch"

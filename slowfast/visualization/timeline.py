@@ -145,7 +145,7 @@ def _strip_height(frames: list[Frame]) -> float:
 
 
 def _draw_frames(axes: Axes, frames: list[Frame], duration_sec: float) -> None:
-    """Pictures side by side in equal slots; a tick below each one stands at its second."""
+    """Pictures side by side in equal slots; a tick below each one marks its second."""
     bare(axes)
     axes.set(xlim=(0, duration_sec), ylim=(0, 1), yticks=[], xticks=[second for second, _ in frames], xticklabels=[])
     axes.tick_params(length=4, color=ORANGE, width=1.2)

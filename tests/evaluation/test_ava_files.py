@@ -1,4 +1,4 @@
-"""AVA's files as people have them: lawful spellings are read, and what is wrong is named with its row."""
+"""AVA's files as people have them: permitted spellings are read, and what is wrong is named with its row."""
 
 from pathlib import Path
 

@@ -69,9 +69,9 @@ def test_official_charades_score_agrees_with_the_published_numbers(metrics: dict
 def test_score_that_is_not_a_number_is_named_by_video_and_class(metrics: dict[str, Any]) -> None:
     case = metrics["multi_label_map"]["not_a_number"]
     scores, labels = arrays(case)
-    ((video, klass),) = np.argwhere(np.isnan(scores))
+    ((video, class_id),) = np.argwhere(np.isnan(scores))
     for measure in (multilabel_map, charades_official):
-        with pytest.raises(ScoreError, match=f"1 of 112 .* video {video}, class {klass}"):
+        with pytest.raises(ScoreError, match=f"1 of 112 .* video {video}, class {class_id}"):
             measure(scores, labels)
 
 

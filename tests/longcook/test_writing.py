@@ -1,4 +1,4 @@
-"""LongCook: the folder appears whole or not at all, once, and never over anything else."""
+"""LongCook: the folder is written atomically, once, and never over anything else."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all; what keeps them from being written is told in one line."""
+"""Files are written atomically; what keeps them from being written is told in one line."""
 
 import logging
 import multiprocessing

@@ -108,11 +108,14 @@ class Duet:
 
 def plan_duets(counts: Mapping[str, int], *, seed: int) -> Splits[Duet]:
     """Videos of all splits, counts[split] each; pairs of causes are balanced in each."""
-
-    def draw(video_id: str, key: tuple[int, ...], choice: int) -> Duet:
-        return draw_duet(video_id, key).with_causes(CAUSE_PAIRS[choice])
-
-    return plan_splits(draw, counts, seed=seed, id_length=11, num_choices=len(CAUSE_PAIRS))
+    return plan_splits(
+        draw_duet,
+        lambda duet, choice: duet.with_causes(CAUSE_PAIRS[choice]),
+        counts,
+        seed=seed,
+        id_length=11,
+        num_choices=len(CAUSE_PAIRS),
+    )
 
 
 def draw_duet(video_id: str, key: tuple[int, ...]) -> Duet:

@@ -60,11 +60,14 @@ class MilkScript(Script):
 
 def plan_milk(counts: Mapping[str, int], *, seed: int) -> Splits[MilkScript]:
     """Scripts of all splits, counts[split] each; causes, and so composites, are balanced in each."""
-
-    def draw(video_id: str, key: tuple[int, ...], choice: int) -> MilkScript:
-        return draw_milk(video_id, key).with_cause(CAUSES[choice])
-
-    return plan_splits(draw, counts, seed=seed, id_length=5, num_choices=len(CAUSES))
+    return plan_splits(
+        draw_milk,
+        lambda script, choice: script.with_cause(CAUSES[choice]),
+        counts,
+        seed=seed,
+        id_length=5,
+        num_choices=len(CAUSES),
+    )
 
 
 def draw_milk(video_id: str, key: tuple[int, ...]) -> MilkScript:

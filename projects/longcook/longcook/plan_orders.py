@@ -61,11 +61,7 @@ class OrderScript(Script):
 
 def plan_orders(counts: Mapping[str, int], *, seed: int) -> Splits[OrderScript]:
     """Scripts of all splits, counts[split] each; classes are balanced in each."""
-
-    def draw(video_id: str, key: tuple[int, ...], choice: int) -> OrderScript:
-        return draw_order(video_id, key).with_label(choice)
-
-    return plan_splits(draw, counts, seed=seed, id_length=11, num_choices=len(ORDERS))
+    return plan_splits(draw_order, OrderScript.with_label, counts, seed=seed, id_length=11, num_choices=len(ORDERS))
 
 
 def draw_order(video_id: str, key: tuple[int, ...]) -> OrderScript:

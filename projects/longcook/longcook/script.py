@@ -101,14 +101,16 @@ def composite_of(cause: int) -> int:
 
 
 def plan_splits(
-    draw: Callable[[str, tuple[int, ...], int], Planned],
+    draw: Callable[[str, tuple[int, ...]], Planned],
+    choose: Callable[[Planned, int], Planned],
     counts: Mapping[str, int],
     *,
     seed: int,
     id_length: int,
     num_choices: int,
 ) -> Splits[Planned]:
-    """The splits of a data set; `draw` plans one video from its id, the key of its random streams and its choice.
+    """The splits of a data set; `draw` plans one video from its id and the key of its random streams, `choose` gives it the
+    causes of a choice.
 
     counts: videos of each split of SPLITS; a missing one has none. The choice, in range(num_choices), is what decides the
     labels. In each split choices are as balanced as the count allows.
@@ -124,7 +126,7 @@ def plan_splits(
         order = np.random.default_rng((_CHOICES, seed, split_number))
         choices = order.permutation(np.resize(order.permutation(num_choices), len(part))).tolist()
         splits[split] = [
-            draw(video_id, (seed, split_number, number), choice)
+            choose(draw(video_id, (seed, split_number, number)), choice)
             for number, (video_id, choice) in enumerate(zip(part, choices, strict=True))
         ]
     return splits

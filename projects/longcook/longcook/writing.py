@@ -1,4 +1,4 @@
-"""Writes LongCook to a folder: whole or not at all, once, however many processes ask for it."""
+"""Writes LongCook to a folder: atomically, and once, however many processes ask for it."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ def watched(
 
             yield module.register_forward_hook(hook_after)
 
-    handled = places_of(model, *model.operators, *model.alone)  # what stands inside of these is their business
+    handled = places_of(model, *model.operators, *model.alone)  # what is inside of these is their business
     handles = [
         handle
         for path, module in model.network.named_modules()

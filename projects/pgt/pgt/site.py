@@ -1,4 +1,4 @@
-"""A place in a network, and what may become of the module that stands there."""
+"""A place in a network, and what may become of the module there."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Site:
         return self.options.operator == "causal"
 
     def cell(self, *, needed: int, channels: int | None = None) -> Cell:
-        """The memory of a window that needs so many frames of the past."""
+        """The memory of a window that needs `needed` frames of the past."""
         options = self.options
         if self.causal:
             return Cell(self.path, needed, "last", channels=channels)

@@ -79,7 +79,7 @@ def verify(model: ProgressiveModel, clip: Any, *args: Any, time_axis: int = 2) -
     4. With causal operators, any cut into steps gives what one pass gives.
 
     clip: what the network reads, one (B, C, T, H, W) or one a pathway; shorter ones than three steps are continued, longer ones
-    cut. args: what else it is called with. time_axis: where T stands in the clip, if elsewhere. Memory, modes and random state
+    cut. args: what else it is called with. time_axis: the axis of T in the clip, if another. Memory, modes and random state
     are as before afterwards. Raises VerificationError with everything that was found, by path.
     """
     try:

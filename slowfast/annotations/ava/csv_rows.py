@@ -26,7 +26,7 @@ _TOO_MANY = "too_many"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """R rows of a file. video: int32 (R,), its number. line: int64 (R,), where the row stands in the file, from 1.
+    """R rows of a file. video: int32 (R,), its number. line: int64 (R,), its line in the file, from 1.
     columns: float64 (R,) each, by name; NaN where the field is empty or missing."""
 
     video: NDArray[np.int32]

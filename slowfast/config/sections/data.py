@@ -55,7 +55,7 @@ SECTION = Section(
     options={
         "PATH_TO_DATA_DIR": Option("", "Folder with the lists or annotations."),
         "PATH_PREFIX": Option("", "Folder that the paths in the lists are relative to; empty: PATH_TO_DATA_DIR."),
-        "PATH_LABEL_SEPARATOR": Option(" ", "What stands between path and label in a Kinetics list.", empty=False),
+        "PATH_LABEL_SEPARATOR": Option(" ", "The separator of path and label in a Kinetics list.", empty=False),
         "NUM_FRAMES": Option(
             8,
             "Frames of a clip (of the Fast pathway, if there are two); 0: derived where a project can.",

@@ -50,7 +50,7 @@ SECTION = Section(
         "INSTANTIATION": Option(
             "dot_product", "How affinities are normalised.", choices=("dot_product", "softmax"), no_effect_if=_no_blocks
         ),
-        "USE_BN": Option(True, "Whether a norm stands behind their last convolution."),
+        "USE_BN": Option(True, "Whether a norm follows their last convolution."),
         "PROGRESS": Option(
             False,
             "Whether they attend to the memory of earlier steps (progressive training only; see PGT.NL_CONTEXT).",

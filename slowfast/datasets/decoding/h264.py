@@ -17,7 +17,7 @@ class FieldCoding:
     """How to tell fields from frames in the packets of a stream whose pictures may be either.
 
     length_bytes: of the length before each unit of a packet; 0: start codes stand there instead. planes_bits, frame_bits: of
-    what stands before the field's mark in the header of a slice.
+    what precedes the field's mark in the header of a slice.
     """
 
     length_bytes: int
@@ -66,7 +66,7 @@ class FieldPairs:
 
 
 def field_coding(extradata: bytes | None) -> FieldCoding | None:
-    """None where all pictures are frames. Raises ValueError where the header cannot be read, or stands elsewhere."""
+    """None where all pictures are frames. Raises ValueError where the header cannot be read, or is elsewhere."""
     extradata = extradata or b""
     try:
         headers = {_read_header(header) for header in _sequence_headers(extradata)}
@@ -145,7 +145,7 @@ class _Bits:
         self._content, self._place = content, 0
 
     def take(self, number: int) -> int:
-        """An unsigned number of so many bits."""
+        """An unsigned number of that many bits."""
         value = 0
         for place in range(self._place, self._place + number):
             value = value << 1 | self._content[place // 8] >> (7 - place % 8) & 1
@@ -153,7 +153,7 @@ class _Bits:
         return value
 
     def count(self) -> int:
-        """An Exp-Golomb code, as it stands for unsigned numbers."""
+        """The Exp-Golomb code of an unsigned number."""
         zeros = 0
         while not self.take(1):
             zeros += 1

@@ -20,7 +20,7 @@ NEARLY_SQUARE = Fraction(1, 100)
 """Pixels that are wider or higher than square by less than this come from sizes that were rounded, and are left alone."""
 
 MAX_STRETCH = 10
-"""No camera makes pixels that are so many times as wide as high, or as high as wide; a file that says so is wrong."""
+"""Largest aspect ratio of a pixel that is believed, either way; no camera makes such pixels."""
 
 
 class ToPicture:

@@ -30,7 +30,7 @@ class Protocol:
     """What the public evaluators do not agree on.
 
     use_exclusions: rows at excluded seconds are dropped on both sides. drop_unannotated: detections at a second without any
-    truth row, of whatever class, are dropped instead of being false alarms. rows_per_second: so many detections with the best
+    truth row, of whatever class, are dropped instead of being false alarms. rows_per_second: that many detections with the best
     scores are kept at a second, all listed classes together; None keeps all. best_score_first: whether the detections at a
     second claim truths in the order of their scores, or in that of their rows.
     """

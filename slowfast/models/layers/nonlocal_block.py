@@ -80,7 +80,7 @@ class NonLocalBlock(nn.Module):
 def attention(query: Tensor, key: Tensor, value: Tensor, instantiation: Instantiation) -> Tensor:
     """query (B, N, D), key and value (B, P, D) -> (B, N, D).
 
-    "softmax" scales the affinities by 1/sqrt(D). "dot_product" divides them by P; nothing then stands between the two
+    "softmax" scales the affinities by 1/sqrt(D). "dot_product" divides them by P; nothing then comes between the two
     products, so the small one, (D, P) by (P, D), goes first and no (N, P) matrix is ever made.
     """
     if instantiation == "softmax":

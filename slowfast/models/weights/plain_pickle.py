@@ -94,7 +94,7 @@ def load_plain_pickle(file: BinaryIO) -> Any:
 
 
 def load_torch_pickle(path: Path) -> Any:
-    """What torch.save wrote, where more than tensors and containers stands in it.
+    """What torch.save wrote, where it holds more than tensors and containers.
 
     Data of the standard library (paths, dates, namespaces, ...) and classes of other packages become Inert, arrays StoredArray.
     Raises ForbiddenPickleError for a file that names anything of the standard library, of torch or of NumPy that is no data,

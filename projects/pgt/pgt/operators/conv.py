@@ -79,7 +79,7 @@ class MarkovOwnConv(MarkovOperator, _Conv3d):
 class CausalConv(MarkovOperator, _Conv3d):
     """A convolution over time whose last tap lies on the frame itself. It remembers (k - 1) * dilation frames.
 
-    With a stride it also remembers where it stands, so that outputs lie at multiples of the stride however a video is cut.
+    With a stride it also remembers its phase, so that outputs lie at multiples of the stride however a video is cut.
     """
 
     prefix = "Causal"

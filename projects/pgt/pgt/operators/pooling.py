@@ -136,7 +136,7 @@ class MarkovClipPool(MarkovHeadPool):
 
 
 class MarkovWindowPool(MarkovOperator, _WindowPool):
-    """AvgPool3d or MaxPool3d whose windows reach across the borders of steps: the memory stands where padding stood.
+    """AvgPool3d or MaxPool3d whose windows reach across the borders of steps: the memory takes the place of padding.
 
     At the right end of a step windows are padded, as the end of a clip is. own_forward: as in MarkovHeadPool.
     """

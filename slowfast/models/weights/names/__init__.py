@@ -59,7 +59,7 @@ def _without_wrappers(name: str) -> str:
 
 
 def _prefix(names: Iterable[str]) -> str:
-    """What stands before all names of the one network there is, such as "encoder_q."."""
+    """The prefix of all names of the one network there is, such as "encoder_q."."""
     marker = re.compile(rf"((?:.+\.)?)(?:{OWN_MARKER}|{'|'.join(re.sub(r'[(](?![?])', '(?:', n.marker) for n in NAMINGS)})")
     prefixes = {match[1] for name in names if (match := marker.fullmatch(name))}
     if len(prefixes) > 1 and "" not in prefixes:

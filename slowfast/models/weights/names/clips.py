@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from slowfast.models.weights.names.naming import Naming
+from slowfast.models.weights.names.naming import Naming, block_layers
 
 # res4_5_branch2b_w, t_conv1_w, nonlocal_conv3_1_theta_w.
 CAFFE2 = Naming(
@@ -11,16 +11,12 @@ CAFFE2 = Naming(
     separator="_",
     kinds={"w": "weight", "b": "bias", "s": "weight", "rm": "running_mean", "riv": "running_var"},
     block=r"(?P<pathway>(?:t_)?)res(?P<stage>\d)_(?P<block>\d+)_(?P<layer>branch\w+)",
-    layers={
-        "branch1": "branch1",
-        "branch1_bn": "branch1_bn",
-        "branch2a": "branch2.a",
-        "branch2a_bn": "branch2.a_bn",
-        "branch2b": "branch2.b",
-        "branch2b_bn": "branch2.b_bn",
-        "branch2c": "branch2.c",
-        "branch2c_bn": "branch2.c_bn",
-    },
+    layers=block_layers(
+        shortcut=("branch1", "branch1_bn"),
+        a=("branch2a", "branch2a_bn"),
+        b=("branch2b", "branch2b_bn"),
+        c=("branch2c", "branch2c_bn"),
+    ),
     others={
         r"conv1": "s1.pathway0_stem.conv",
         r"t_conv1": "s1.pathway1_stem.conv",
@@ -42,16 +38,12 @@ CAFFE2 = Naming(
 ALPHACTION = Naming(
     marker=r"slow\.res_nl1\.res_0\.btnk\.conv1\.conv\.weight",
     block=r"(?P<pathway>slow|fast)\.res_nl(?P<stage>\d)\.res_(?P<block>\d+)\.(?P<layer>.+)",
-    layers={
-        "shortcut.conv": "branch1",
-        "shortcut.bn": "branch1_bn",
-        "btnk.conv1.conv": "branch2.a",
-        "btnk.conv1.bn": "branch2.a_bn",
-        "btnk.conv2.conv": "branch2.b",
-        "btnk.conv2.bn": "branch2.b_bn",
-        "btnk.conv3.conv": "branch2.c",
-        "btnk.conv3.bn": "branch2.c_bn",
-    },
+    layers=block_layers(
+        shortcut=("shortcut.conv", "shortcut.bn"),
+        a=("btnk.conv1.conv", "btnk.conv1.bn"),
+        b=("btnk.conv2.conv", "btnk.conv2.bn"),
+        c=("btnk.conv3.conv", "btnk.conv3.bn"),
+    ),
     others={
         r"slow\.conv1": "s1.pathway0_stem.conv",
         r"fast\.conv1": "s1.pathway1_stem.conv",
@@ -76,18 +68,16 @@ def _norm_shortcuts(state: dict[str, Tensor]) -> None:
 PYTORCHVIDEO = Naming(
     marker=r"blocks\.1\.(multipathway_blocks\.0\.)?res_blocks\.0\.branch2\.conv_a\.weight",
     block=r"blocks\.(?P<stage>\d)\.(?:multipathway_blocks\.(?P<pathway>\d)\.)?res_blocks\.(?P<block>\d+)\.(?P<layer>.+)",
-    layers={
-        "branch1_conv": "branch1",
-        "branch1_norm": "branch1_bn",
-        "branch2.conv_a": "branch2.a",
-        "branch2.norm_a": "branch2.a_bn",
-        "branch2.conv_b": "branch2.b",
-        "branch2.norm_b": "branch2.b_bn",
+    layers=block_layers(
+        shortcut=("branch1_conv", "branch1_norm"),
+        a=("branch2.conv_a", "branch2.norm_a"),
+        b=("branch2.conv_b", "branch2.norm_b"),
+        c=("branch2.conv_c", "branch2.norm_c"),
+    )
+    | {
         "branch2.norm_b.0": "branch2.b_bn",
         "branch2.norm_b.1.block.0": "branch2.se.fc1",
         "branch2.norm_b.1.block.2": "branch2.se.fc2",
-        "branch2.conv_c": "branch2.c",
-        "branch2.norm_c": "branch2.c_bn",
     },
     others={
         r"blocks\.0\.conv": "s1.pathway0_stem.conv",

@@ -15,6 +15,16 @@ FAST = ("1", "t_", "fast")
 """What sources put in a name to say that it is of the Fast pathway."""
 
 
+Layer = tuple[str, str]
+"""Their names of a convolution and of its norm."""
+
+
+def block_layers(*, shortcut: Layer, a: Layer, b: Layer, c: Layer) -> dict[str, str]:
+    """Their layers of a bottleneck block -> ours."""
+    ours = {"branch1": shortcut, "branch2.a": a, "branch2.b": b, "branch2.c": c}
+    return {theirs: name for layer, pair in ours.items() for theirs, name in zip(pair, (layer, f"{layer}_bn"), strict=True)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
     """The names of one source.
@@ -23,7 +33,7 @@ class Naming:
     block: expression for the path of a layer in a block, with groups "stage", "block", "layer" and perhaps "pathway".
     first_block: number of a stage's first block. layers: their path of a layer in a block -> ours.
     others: expressions for the paths of layers outside of blocks -> ours, with \\1 for the first group.
-    separator: stands before the last part of a name; kinds: their last part -> ours, where they differ.
+    separator: precedes the last part of a name; kinds: their last part -> ours, where they differ.
     finish: changes the weights, already under our names, where more than names differs.
     """
 
