@@ -1,4 +1,4 @@
-"""The base of all errors that are the user's to mend: one clear line tells all there is to know, a traceback would hide it."""
+"""The base of all errors that the user can fix: one clear line tells all there is to know, a traceback would hide it."""
 
 
 class UserError(Exception):

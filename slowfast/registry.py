@@ -44,7 +44,7 @@ class Registry(Generic[T]):
 
         def add(entry: T) -> T:
             if name in self._entries and self._entries[name] is not entry:
-                raise ValueError(f"two entries want to be the {self.kind} {name!r}")
+                raise ValueError(f"two entries are registered as the {self.kind} {name!r}")
             self._entries[name] = entry
             return entry
 

@@ -34,7 +34,7 @@ def exit_code_of(command: Callable[[], None], *, debug: bool = False) -> int:
 
 
 def other_library() -> str:
-    """What is wrong with the package that the name `slowfast` leads to, and how to mend it; empty if it is this library's.
+    """What is wrong with the package that the name `slowfast` leads to, and how to fix it; empty if it is this library's.
 
     Looks without importing: Meta's PySlowFast has a package of that name too, which changes settings when it is imported.
     """

@@ -21,8 +21,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add_debug(parser)
     options, overrides = parser.parse_known_args(arguments)
     options.overrides = overrides
-    if strange := [word for word in options.overrides if word[:2] == "--"]:
-        parser.error(f"unrecognized arguments: {' '.join(strange)}")
+    if unknown := [word for word in options.overrides if word[:2] == "--"]:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     return options
 
 

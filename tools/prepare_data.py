@@ -38,9 +38,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options, overrides = parser.parse_known_args(arguments)
     options.overrides = overrides
     takes_overrides = options.command in ("ava", "check")
-    strange = [word for word in overrides if word[:2] == "--" or not takes_overrides]
-    if strange:
-        parser.error(f"unrecognized arguments: {' '.join(strange)}")
+    unknown = [word for word in overrides if word[:2] == "--" or not takes_overrides]
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     return options
 
 

@@ -23,7 +23,7 @@ HEADER_WORDS = ("original_vido_id", "original_video_id")
 
 HEADER = "original_vido_id video_id frame_id path labels"
 
-# ASCII: to Python other scripts' digits are numbers too, which would be written anew as 0 to 9. Of long numbers the end.
+# ASCII: to Python other scripts' digits are numbers too, which would be rewritten as 0 to 9. Of long numbers the end.
 _NUMBERED = re.compile(r"(.*?)(\d{1,18})(\D*)", re.DOTALL | re.ASCII)
 
 

@@ -71,7 +71,7 @@ class ClipLoader:
             persistent_workers=num_workers > 0,
             multiprocessing_context=self._start_method if num_workers else None,
             worker_init_fn=_set_up_worker,
-            # Its own generator, lest the number of passes change what the model draws from torch's.
+            # Its own generator, so that the number of passes does not change what the model draws from torch's.
             generator=torch.Generator(),
         )
 

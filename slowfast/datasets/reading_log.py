@@ -12,7 +12,7 @@ SLOWEST = 5
 @dataclass(slots=True)
 class ReadingLog:
     """Counts of one pass, in this process. clips: samples that were read. replaced: unreadable videos whose place others took
-    (training). left_out: samples that are missing for want of a readable video (evaluation, where it is allowed).
+    (training). left_out: samples that are missing, as their video is unreadable (evaluation, where it is allowed).
     """
 
     clips: int = 0

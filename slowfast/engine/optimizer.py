@@ -49,7 +49,7 @@ def parameter_groups(
 
 
 def build_optimizer(cfg: CfgNode, model: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer that SOLVER describes. Its learning rate is set anew at every iteration."""
+    """The optimizer that SOLVER describes. Its learning rate is set again at every iteration."""
     solver = cfg.SOLVER
     groups = parameter_groups(
         model,
@@ -94,7 +94,7 @@ def load_optimizer_state(
 
     names, saved_names: see `parameter_names`, now and when `state` was saved; None: not known, so the groups must agree.
     saved_kind: class of the optimizer that `state` is of; empty: not known. Another kind of optimizer has no use for the state
-    and starts anew, and so does a parameter that the state knows nothing of; both are logged. Raises OptimizerStateError.
+    and starts from zero, and so does a parameter that the state knows nothing of; both are logged. Raises OptimizerStateError.
     """
     own = optimizer.state_dict()["param_groups"]
     groups = state["param_groups"]

@@ -169,7 +169,7 @@ class Trainer:
 
         The optimizer keeps its own options (weight decay, momentum, ...). The place in an epoch is kept in samples, so that
         none is repeated or left out when batches have another size now; where the epoch has another order of samples, or
-        other ones, it begins anew. What differs is logged. Raises OptimizerStateError.
+        other ones, it begins again. What differs is logged. Raises OptimizerStateError.
         """
         self.epoch = state["epoch"]
         self._take_up_epoch(state)

@@ -74,9 +74,9 @@ def _check(scores: Floats, labels: NDArray[np.generic]) -> NDArray[np.bool_]:
     check_scores(scores)
     if labels.shape != scores.shape:
         raise ScoreError(f"labels have the shape {labels.shape}; right would be that of the scores, {scores.shape}")
-    strange = np.argwhere((labels != 0) & (labels != 1))
-    if len(strange):
-        video, class_id = strange[0]
+    not_binary = np.argwhere((labels != 0) & (labels != 1))
+    if len(not_binary):
+        video, class_id = not_binary[0]
         raise ScoreError(f"the label of video {video}, class {class_id} is {labels[video, class_id]}; right would be 0 or 1")
     return labels.astype(bool)
 

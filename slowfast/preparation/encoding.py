@@ -24,7 +24,7 @@ from slowfast.errors import UserError
 from slowfast.runtime.atomic_files import atomic_write
 
 GOP = 8
-"""Pictures from one key picture to the next: at most seven are decoded in vain to reach a frame."""
+"""Pictures from one key picture to the next: at most seven are decoded only to reach a frame."""
 
 
 @dataclass(frozen=True, slots=True)

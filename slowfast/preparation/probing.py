@@ -103,7 +103,7 @@ def _note(notebook: Path, probe: Probe) -> None:
 def _read_notebook(notebook: Path) -> dict[str, Probe]:
     try:
         lines: Iterable[str] = notebook.read_text(encoding="utf-8").splitlines()
-    except OSError:  # all are probed anew
+    except OSError:  # all are probed again
         return {}
     return {probe.path: probe for line in lines if (probe := _parse(line)) is not None}
 

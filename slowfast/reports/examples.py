@@ -1,8 +1,19 @@
-"""Which examples are drawn, and what their files are called."""
+"""Which examples are drawn, by what, and what their files are called."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+
+from fvcore.common.config import CfgNode
+
+from slowfast.engine.tasks import task_of
+from slowfast.registry import EXAMPLES
+
+
+def examples_of(cfg: CfgNode) -> Callable[..., None]:
+    """What draws examples of the data set under test: an entry of EXAMPLES."""
+    return EXAMPLES.get(cfg.TEST.DATASET if cfg.TEST.DATASET in EXAMPLES else task_of(cfg).name)
 
 
 def spread_evenly(num_all: int, num_wanted: int) -> list[int]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from fvcore.common.config import CfgNode
 
-from slowfast.engine.tasks import task_of
 from slowfast.engine.testing import MOST_CLASSES_SHOWN, Tested
-from slowfast.registry import EXAMPLES
 from slowfast.reports import scenes, timelines  # noqa: F401 - they register what they draw
+from slowfast.reports.examples import examples_of
 from slowfast.runtime.logging import LOG_FILE, read_stats
 from slowfast.visualization import draw_confusion, draw_curves
 
@@ -36,11 +35,6 @@ def write_report(cfg: CfgNode, tested: Tested, *, device: torch.device) -> None:
     with torch.no_grad():
         draw = examples_of(cfg)
         draw(cfg, model=tested.model, step=tested.step, dataset=tested.dataset, device=device)
-
-
-def examples_of(cfg: CfgNode) -> Callable[..., None]:
-    """What draws examples of the data set under test: an entry of EXAMPLES."""
-    return EXAMPLES.get(cfg.TEST.DATASET if cfg.TEST.DATASET in EXAMPLES else task_of(cfg).name)
 
 
 def of_last_training(stats: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

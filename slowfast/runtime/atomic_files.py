@@ -135,7 +135,7 @@ def _prefix(path: Path) -> str:
 
 
 def _machine() -> str:
-    """Tells apart machines that share a disk, containers included: they may have one name, and number processes anew."""
+    """Tells apart machines that share a disk, containers included: their names and process numbers may be the same."""
     try:
         processes = str(Path("/proc/self/ns/pid").stat().st_ino)
     except OSError:

@@ -1,4 +1,4 @@
-"""What can go wrong in a run and is for the user to mend."""
+"""What can go wrong in a run and is for the user to fix."""
 
 import signal
 
@@ -16,7 +16,7 @@ class CheckpointError(EngineError):
 class NonFiniteLossError(EngineError):
     """The loss or its gradient is not a finite number; raised before any weight has changed.
 
-    `here` says whether this process's own loss was the culprit, not that of another process.
+    `here` says whether this process's own loss was the cause, not that of another process.
     """
 
     def __init__(self, message: str, *, here: bool = True) -> None:

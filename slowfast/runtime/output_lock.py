@@ -73,7 +73,7 @@ def _locked_file(path: Path) -> TextIO:
             raise WriteError.at(path, error) from error
         try:
             _take(file, path)
-            # The holder before may have deleted the file since it was opened, and another one may have made it anew.
+            # The holder before may have deleted the file since it was opened, and another one may have made it again.
             if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 return file
         except FileNotFoundError:

@@ -1,6 +1,6 @@
 """Random numbers on the device, such as those of dropout.
 
-The generators are seeded anew before every iteration, from the job's seed, the number of the iteration and the rank. So a
+The generators are seeded again before every iteration, from the job's seed, the number of the iteration and the rank. So a
 checkpoint need not hold the state of any generator, whatever a hook drew in between changes nothing, and a resumed run
 draws exactly what the uninterrupted one would have drawn. Data augmentation has generators of its own.
 """

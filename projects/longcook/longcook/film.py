@@ -32,8 +32,8 @@ class Film:
     """A video to be drawn; can be sent to another process.
 
     path: where the file goes in the folder of the data set. draw(): the frames, uint8 (height, width, 3), RGB. key_frames:
-    numbers of the frames that start anew. stills: a path like "frames/ID/ID_{:06d}.jpg" when every frame is to be a picture
-    too, numbered from 1.
+    numbers of the frames that become key pictures. stills: a path like "frames/ID/ID_{:06d}.jpg" when every frame is to be a
+    picture too, numbered from 1.
     """
 
     path: str

@@ -218,7 +218,7 @@ def _mixing_modules(run: TrialRun) -> Iterator[Finding]:
     }
     seen: dict[tuple[str, int, str], list[Tensor]] = {}
     changed_by_later: dict[tuple[str, int, str], list[Tensor]] = {}
-    culprits: list[str] = []
+    mixing: list[str] = []
 
     def is_mixed(place: tuple[str, int, str], tensors: list[Tensor], which: str) -> bool:
         old = seen.get(place, [])
@@ -235,8 +235,8 @@ def _mixing_modules(run: TrialRun) -> Iterator[Finding]:
 
     def blame(path: str) -> None:
         within = f"{path}." if path else ""
-        if not any(culprit == path or culprit.startswith(within) for culprit in culprits):
-            culprits.append(path)
+        if not any(found == path or found.startswith(within) for found in mixing):
+            mixing.append(path)
 
     def watch(which: str | None) -> Any:
         running = [("", False)]  # modules that are at work, and whether what they were given is mixed already
@@ -270,7 +270,7 @@ def _mixing_modules(run: TrialRun) -> Iterator[Finding]:
         model.reset()
         with watch(which):
             run.step(0, clip=first if which is None else run.disturbed(first, halves[which]))
-    for path in culprits:
+    for path in mixing:
         has_children = any(True for _ in model.network.get_submodule(path).children())
         where = "in its forward, outside of the modules that it holds, " if has_children else ""
         yield Finding(
@@ -298,15 +298,15 @@ def _restore(output: Any, before: list[Tensor], which: str) -> Any:
     """The output with the frames of the first run in the half that was not changed; as a whole where it has no frames."""
     old = iter(before)
 
-    def mend(tensor: Any) -> Any:
+    def restored(tensor: Any) -> Any:
         base = next(old, None) if isinstance(tensor, Tensor) else None
         if base is None or base.shape != tensor.shape:
             return tensor
         if tensor.dim() != 5 or tensor.shape[2] == 1:
             return base
-        border, mended = half(tensor.shape[2]), tensor.clone()
+        border, combined = half(tensor.shape[2]), tensor.clone()
         unchanged = slice(0, border) if which == "later" else slice(border, None)
-        mended[:, :, unchanged] = base[:, :, unchanged]
-        return mended
+        combined[:, :, unchanged] = base[:, :, unchanged]
+        return combined
 
-    return pytree.tree_map(mend, output)
+    return pytree.tree_map(restored, output)

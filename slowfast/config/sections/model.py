@@ -102,7 +102,9 @@ NORMS = Section(
         "EPSILON": Option(1e-5, "Added to the variance.", minimum=0, above=0, maximum=1),
         "MOMENTUM": Option(0.1, "Weight of a new batch in the running statistics.", minimum=0, maximum=1, no_effect_if=_frozen),
         "USE_PRECISE_STATS": Option(
-            False, "Whether to measure the running statistics anew before each validation and checkpoint.", no_effect_if=_frozen
+            False,
+            "Whether to remeasure the running statistics before each validation and checkpoint.",
+            no_effect_if=_frozen,
         ),
         "NUM_BATCHES_PRECISE": Option(
             200, "Batches for that measurement.", minimum=1, maximum=10**6, no_effect_if=_not_precise

@@ -36,7 +36,7 @@ class AvaVideos:
         return {record.video_id: number for number, record in enumerate(self.records)}
 
     def only(self, numbers: Sequence[int]) -> AvaVideos:
-        """Some of the videos, numbered anew."""
+        """Some of the videos, renumbered from 0."""
         records = tuple(self.records[number] for number in numbers)
         lengths = tuple(self.lengths[number] for number in numbers)
         return AvaVideos(records=records, source=self.source, lengths=lengths)

@@ -32,7 +32,7 @@ class ToPicture:
         self._matrices: dict[int, Matrix] = {}
 
     def __call__(self, frame: VideoFrame) -> Picture:
-        # Without a kept reformatter and one thread, every frame would set up a scaler anew and start threads for it.
+        # Without a kept reformatter and one thread, every frame would set up another scaler and start threads for it.
         width = max(round(frame.width * self._stretch), 1)
         picture: NDArray[Any] = self._to_rgb.reformat(frame, width=width, format="rgb24", threads=1).to_ndarray()
         # Looked at once, and again when the rotation changes, which is the part of the matrix that costs nothing to ask for.

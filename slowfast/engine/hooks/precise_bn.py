@@ -1,4 +1,4 @@
-"""Running statistics of batch norms, measured anew (Wu and Johnson, arXiv:2105.07576, sec. 3)."""
+"""Running statistics of batch norms, measured again (Wu and Johnson, arXiv:2105.07576, sec. 3)."""
 
 from __future__ import annotations
 
