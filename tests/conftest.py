@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import matplotlib
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ StartToy = Callable[..., "subprocess.Popen[str]"]
 
 matplotlib.use("Agg")
 torch.set_num_threads(1)
+hypothesis.settings.register_profile("slowfast", deadline=None)  # a busy machine is no fault
+hypothesis.settings.load_profile("slowfast")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
