@@ -161,6 +161,30 @@ def test_a_damaged_file_gives_exact_frames_or_an_error(get_whole, tmp_path, kind
         path.unlink()
 
 
+BLIND_TO_LOSSES = {"fragments.mp4", "h264.ts", "mpeg2.ts", "mpeg2.vob", "grey.gif", "raw.h264"}
+"""Bytes may go missing from these in such a way that what is left is a file without a flaw."""
+
+
+@pytest.mark.parametrize("kind", sorted(set(CONTAINERS) - BLIND_TO_LOSSES))
+def test_bytes_that_are_missing_from_the_middle_are_noticed(get_whole, tmp_path, kind):
+    whole = get_whole(kind)
+    content, rng = whole.read_bytes(), random.Random(kind)
+    good = decode_frames(str(whole), read_index(str(whole)), range(NUM_FRAMES))
+    path = tmp_path / kind
+    noticed = 0
+    for _ in range(8):
+        begin = rng.randrange(600, len(content))
+        path.write_bytes(content[:begin] + content[begin + rng.choice([188, 1000, 4000]) :])
+        try:
+            index = read_index(str(path))
+            frames = decode_frames(str(path), index, range(index.num_frames))
+        except DecodeError:
+            noticed += 1
+        else:  # then it is not the video that is missing
+            assert np.array_equal(frames, good)
+    assert noticed > 3
+
+
 WITHOUT_KNOWN_END = {"raw.h264"}
 
 
