@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast_tools import USER_ERROR_CODE, add_debug, exit_code_of
+from slowfast_tools.arguments import Parser, shielded, unshielded
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Loads config files, of this library, of PySlowFast or of its forks, builds their networks (from shapes "
         "alone), and prints what each builds, which of its options have no effect, or why it is refused. The exit code is 2 if "
         "one is refused."
@@ -27,7 +28,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--table", metavar="DOC", type=Path, help="write the verdicts as a table into this document")
     parser.add_argument("--check", metavar="DOC", type=Path, help="only see whether the table in this document is up to date")
     add_debug(parser)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(shielded(sys.argv[1:] if arguments is None else arguments))
+    options.set = [word for pair in options.set for word in unshielded(pair)]
+    return options
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     from slowfast.commands.check_config import check_table, judge_all, table
     from slowfast.commands.made_tables import write_table
 
-    verdicts = judge_all(options.sources, [part for pair in options.set for part in pair])
+    verdicts = judge_all(options.sources, options.set)
     if options.table or options.check:
         made = table(list(verdicts))
         if options.table:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from slowfast_tools import add_debug, exit_code_of
+from slowfast_tools.arguments import Parser
 
 CONTENDERS = {"short clips": "SLOWONLY_CLIP", "PGT": "SLOWONLY_PGT", "end to end": "SLOWONLY_END2END"}
 
@@ -24,7 +25,7 @@ def _count(text: str) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--output-dir", default="runs/compare", metavar="DIR", help="folder for the runs (default: %(default)s)"
     )
@@ -32,8 +33,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--seeds", type=_count, default=1, metavar="N", help="runs of each, with N seeds from RNG_SEED on (default: 1)"
     )
     add_debug(parser)
-    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="options that replace those of all three configs")
-    return parser.parse_intermixed_args(arguments)
+    parser.add_pairs("options that replace those of all three configs")
+    return parser.parse_pairs(arguments)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast_tools import add_debug, exit_code_of
+from slowfast_tools.arguments import Parser
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Reads weights of PySlowFast (also its Caffe2 files), pytorchvideo, torchvision, timm or pycls and writes "
         "them under our names. Nothing in the file is executed."
     )

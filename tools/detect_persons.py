@@ -8,22 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast_tools import add_debug, exit_code_of
+from slowfast_tools.arguments import Parser
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Writes the boxes of the persons at every second of videos, in the format of AVA's predicted boxes. Needs "
-        "detectron2. Options of your own data may follow: AVA.START_SECOND 0 AVA.FPS 25.",
+        "detectron2.",
     )
     parser.add_argument("media", type=Path, metavar="DIR", help="folder with ID.mp4 or ID/ID_000001.jpg and so on")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the csv file to write")
     parser.add_argument("--threshold", type=float, default=0.5, help="scores below it are left out (default: %(default)s)")
     add_debug(parser)
-    options, overrides = parser.parse_known_args(arguments)
-    options.overrides = overrides
-    if unknown := [word for word in options.overrides if word[:2] == "--"]:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    return options
+    parser.add_pairs("options of your own data, such as AVA.START_SECOND 0 AVA.FPS 25")
+    return parser.parse_pairs(arguments)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -8,10 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast_tools import add_debug, exit_code_of
+from slowfast_tools.arguments import Parser
+
+
+def _overlap(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number (pairs KEY VALUE stand before --iou, or behind --debug)"
+        ) from None
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Frame mAP of AVA detections. All csv files are without header; boxes are fractions of the image.",
     )
     for name, content, is_required in (
@@ -29,13 +39,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "activitynet_head",
     )
     parser.add_argument(
-        "--iou", type=float, nargs="+", default=[0.5], metavar="OVERLAP", help="thresholds; mAP is at the first (default 0.5)"
+        "--iou",
+        type=_overlap,
+        nargs="+",
+        default=[0.5],
+        metavar="OVERLAP",
+        help="thresholds; mAP is at the first (default 0.5)",
     )
-    parser.add_argument(
-        "overrides", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="of data of your own: AVA.START_SECOND 0 and so on"
-    )
+    parser.add_pairs("of data of your own: AVA.START_SECOND 0 and so on")
     add_debug(parser)
-    return parser.parse_args(arguments)
+    return parser.parse_pairs(arguments)
 
 
 def run(options: argparse.Namespace) -> None:

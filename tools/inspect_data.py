@@ -8,17 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast_tools import add_debug, exit_code_of
+from slowfast_tools.arguments import Parser
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Draws clips, augmented and cut into steps as in training, on a sheet.")
+    parser = Parser(description="Draws clips, augmented and cut into steps as in training, on a sheet.")
     parser.add_argument("--cfg", metavar="FILE", required=True, help="config file (YAML)")
     parser.add_argument("--split", default="train", help="train (default), val or test")
     parser.add_argument("--num", type=int, default=6, metavar="N", help="clips to draw (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("sheet.png"), metavar="FILE", help="default: %(default)s")
     add_debug(parser)
-    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="options that replace those of the file")
-    options = parser.parse_intermixed_args(arguments)
+    parser.add_pairs("options that replace those of the file")
+    options = parser.parse_pairs(arguments)
     if options.num < 1:
         parser.error("--num must be at least 1")
     return options

@@ -17,14 +17,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast_tools import add_debug, exit_code_of
+from slowfast_tools.arguments import Parser
 
 BROKEN_CODE = 1
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = Parser(add_help=False)
     shared.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="files to work on at once (default: %(default)s)"
     )
@@ -34,17 +35,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     check = commands.add_parser("check", parents=[shared], help="read everything that lists name, once")
     check.add_argument("data", type=Path, metavar="DATA", help="folder with lists, of any of our formats")
     check.add_argument("--prefix", default="", metavar="DIR", help="what DATA.PATH_PREFIX is in training")
+    check.add_pairs("options of the training, such as DATA.PATH_LABEL_SEPARATOR ,")
     _add_ava(commands.add_parser("ava", parents=[shared], help="check data in the format of AVA, and list their frames"))
-    options, overrides = parser.parse_known_args(arguments)
-    options.overrides = overrides
-    takes_overrides = options.command in ("ava", "check")
-    unknown = [word for word in overrides if word[:2] == "--" or not takes_overrides]
-    if unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    return options
+    return parser.parse_pairs(arguments)
 
 
-def _add_folder(parser: argparse.ArgumentParser) -> None:
+def _add_folder(parser: Parser) -> None:
     parser.add_argument("videos", type=Path, metavar="DIR", help="folder with videos: DIR/CLASS/NAME.mp4")
     parser.add_argument("--out", type=Path, required=True, metavar="DATA", help="folder for the lists")
     parser.add_argument(
@@ -71,7 +67,7 @@ def _add_folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another split (default: 0)")
 
 
-def _add_reencode(parser: argparse.ArgumentParser) -> None:
+def _add_reencode(parser: Parser) -> None:
     parser.add_argument("videos", type=Path, metavar="DATA", help="folder that `folder` wrote, or any folder of videos")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the copies")
     parser.add_argument(
@@ -82,12 +78,13 @@ def _add_reencode(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_ava(parser: argparse.ArgumentParser) -> None:
+def _add_ava(parser: Parser) -> None:
     parser.add_argument("media", type=Path, metavar="DIR", help="folder with ID/ID_000001.jpg (AVA.FPS a second, 30) or ID.mp4")
     parser.add_argument(
         "--annotations", type=Path, required=True, metavar="DIR", help="folder with the lists of boxes (.csv) and the label map"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DATA", help="folder for frame_lists/")
+    parser.add_pairs("options of the training, such as AVA.START_SECOND 0")
 
 
 def run_ava(options: argparse.Namespace) -> None:

@@ -7,17 +7,18 @@ import sys
 from collections.abc import Sequence
 
 from slowfast_tools import add_debug, exit_code_of
+from slowfast_tools.arguments import Parser
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Trains, then tests, as the config says.")
+    parser = Parser(description="Trains, then tests, as the config says.")
     parser.add_argument("--cfg", metavar="FILE", help="config file (YAML)")
     add_debug(parser)
     parser.add_argument(
         "--help-options", nargs="?", const="", metavar="PATTERN", help="list the options whose key contains PATTERN, and stop"
     )
-    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="options that replace those of the file")
-    options = parser.parse_intermixed_args(arguments)
+    parser.add_pairs("options that replace those of the file")
+    options = parser.parse_pairs(arguments)
     if options.cfg is None and options.help_options is None:
         parser.error("--cfg FILE is missing")
     return options

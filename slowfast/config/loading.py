@@ -184,15 +184,24 @@ def _flatten(tree: dict[Any, Any], where: str) -> dict[str, Any]:
 
 
 def _parse_overrides(overrides: Sequence[Any]) -> dict[str, Any]:
-    if len(overrides) % 2:
-        raise ConfigError(
-            key=str(overrides[-1]),
-            value="",
-            why="this override has no value",
-            right="KEY VALUE KEY VALUE ...",
-            where=COMMAND_LINE,
-        )
-    return {str(key): value for key, value in zip(overrides[::2], overrides[1::2], strict=True)}
+    """By key. Raises ConfigError for the first word that is not what KEY VALUE KEY VALUE wants there."""
+    parsed: dict[str, Any] = {}
+    for place in range(0, len(overrides), 2):
+        key, rest = str(overrides[place]), overrides[place + 1 :]
+        name, equals, value = key.partition("=")
+        if equals or rest[:1] == ["="]:
+            why, right = "an option and its value are two words here, with a blank between them", "KEY VALUE KEY VALUE ..."
+            raise ConfigError(key=name, value=value, why=why, right=right, where=COMMAND_LINE)
+        if not rest or _is_option(rest[0]):
+            right = "KEY VALUE KEY VALUE ..."
+            raise ConfigError(key=key, value="", why="this override has no value", right=right, where=COMMAND_LINE)
+        parsed[key] = rest[0]
+    return parsed
+
+
+def _is_option(word: Any) -> bool:
+    section, _, key = word.rpartition(".") if isinstance(word, str) else ("", "", "")
+    return section in CONFIG_SECTIONS and key in CONFIG_SECTIONS.get(section).options
 
 
 def _parse_override(value: Any, default: Any) -> Any:
