@@ -130,6 +130,7 @@ def sampling_rules(cfg: CfgNode, split: str) -> tuple[ClipRule, SpatialRule]:
     """
     ignored = ["DATA.CYCLIC_LOAD", "DATA.USE_OFFSET_SAMPLING", *(["DATA.TARGET_FPS"] if cfg.DATA.TARGET_FPS != FPS else [])]
     tell_without_effect(cfg, ignored, f"clips are taken at {FPS} frames a second, by the rules of Charades")
+    tell_without_effect(cfg, ["DATA.PATH_LABEL_SEPARATOR"], "these lists are csv files with a header, in the form of Charades")
     length, step, views = cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.TEST.NUM_ENSEMBLE_VIEWS
     if split == "train" or (split == "val" and not cfg.DATA.FULL_TIME_EVAL):
         return RandomStridedClip(length, step), RandomCrop.from_cfg(cfg)

@@ -13,6 +13,7 @@ from pathlib import Path
 from fvcore.common.config import CfgNode
 
 from slowfast.config import ConfigError
+from slowfast.config.comparing import tell_without_effect
 from slowfast.datasets.clip_sampling import SegmentClip
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.frame_folder import open_listed
@@ -28,6 +29,10 @@ from slowfast.structures import VideoRecord
 
 logger = logging.getLogger(__name__)
 
+UNREAD = (
+    *("DATA.PATH_LABEL_SEPARATOR", "DATA.SAMPLING_RATE", "DATA.TARGET_FPS"),
+    *("DATA.USE_OFFSET_SAMPLING", "DATA.CYCLIC_LOAD", "DATA.FULL_TIME_EVAL"),
+)
 FPS = 30
 """Of the frame folders; the videos themselves have 12."""
 
@@ -143,6 +148,7 @@ def _record(video: LabelledVideo, path: str) -> VideoRecord:
 
 
 def _tell(cfg: CfgNode, split: str) -> None:
+    tell_without_effect(cfg, UNREAD, "a clip spans its whole video, by the rules of Something-Something")
     if split == "train" and cfg.DATA.RANDOM_FLIP:
         logger.warning("DATA.RANDOM_FLIP mirrors clips, but classes of Something-Something tell left from right")
     if split == "val":

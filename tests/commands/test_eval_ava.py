@@ -23,6 +23,9 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
     spec.loader.exec_module(tool)
 
     def run(*arguments: object, **files: Path) -> tuple[int, str, str]:
+        if arguments and str(arguments[0]).removeprefix("--") in ("detections", "groundtruth", "labelmap"):
+            option, path, *rest = arguments
+            return run(*rest, **{**files, str(option).removeprefix("--"): Path(str(path))})
         given = {"detections": TINY / "detections.csv", "groundtruth": TINY / "gt.csv", "labelmap": TINY / "label_map.pbtxt"}
         named = [str(part) for name, path in {**given, **files}.items() for part in (f"--{name}", path)]
         code = tool.main([*named, *map(str, arguments)])

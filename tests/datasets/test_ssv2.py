@@ -222,3 +222,9 @@ def test_numbers_may_stand_where_texts_are_usual(own):
     spoil_json(own, LABEL_FILE, lambda content: {name: int(number) for name, number in content.items()})
     spoil_json(own, TRAIN, lambda content: content[0].update(id=7))
     assert read_videos(own / TRAIN, read_labels(own / LABEL_FILE))[0].video_id == "7"
+
+
+def test_options_that_only_other_data_sets_read_are_told(ssv2_cfg):
+    for key, value in (("DATA.SAMPLING_RATE", 3), ("DATA.TARGET_FPS", 12), ("DATA.CYCLIC_LOAD", True)):
+        with pytest.warns(UserWarning, match=f"{key}: no effect"):
+            build_dataset(ssv2_cfg(key, value), "test")

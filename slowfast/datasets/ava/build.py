@@ -14,6 +14,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.annotations.ava import AvaFileError, AvaTimes, read_label_map
 from slowfast.config import ConfigError
+from slowfast.config.comparing import tell_without_effect
 from slowfast.config.sections.ava import ava_file_key
 from slowfast.datasets.ava.box_lists import BoxLists, Ignored, num_behind, read_persons
 from slowfast.datasets.ava.dataset import AvaDataset, AvaRules
@@ -27,6 +28,10 @@ from slowfast.registry import DATASETS
 
 logger = logging.getLogger(__name__)
 
+UNREAD = (
+    *("DATA.PATH_PREFIX", "DATA.PATH_LABEL_SEPARATOR", "DATA.CHECK_FILES", "DATA.TARGET_FPS", "DATA.INV_UNIFORM_SAMPLE"),
+    *("DATA.USE_OFFSET_SAMPLING", "DATA.CYCLIC_LOAD", "DATA.FULL_TIME_EVAL", "DATA.ENSEMBLE_METHOD"),
+)
 VALIDATED_EVERY = 4
 """While training, only seconds divisible by this are validated, to save time."""
 
@@ -78,6 +83,7 @@ def build_ava(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int,
             key="DETECTION.ENABLE", value=False, why="the data set ava has persons in boxes to classify, not whole clips",
             right="True, with MODEL.LOSS_FUNC bce and MODEL.HEAD_ACT sigmoid",
         )  # fmt: skip
+    tell_without_effect(cfg, unread(cfg), "AVA has options of its own (AVA.*), and one view of each annotated second")
     folders, times = Folders.from_cfg(cfg), AvaTimes.from_cfg(cfg)
     if cfg.AVA.LABEL_MAP_FILE:
         check_named_file(cfg, "LABEL_MAP_FILE", cfg.AVA.LABEL_MAP_FILE, folders.annotations)
@@ -113,6 +119,12 @@ def build_ava(cfg: CfgNode, split: str, *, class_groups: Mapping[str, tuple[int,
 
 
 DATASETS.register("ava")(build_ava)
+
+
+def unread(cfg: CfgNode) -> list[str]:
+    """Options of other data sets that this one does not read, but for those that ask for what it does anyway."""
+    keys = [*UNREAD, *(["TEST.NUM_ENSEMBLE_VIEWS"] if cfg.TEST.NUM_ENSEMBLE_VIEWS > 1 else [])]
+    return [key for key in keys if key != "DATA.TARGET_FPS" or cfg.DATA.TARGET_FPS != cfg.AVA.FPS]
 
 
 def read_classes(folder: Path, file: str, num_classes: int) -> tuple[tuple[str, ...], dict[str, tuple[int, ...]]]:
