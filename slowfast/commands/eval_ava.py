@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from slowfast.annotations.ava import AVA_TIMES, AvaTimes, VideoNumbers
 from slowfast.evaluation.ava import (
     ActionClass,
@@ -83,6 +85,9 @@ def score_ava(scoring: AvaScoring) -> None:
     print("\n".join(_report(result, classes, counts)))
     for line in _warnings(oddities, scoring.times):
         print(f"warning: {line}", file=sys.stderr)
+    if detections.score is not None and set(np.unique(detections.score)) in ({0}, {0, 1}):
+        told = f"{scoring.detections}: all scores are 0 or 1, as the persons of a list of annotated boxes are"
+        print(f"warning: {told}; right would be the scores of a detector", file=sys.stderr)
     if scoring.json:
         write_json(scoring.json, summary(result, classes, counts))
 

@@ -135,3 +135,13 @@ def test_wrong_input_is_one_line_and_no_file(command: Command, tmp_path: Path, a
     assert complaints.count("\n") == 1
     assert text in complaints
     assert not (tmp_path / "result.json").exists()
+
+
+def test_scores_that_are_persons_of_annotated_boxes_are_told(command: Command, tmp_path: Path) -> None:
+    rows = [line.split(",") for line in (TINY / "detections.csv").read_text().splitlines() if line]
+    for scores, told in (("01", True), ("1", False), (("0", "0.5", "1"), False)):
+        path = tmp_path / "detections.csv"
+        path.write_text("".join(",".join([*row[:7], scores[place % len(scores)]]) + "\n" for place, row in enumerate(rows)))
+        code, _, complaints = command(detections=path)
+        assert code == 0
+        assert ("all scores are 0 or 1" in complaints) == told
