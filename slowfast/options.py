@@ -176,9 +176,13 @@ class Section:
 
 
 def switched_off(section: str) -> Reason:
-    """For a section whose switch ENABLE is off by default: it has no effect, unless somebody switched it off by name."""
+    """For what only a section with the switch ENABLE reads, itself or options of others: without effect while that is off by
+    default. Somebody who switched it off by name expects nothing of it. The section may be that of a project, which need not
+    be installed."""
 
     def reason(cfg: CfgNode, given: frozenset[str]) -> str:
+        if section not in cfg:
+            return f"there is no section {section}: the project that brings it is not installed"
         off = not cfg[section].ENABLE and f"{section}.ENABLE" not in given
         return f"{section}.ENABLE is False" if off else ""
 

@@ -57,8 +57,9 @@ MARKED = [
 ]
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: str(path.relative_to(CONFIGS)))
-def test_config_loads(path: Path) -> None:
+def test_config_loads_and_nothing_in_it_is_without_effect(path: Path) -> None:
     assert load_config(path, WITHOUT_DATA.get(path.parent.name, [])).OUTPUT_DIR.startswith("runs/")
 
 

@@ -24,7 +24,11 @@ def write(folder: Path, text: str) -> Path:
         ("LOGS: {LOG_MODEL: False}", "LOG_MODEL_INFO", False),
         ("TRAIN: {FULL_TIME_EVAL: False}", "DATA.FULL_TIME_EVAL", False),
         ("TEST: {CYCLIC_LOAD: True}", "DATA.CYCLIC_LOAD", True),
-        ("TRAIN: {CHECKPOINT_CLEAR_NAME_PATTERN: '(\"backbone.\",)'}", "TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN", ["backbone."]),
+        (
+            "TRAIN: {CHECKPOINT_FILE_PATH: a.pyth, CHECKPOINT_CLEAR_NAME_PATTERN: '(\"backbone.\",)'}",
+            "TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN",
+            ["backbone."],
+        ),
         ("SOLVER: {OPTIMIZING_METHOD: adam, BETAS: '(0.9, 0.95)'}", "SOLVER.BETAS", [0.9, 0.95]),
         ("SOLVER: {WEIGHT_DECAY: 1e-4}", "SOLVER.WEIGHT_DECAY", 1e-4),
         ("SOLVER: {COSINE_END_LR: '1e-6'}", "SOLVER.COSINE_END_LR", 1e-6),

@@ -181,6 +181,9 @@ def test_option_without_effect_is_accepted_with_a_warning() -> None:
         load_config(overrides=["DATA.REVERSE_INPUT_CHANNEL", "True"])
 
 
+BLOCKS = [[[]], [[1]], [[]], [[]]]
+
+
 @pytest.mark.parametrize(
     ("overrides", "key", "why"),
     [
@@ -200,6 +203,21 @@ def test_option_without_effect_is_accepted_with_a_warning() -> None:
         (["INIT_METHOD", "tcp://here:1"], "INIT_METHOD", "NUM_SHARDS is 1"),
         (["REPORT.ENABLE", False, "REPORT.NUM_TIMELINES", 7], "REPORT.NUM_TIMELINES", "REPORT.ENABLE is False"),
         (["PGT.STEPS", 7], "PGT.STEPS", "PGT.ENABLE is False"),
+        (["LONGCOOK.SEED", 3, "LONGCOOK.NUM_VAL", 9], "LONGCOOK.SEED, LONGCOOK.NUM_VAL", "is LongCook (kinetics)"),
+        (["LONGCOOK.SEED", 3, "TEST.DATASET", "ava"], "LONGCOOK.SEED", "is LongCook (kinetics, ava)"),
+        (["TRAIN.CHECKPOINT_INFLATE", True], "TRAIN.CHECKPOINT_INFLATE", "TRAIN.CHECKPOINT_FILE_PATH names no weights"),
+        (
+            ["TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN", ["backbone."], "TEST.CHECKPOINT_FILE_PATH", "here.pyth"],
+            "TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN",
+            "TRAIN.CHECKPOINT_FILE_PATH names no weights",
+        ),
+        (
+            ["NONLOCAL.USE_BN", False, "NONLOCAL.PROGRESS", True, "NONLOCAL.POOL", [[[1, 1, 1]]] * 4],
+            "NONLOCAL.USE_BN, NONLOCAL.PROGRESS, NONLOCAL.POOL",
+            "NONLOCAL.LOCATION names no block",
+        ),
+        (["NONLOCAL.LOCATION", BLOCKS, "NONLOCAL.PROGRESS", True], "NONLOCAL.PROGRESS", "PGT.ENABLE is False"),
+        (["DETECTION.ENABLE", True, "AVA.EMPTY_STEP", "skip"], "AVA.EMPTY_STEP", "PGT.ENABLE is False"),
     ],
 )
 def test_option_that_this_config_does_not_read_is_answered_with_a_warning(overrides: list[Any], key: str, why: str) -> None:
@@ -217,6 +235,10 @@ def test_option_that_this_config_does_not_read_is_answered_with_a_warning(overri
         ["PGT.ENABLE", False, "PGT.STEPS", 7],  # a baseline beside the progressive run
         ["SOLVER.BETAS", [0.9, 0.999]],  # the default
         ["NONLOCAL.GROUP", [[1, 1], [1, 1], [1, 1], [1, 1]]],
+        ["PGT.ENABLE", False, "NONLOCAL.LOCATION", BLOCKS, "NONLOCAL.PROGRESS", True],
+        ["PGT.ENABLE", False, "DETECTION.ENABLE", True, "AVA.EMPTY_STEP", "skip"],
+        ["TRAIN.CHECKPOINT_FILE_PATH", "here.pyth", "TRAIN.CHECKPOINT_INFLATE", True],
+        *(["LONGCOOK.SEED", 3, "TEST.DATASET", name] for name in ("longcook", "longcook_kinetics", "longcook_ava")),
     ],
 )
 def test_nobody_is_warned_of_what_was_switched_off_by_name_or_left_as_it_is(overrides: list[Any]) -> None:

@@ -4,6 +4,9 @@ from fvcore.common.config import CfgNode
 
 from slowfast.options import Option, Section
 
+NAMES = ("longcook", "longcook_kinetics", "longcook_ava")
+"""The data sets that read these options: LongCook in the format of Charades, of Kinetics and of AVA."""
+
 _AVA_FILES = {
     "VAL_LISTS": ["val.csv"],
     "VAL_PREDICT_BOX_LISTS": ["ava_val_predicted_boxes.csv"],
@@ -25,10 +28,16 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
                 cfg.AVA[key] = value
 
 
+def _other_data(cfg: CfgNode, given: frozenset[str]) -> str:
+    names = list(dict.fromkeys((cfg.TRAIN.DATASET, cfg.TEST.DATASET)))
+    return "" if set(names) & set(NAMES) else f"no data set of this config is LongCook ({', '.join(names)})"
+
+
 SECTION = Section(
     name="LONGCOOK",
     meaning="The embedded data set; it is written to DATA.PATH_TO_DATA_DIR when it is missing there.",
     finish=_finish,
+    no_effect_if=_other_data,
     order=-10,  # before the core, which checks the names of files in AVA
     options={
         "NUM_TRAIN": Option(400, "Training videos.", minimum=1, maximum=10**5),

@@ -160,6 +160,7 @@ SECTION = Section(
             "keyframe",
             "What a step without boxes of its own is given: those of the clip's annotated second, or nothing.",
             choices=("keyframe", "skip"),
+            no_effect_if=switched_off("PGT"),
         ),
         "IMG_PROC_BACKEND": Option(
             "cv2", "Library that processes pictures.", no_effect="there is one way to process pictures."

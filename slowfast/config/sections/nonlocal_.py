@@ -4,7 +4,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.config.errors import ConfigError
 from slowfast.config.sections.resnet import check_stages
-from slowfast.options import Option, Section
+from slowfast.options import Option, Section, switched_off
 
 
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
@@ -23,6 +23,10 @@ def _no_blocks(cfg: CfgNode, given: frozenset[str]) -> str:
 def _no_groups(cfg: CfgNode, given: frozenset[str]) -> str:
     several = any(groups != 1 for stage in cfg.NONLOCAL.GROUP for groups in stage)
     return _no_blocks(cfg, given) if several else ""  # one for each pathway is the default in other words
+
+
+def _no_memory(cfg: CfgNode, given: frozenset[str]) -> str:
+    return _no_blocks(cfg, given) or switched_off("PGT")(cfg, given)
 
 
 SECTION = Section(
@@ -50,11 +54,11 @@ SECTION = Section(
         "INSTANTIATION": Option(
             "dot_product", "How affinities are normalised.", choices=("dot_product", "softmax"), no_effect_if=_no_blocks
         ),
-        "USE_BN": Option(True, "Whether a norm follows their last convolution."),
+        "USE_BN": Option(True, "Whether a norm follows their last convolution.", no_effect_if=_no_blocks),
         "PROGRESS": Option(
             False,
             "Whether they attend to the memory of earlier steps (progressive training only; see PGT.NL_CONTEXT).",
-            no_effect_if=_no_blocks,
+            no_effect_if=_no_memory,
         ),
         "POOL": Option(
             [[[1, 2, 2], [1, 2, 2]]] * 4,

@@ -1,5 +1,7 @@
 """Options of training."""
 
+from fvcore.common.config import CfgNode
+
 from slowfast.options import Option, Section
 
 CHECKPOINT_TYPES = ("pytorch", "caffe2", "aia")
@@ -11,6 +13,11 @@ DATASET_ALIASES = {"ptvkinetics": ("kinetics", ""), "ptvcharades": ("charades", 
 REFUSED_DATASETS = {
     "imagenet": ("this library trains on videos, not on pictures", "a data set of videos, such as kinetics"),
 }
+
+
+def _no_weights(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "" if cfg.TRAIN.CHECKPOINT_FILE_PATH else "TRAIN.CHECKPOINT_FILE_PATH names no weights"
+
 
 SECTION = Section(
     name="TRAIN",
@@ -41,9 +48,15 @@ SECTION = Section(
             "pytorch", "Format of that file.", choices=CHECKPOINT_TYPES, no_effect="the file's content tells its format."
         ),
         "CHECKPOINT_CLEAR_NAME_PATTERN": Option(
-            [], "Parts that are taken out of the names of those weights, such as backbone.", elements=str, empty=False
+            [],
+            "Parts that are taken out of the names of those weights, such as backbone.",
+            elements=str,
+            empty=False,
+            no_effect_if=_no_weights,
         ),
-        "CHECKPOINT_INFLATE": Option(False, "Whether those are weights of a network of pictures, to be repeated over time."),
+        "CHECKPOINT_INFLATE": Option(
+            False, "Whether those are weights of a network of pictures, to be repeated over time.", no_effect_if=_no_weights
+        ),
         "MIXED_PRECISION": Option(False, "Whether to compute in half precision where it is safe (GPUs only)."),
         "MAX_BAD_SHARE": Option(
             0.01, "Share of unreadable videos above which training stops (never below 10 videos).", minimum=0, maximum=1
