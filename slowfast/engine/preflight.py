@@ -21,6 +21,7 @@ from slowfast.datasets.build import check_clip_length
 from slowfast.datasets.same_file import spelling_key
 from slowfast.engine import checkpoint
 from slowfast.engine.clip_shapes import shape_of_clips
+from slowfast.engine.steps import with_short_clips
 from slowfast.engine.tasks import build_eval_step, build_evaluation, build_train_step
 from slowfast.engine.testing import load_for_test
 from slowfast.models import build_model
@@ -29,9 +30,6 @@ from slowfast.runtime.atomic_files import WriteError, make_folder, room_on_disk,
 from slowfast.runtime.device import Place
 
 logger = logging.getLogger(__name__)
-
-MOST_FRAMES = 1024
-"""Longer clips are not run on shapes: progressive networks take time for every step, if little."""
 
 _TENSOR_ERRORS = (RuntimeError, ValueError, IndexError, ZeroDivisionError, TypeError)
 """What PyTorch raises for shapes that an operator does not take."""
@@ -77,31 +75,33 @@ def check_evaluation(cfg: CfgNode, split: str) -> None:
 
 
 def check_network(cfg: CfgNode) -> int:
-    """Builds the network and runs it as training and tests will, on shapes alone; returns its number of parameters.
+    """Builds the network and runs it as training and tests will, on shapes alone; returns its number of parameters. Clips may
+    have any length: where it is read in parts, as many are run as show all their shapes.
 
     Raises ConfigError where the config names no network, or clips of its sizes do not pass through it.
     """
     with torch.device("meta"):
         model = build_model(cfg)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    if cfg.DATA.NUM_FRAMES > MOST_FRAMES:
-        return parameters
     clips = min(2, max(1, cfg.TRAIN.BATCH_SIZE // distributed.world_size()))
-    sizes = (
-        (
-            "DATA.TRAIN_CROP_SIZE",
-            cfg.TRAIN.ENABLE,
-            lambda batch: build_train_step(cfg).forward_only(model.train(), batch),
-            clips,
-        ),
-        ("DATA.TEST_CROP_SIZE", cfg.TEST.ENABLE, lambda batch: build_eval_step(cfg)(model.eval(), batch), 1),
-    )
-    for key, wanted, run, count in sizes:
+
+    def train(side: int) -> None:
+        step, short = with_short_clips(build_train_step, cfg)
+        step.forward_only(model.train(), shape_of_clips(short, side=side, clips=clips))
+
+    def test(side: int) -> None:
+        step, short = with_short_clips(build_eval_step, cfg)
+        step(model.eval(), shape_of_clips(short, side=side))
+
+    for key, wanted, run in (
+        ("DATA.TRAIN_CROP_SIZE", cfg.TRAIN.ENABLE, train),
+        ("DATA.TEST_CROP_SIZE", cfg.TEST.ENABLE, test),
+    ):
         side = cfg.DATA[key.removeprefix("DATA.")]
         if wanted:
             try:
                 with torch.no_grad():
-                    run(shape_of_clips(cfg, side=side, clips=count))
+                    run(side)
             except NotImplementedError as error:  # an operator of somebody's network that PyTorch cannot run on shapes
                 logger.info("the network was not tried on shapes: %s", str(error).split("\n")[0])
             except _TENSOR_ERRORS as error:

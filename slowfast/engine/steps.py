@@ -7,7 +7,7 @@ only the protocols below.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from slowfast.structures import ClipBatch, DetectionOutput, EpochPlan, EvalOutpu
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Parts = tuple[tuple[int, int], ...]
+BuiltStep = TypeVar("BuiltStep")
 
 
 class TrainStep(Protocol):
@@ -55,6 +56,24 @@ class ReadsInParts(Protocol):
 
     def segments(self, num_frames: int) -> Parts:
         """The parts of a clip of `num_frames` frames, as ranges [start, stop), in the order in which they are read."""
+
+
+@runtime_checkable
+class HasShortClips(Protocol):
+    """What a train or evaluation step is, besides, if shorter clips show all that it does with the network."""
+
+    @staticmethod
+    def shortened(cfg: CfgNode) -> CfgNode:
+        """`cfg` with shorter clips, whose parts have every shape that the parts of its own clips have."""
+
+
+def with_short_clips(build: Callable[[CfgNode], BuiltStep], cfg: CfgNode) -> tuple[BuiltStep, CfgNode]:
+    """A step, and the config that it was built from: one of shorter clips where the step knows one."""
+    step = build(cfg)
+    if isinstance(step, HasShortClips):
+        cfg = step.shortened(cfg)
+        step = build(cfg)
+    return step, cfg
 
 
 def parts_of(step: object, num_frames: int) -> Parts:

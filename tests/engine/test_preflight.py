@@ -11,10 +11,12 @@ import torch
 from slowfast.commands import run_net
 from slowfast.config import CfgNode, ConfigError, load_config
 from slowfast.datasets.errors import DatasetError
+from slowfast.engine import preflight
 from slowfast.engine.preflight import check_evaluation, check_network, check_run
 from slowfast.errors import UserError
 from slowfast.runtime.atomic_files import WriteError
 from slowfast.runtime.device import Place
+from slowfast.structures import ClipBatch
 
 CPU = Place(torch.device("cpu"), loader_workers=0)
 TINY: tuple[Any, ...] = (
@@ -25,6 +27,7 @@ TINY: tuple[Any, ...] = (
 )
 BLOCK = ("NONLOCAL.LOCATION", [[[0]], [[]], [[]], [[]]])
 PROGRESSIVE = ("PGT.ENABLE", True, "PGT.STEPS", 3, "PGT.STEP_LEN", [4], "PGT.OVERLAP", [1], "DATA.NUM_FRAMES", 0)
+ONE_PASS = ("PGT.PG_EVAL", False)
 
 
 @pytest.fixture
@@ -89,6 +92,33 @@ def test_what_the_run_would_end_with_is_said_at_once(make: Callable[..., CfgNode
 @pytest.mark.parametrize("overrides", [(), ("MODEL.ARCH", "c2d"), PROGRESSIVE, (*PROGRESSIVE, "PGT.PG_EVAL", False)])
 def test_networks_that_run_pass(make: Callable[..., CfgNode], overrides: tuple[Any, ...]) -> None:
     assert check_network(make(*overrides)) > 1000
+
+
+LONG = ("PGT.STEPS", 1000, "PGT.STEP_LEN", [8])
+
+
+@pytest.mark.parametrize("overrides", [("DATA.NUM_FRAMES", 2**16), (*PROGRESSIVE, *LONG), (*PROGRESSIVE, *LONG, *ONE_PASS)])
+def test_clips_of_any_length_are_run_on_shapes_in_few_parts(
+    make: Callable[..., CfgNode], overrides: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    real = preflight.shape_of_clips
+
+    def shape(cfg: CfgNode, **sizes: int) -> ClipBatch:
+        seen.append(cfg.DATA.NUM_FRAMES)
+        return real(cfg, **sizes)
+
+    monkeypatch.setattr(preflight, "shape_of_clips", shape)
+    check_network(make(*overrides))
+    short, whole = 8 + 2 * 7, 8 + 999 * 7
+    if overrides[-2:] == ONE_PASS:
+        assert seen == [short, whole]
+    else:
+        assert seen == ([short, short] if "PGT.ENABLE" in overrides else [2**16, 2**16])
+    too_wide = (*BLOCK, "NONLOCAL.POOL", [[[1, 99, 99]], [[1, 2, 2]], [[1, 2, 2]], [[1, 2, 2]]])
+    frames = make(*overrides).DATA.NUM_FRAMES
+    with pytest.raises(ConfigError, match=rf"DATA\.TRAIN_CROP_SIZE = 48: clips of {frames} x 48 x 48"):
+        check_network(make(*overrides, *too_wide))
 
 
 @pytest.mark.parametrize("name", ["val0.mp4", "test1.mp4"])

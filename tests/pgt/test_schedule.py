@@ -3,7 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgt import StepSchedule
-from pgt.schedule import ScheduleError
+from pgt.fit import schedule_of, with_few_steps
+from pgt.schedule import ScheduleError, Semantics
+from slowfast.config import load_config
 
 
 def test_steps_read_the_frames_of_the_published_settings() -> None:
@@ -57,3 +59,17 @@ def test_released_semantics_spread_the_slow_frames_as_the_original_did() -> None
 def test_impossible_schedules_say_why(step_len: object, overlap: object, steps: int, message: str) -> None:
     with pytest.raises(ScheduleError, match=message):
         StepSchedule(step_len, overlap, steps)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("semantics", "overlap"), [("corrected", [1, 4]), ("released", [1, 1])])
+@given(steps=st.integers(1, 12))
+def test_three_steps_have_every_shape_that_more_have(semantics: Semantics, overlap: list[int], steps: int) -> None:
+    lengths = ("PGT.STEPS", steps, "PGT.STEP_LEN", [8, 32], "PGT.OVERLAP", overlap, "SLOWFAST.ALPHA", 4)
+    cfg = load_config(overrides=["PGT.ENABLE", True, *lengths, "PGT.SEMANTICS", semantics, "DATA.NUM_FRAMES", 0])
+    short = with_few_steps(cfg)
+    assert short.PGT.STEPS == min(steps, 3)
+    assert short.DATA.NUM_FRAMES == schedule_of(short).num_frames
+    for pathway in range(2):
+        few, whole = ([stop - start for start, stop in schedule_of(each).ranges(pathway)] for each in (short, cfg))
+        assert few == whole[:3]
+        assert set(whole[3:]) <= {few[-1]}

@@ -7,6 +7,7 @@ from typing import Literal, Self
 import torch
 from fvcore.common.config import CfgNode
 
+from pgt.fit import with_few_steps
 from pgt.keyframes import KeyframeTargets
 from pgt.preprocess import StepCutter
 from pgt.wrapper import ProgressiveModel
@@ -20,6 +21,10 @@ class _StepByStep:
 
     def __init__(self, *, cutter: StepCutter) -> None:
         self.cutter = cutter
+
+    @staticmethod
+    def shortened(cfg: CfgNode) -> CfgNode:
+        return with_few_steps(cfg)
 
     def segments(self, num_frames: int) -> tuple[tuple[int, int], ...]:
         """[start, stop) of the clip's frames that belong to each step."""

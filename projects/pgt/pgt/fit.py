@@ -18,6 +18,17 @@ def schedule_of(cfg: CfgNode) -> StepSchedule:
     return StepSchedule(cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, cfg.PGT.STEPS, semantics=cfg.PGT.SEMANTICS)
 
 
+def with_few_steps(cfg: CfgNode) -> CfgNode:
+    """A copy of `cfg` with at most 3 steps: the first has no memory, the second that of a first step, and all later ones see
+    as many frames and have a memory as large as the third."""
+    short = cfg.clone()
+    short.defrost()
+    short.PGT.STEPS = min(cfg.PGT.STEPS, 3)
+    short.DATA.NUM_FRAMES = schedule_of(short).num_frames
+    short.freeze()
+    return short
+
+
 def settle_steps(cfg: CfgNode, given: frozenset[str]) -> StepSchedule:
     """The schedule of a clip, with PGT.OVERLAP and PGT.STEPS derived where a file leaves them open. Raises ConfigError for
     steps that do not fit the pathways or each other."""

@@ -10,6 +10,7 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor
 
+from pgt.fit import with_few_steps
 from pgt.keyframes import KeyframeTargets
 from pgt.multigrid import Multigrid
 from pgt.preprocess import StepCutter, StepTarget, step_targets
@@ -64,6 +65,10 @@ class ProgressiveTrainStep:
             tbptt_steps=cfg.PGT.TBPTT_STEPS,
             multigrid=Multigrid.from_cfg(cfg),
         )
+
+    @staticmethod
+    def shortened(cfg: CfgNode) -> CfgNode:
+        return with_few_steps(cfg)
 
     def plan(self, epoch: int, num_epochs: int) -> EpochPlan:
         schedule, lr_scale = self.multigrid.at(epoch, num_epochs)
