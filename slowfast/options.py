@@ -40,9 +40,9 @@ class Option:
     what would be right).
     """
 
-    default: Any
+    default: object
     meaning: str
-    choices: tuple[Any, ...] = ()
+    choices: tuple[object, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None
@@ -206,7 +206,7 @@ def read_by_text(text: str) -> Any:
         return text
 
 
-def _coerce(value: Any, default: Any, elements: type | None) -> Any:
+def _coerce(value: object, default: object, elements: type | None) -> object:
     if isinstance(default, bool):
         if not isinstance(value, bool):
             raise ValueError("must be True or False")
@@ -228,7 +228,7 @@ def _coerce(value: Any, default: Any, elements: type | None) -> Any:
     raise TypeError(f"options cannot have defaults of type {type(default).__name__}")
 
 
-def _coerce_float(value: Any) -> float:
+def _coerce_float(value: object) -> float:
     # YAML 1.1 reads 1e-4 as a string: it wants a dot before the exponent.
     if isinstance(value, str):
         value = read_by_text(value)
@@ -243,7 +243,7 @@ def _coerce_float(value: Any) -> float:
     return number
 
 
-def _coerce_element(element: Any, default: list[Any], elements: type | None) -> Any:
+def _coerce_element(element: object, default: list[object], elements: type | None) -> object:
     if default:
         example = default[0]
     elif elements is not None:
@@ -256,7 +256,7 @@ def _coerce_element(element: Any, default: list[Any], elements: type | None) -> 
         raise ValueError(f"must be a list whose elements fit: {element!r} {error}") from None
 
 
-def _example(default: Any, elements: type | None) -> Any:
+def _example(default: object, elements: type | None) -> object:
     """A value of the type that the option, or the innermost of its lists, holds."""
     while isinstance(default, list):
         if not default:
@@ -265,7 +265,7 @@ def _example(default: Any, elements: type | None) -> Any:
     return default
 
 
-def _leaves(value: Any) -> Iterator[Any]:
+def _leaves(value: object) -> Iterator[object]:
     if isinstance(value, list):
         for element in value:
             yield from _leaves(element)
@@ -273,7 +273,7 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

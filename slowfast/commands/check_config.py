@@ -59,7 +59,7 @@ class Verdict:
         return "\n".join(lines)
 
 
-def judge(path: Path, name: str, overrides: Sequence[Any] = ()) -> Verdict:
+def judge(path: Path, name: str, overrides: Sequence[object] = ()) -> Verdict:
     """Loads the file and builds its network, from shapes alone. What is wrong with it is in the verdict."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -85,7 +85,7 @@ def judge(path: Path, name: str, overrides: Sequence[Any] = ()) -> Verdict:
     )
 
 
-def judge_all(sources: Sequence[Path], overrides: Sequence[Any] = ()) -> Iterator[Verdict]:
+def judge_all(sources: Sequence[Path], overrides: Sequence[object] = ()) -> Iterator[Verdict]:
     """Verdicts of the YAML files that the sources are or hold: files, folders, or json tables of options by file.
 
     Raises ConfigError for a source that holds none.
@@ -122,7 +122,7 @@ def check_table(document: Path, made: str) -> None:
         )
 
 
-def write_files(options: Mapping[str, Mapping[str, Any]], folder: Path) -> None:
+def write_files(options: Mapping[str, Mapping[str, object]], folder: Path) -> None:
     """Writes YAML files from flat options (SECTION.KEY) by file, below `folder`, so that they find their bases."""
     for name, values in options.items():
         path = folder / name
@@ -130,7 +130,7 @@ def write_files(options: Mapping[str, Mapping[str, Any]], folder: Path) -> None:
         path.write_text(yaml.safe_dump(_nested(values)), encoding="utf-8")
 
 
-def read_options(source: Path) -> dict[str, dict[str, Any]]:
+def read_options(source: Path) -> dict[str, dict[str, object]]:
     """The options by file of a json table: they, or facts with the options among them. Raises ConfigError."""
     try:
         content = json.loads(source.read_text(encoding="utf-8"))
@@ -142,7 +142,7 @@ def read_options(source: Path) -> dict[str, dict[str, Any]]:
     raise ConfigError(key="FILE", value=str(source), why=why, right='a file like {"NAME.yaml": {"TRAIN.BATCH_SIZE": 8}}')
 
 
-def _judge_table(source: Path, overrides: Sequence[Any]) -> Iterator[Verdict]:
+def _judge_table(source: Path, overrides: Sequence[object]) -> Iterator[Verdict]:
     options = read_options(source)
     with tempfile.TemporaryDirectory() as folder:
         write_files(options, Path(folder))
@@ -150,7 +150,7 @@ def _judge_table(source: Path, overrides: Sequence[Any]) -> Iterator[Verdict]:
             yield judge(Path(folder) / name, name, overrides)
 
 
-def _nested(options: Mapping[str, Any]) -> dict[str, Any]:
+def _nested(options: Mapping[str, object]) -> dict[str, object]:
     tree: dict[str, Any] = {}
     for key, value in options.items():
         *sections, name = key.split(".")

@@ -92,7 +92,7 @@ def score_ava(scoring: AvaScoring) -> None:
         write_json(scoring.json, summary(result, classes, counts))
 
 
-def summary(result: AvaResult, classes: Sequence[ActionClass], counts: dict[str, int]) -> dict[str, Any]:
+def summary(result: AvaResult, classes: Sequence[ActionClass], counts: dict[str, int]) -> dict[str, object]:
     """The result for a json file. `mAP`, `ap` and `mAP_by_category` are at the first threshold; None is undefined."""
     thresholds = [f"{threshold:g}" for threshold in result.iou_thresholds]
     return {

@@ -32,7 +32,7 @@ class Zoo:
 
     configs: Path
     published: dict[str, dict[str, str]]
-    options: dict[str, dict[str, Any]]
+    options: dict[str, dict[str, object]]
     measured: dict[str, dict[str, list[float]]]
 
     @classmethod
@@ -117,7 +117,7 @@ def check(document: Path, zoo: Zoo, names: Collection[str] = ()) -> None:
             raise ModelZooError(f"{document.name}: the row of {name} is out of date; {UPDATE}")
 
 
-def _are_runs(metrics: Any) -> bool:
+def _are_runs(metrics: object) -> bool:
     """Whether these are figures of as many runs for each metric."""
     if not isinstance(metrics, dict) or not all(isinstance(values, list) and values for values in metrics.values()):
         return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import yaml
 from fvcore.common.config import CfgNode
@@ -13,15 +12,15 @@ from slowfast.config.loading import default_config
 from slowfast.registry import CONFIG_SECTIONS
 
 
-def flat_options(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat_options(node: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Values by full key ("SECTION.KEY")."""
-    flat: dict[str, Any] = {}
+    flat: dict[str, object] = {}
     for key, value in node.items():
         flat |= flat_options(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return flat
 
 
-def changed_options(cfg: CfgNode) -> dict[str, Any]:
+def changed_options(cfg: CfgNode) -> dict[str, object]:
     """Options that differ from their defaults, by full key: what tells this run from others."""
     defaults = flat_options(default_config())
     return {key: value for key, value in flat_options(cfg).items() if value != defaults[key]}
@@ -34,7 +33,7 @@ def tell_without_effect(cfg: CfgNode, keys: Iterable[str], why: str) -> None:
         warnings.warn(f"{', '.join(named)}: no effect, as {why}", stacklevel=2)
 
 
-def differences(cfg: CfgNode, text: str) -> dict[str, tuple[Any, Any]]:
+def differences(cfg: CfgNode, text: str) -> dict[str, tuple[object, object]]:
     """(value in `text`, value in `cfg`) of every option that both have and that differs, by full key.
 
     text: a config as `cfg.dump()` wrote it; one that is not YAML has no options.
@@ -59,5 +58,5 @@ def of_network(key: str, cfg: CfgNode) -> bool:
     return "*" in section.network or option in section.network
 
 
-def told(changes: Mapping[str, tuple[Any, Any]]) -> str:
+def told(changes: Mapping[str, tuple[object, object]]) -> str:
     return ", ".join(f"{key} was {old!r} and is {new!r}" for key, (old, new) in changes.items())

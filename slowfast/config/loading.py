@@ -28,14 +28,14 @@ class Given(NamedTuple):
     """What somebody set an option to, by which of its names, and where."""
 
     key: str
-    value: Any
+    value: object
     where: str
 
 
 class _Loader(yaml.SafeLoader):
     """Reads YAML as the safe loader does, but takes no key twice: the first of two values would be dropped without a word."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         seen: set[tuple[str, str]] = set()
         for key, _ in node.value:
             name = (key.tag, str(key.value))
@@ -51,7 +51,7 @@ COMMAND_LINE = "the command line"
 DECISIVE = ("TASK", "MODEL.MODEL_NAME", "TRAIN.DATASET", "TEST.DATASET")
 
 
-def load_config(path: str | Path | None = None, overrides: Sequence[Any] = ()) -> CfgNode:
+def load_config(path: str | Path | None = None, overrides: Sequence[object] = ()) -> CfgNode:
     """Reads a config file, applies `overrides` (KEY VALUE KEY VALUE ...) and returns the frozen config.
 
     A relative path that does not exist may name a file that comes with the library, such as `configs/LongCook/AVA.yaml`.
@@ -130,7 +130,7 @@ def _finish(section: Section, cfg: CfgNode, given: dict[str, Given]) -> None:
         ) from None
 
 
-def _read_file(path: str, ancestors: tuple[str, ...] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+def _read_file(path: str, ancestors: tuple[str, ...] = ()) -> Iterator[tuple[str, dict[str, object]]]:
     """The layers of a file, bases first, as (file, values by full key)."""
     if _identity(path) in map(_identity, ancestors):
         raise ConfigError(key=BASE_KEY, value=path, why="the files name each other as base", where=ancestors[-1])
@@ -161,7 +161,7 @@ def _identity(path: str) -> str:
     return path if "://" in path else str(Path(path).resolve())
 
 
-def _bases(value: Any, where: str) -> list[str]:
+def _bases(value: object, where: str) -> list[str]:
     bases = [value] if isinstance(value, str) else value
     if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
         raise ConfigError(key=BASE_KEY, value=value, why="not a path", right="a path, or a list of paths", where=where)
@@ -170,7 +170,7 @@ def _bases(value: Any, where: str) -> list[str]:
 
 def _flatten(tree: dict[Any, Any], where: str) -> dict[str, Any]:
     """The values by full key. A mapping under an unknown name counts as a section, so that errors can speak of its options."""
-    flat: dict[str, Any] = {}
+    flat: dict[str, object] = {}
     for name, value in tree.items():
         is_section = bool(name) and name in CONFIG_SECTIONS
         is_option = name in CONFIG_SECTIONS.get("").options
@@ -204,7 +204,7 @@ def _is_option(word: Any) -> bool:
     return section in CONFIG_SECTIONS and key in CONFIG_SECTIONS.get(section).options
 
 
-def _parse_override(value: Any, default: Any) -> Any:
+def _parse_override(value: object, default: object) -> object:
     """What the text of an override means for an option with that default; Python objects mean themselves."""
     if isinstance(value, Path):
         return str(value)
@@ -240,11 +240,11 @@ class _Setting:
     """What somebody wrote: the key as written, its value, and where."""
 
     key: str
-    value: Any
+    value: object
     where: str
 
 
-def _last_settings(layers: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, _Setting]:
+def _last_settings(layers: Iterable[tuple[str, Mapping[str, object]]]) -> dict[str, _Setting]:
     """What counts of each option, by our name: later layers win over earlier ones, whatever was wrong in those.
 
     Options that say what a run is about come first, so that a file which this library has no use for is refused for its main
@@ -259,7 +259,7 @@ def _last_settings(layers: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str,
     }
 
 
-def _our_name(full_key: str, layer: Mapping[str, Any], where: str) -> str:
+def _our_name(full_key: str, layer: Mapping[str, object], where: str) -> str:
     """The name that the option has here. Raises ConfigError where the same place sets it under both names, differently."""
     ours = RENAMED.get(full_key, full_key)
     if ours != full_key and layer.get(ours, layer[full_key]) != layer[full_key]:
@@ -283,7 +283,7 @@ def _warn_without_effect(full_key: str, where: str, why: str) -> None:
     warnings.warn(f"{full_key} (set in {where}) has no effect: {why}", stacklevel=4)
 
 
-def _set(cfg: CfgNode, full_key: str, setting: _Setting) -> Any:
+def _set(cfg: CfgNode, full_key: str, setting: _Setting) -> object:
     """Sets the option, and returns its value in the option's type."""
     option = _find_option(full_key, setting)
     written, value, where = setting.key, setting.value, setting.where

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from fvcore.common.config import CfgNode
 
@@ -83,7 +83,7 @@ def settle(cfg: CfgNode, given: frozenset[str]) -> None:
                 cfg.MODEL[key] = value
 
 
-def _fits(content: Any) -> bool:
+def _fits(content: object) -> bool:
     return (
         isinstance(content, dict)
         and isinstance(content.get("multi_label"), bool)

@@ -77,7 +77,7 @@ def _videos(path: Path, labels: dict[str, int]) -> Iterator[LabelledVideo]:
         yield LabelledVideo(video_id, labels[name], where)
 
 
-def _text(entry: Any, key: str, where: str) -> str:
+def _text(entry: object, key: str, where: str) -> str:
     """A text of an entry; numbers of videos may also be numbers."""
     if not isinstance(entry, dict) or key not in entry:
         raise DatasetError(path=where, found=f"{json.dumps(entry)[:200]}, without {key!r}", expected=_VIDEO_EXAMPLE)

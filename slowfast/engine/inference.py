@@ -69,7 +69,7 @@ class Evaluation(Protocol):
     def add(self, batch: ClipBatch, output: Any) -> None:
         """Takes what the evaluation step returned for a batch; the output may be on another device than the batch."""
 
-    def collected(self) -> Any:
+    def collected(self) -> object:
         """What was added so far, as it is sent to another process."""
 
     def merge(self, collected: Any) -> None:

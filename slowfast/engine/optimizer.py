@@ -24,7 +24,7 @@ _FAMILIES = {"AdamW": "Adam"}
 
 def parameter_groups(
     model: nn.Module, *, weight_decay: float, norm_weight_decay: float, exempt_1d: bool
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Groups for an optimizer: norms, scales and biases without decay (if `exempt_1d`), and the rest.
 
     Frozen parameters are left out, empty groups too; a parameter that several modules share counts where it is met first.
@@ -65,7 +65,7 @@ def build_optimizer(cfg: CfgNode, model: nn.Module) -> torch.optim.Optimizer:
     return optimizer(groups, lr=solver.BASE_LR, betas=tuple(solver.BETAS))
 
 
-def _sgd(cfg: CfgNode, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+def _sgd(cfg: CfgNode, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
     solver = cfg.SOLVER
     return torch.optim.SGD(
         groups, lr=solver.BASE_LR, momentum=solver.MOMENTUM, dampening=solver.DAMPENING, nesterov=solver.NESTEROV

@@ -7,7 +7,6 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fvcore.common.config import CfgNode
 from torch import nn
@@ -139,10 +138,10 @@ def _rounded(value: float) -> float:
     return round(value, 6)
 
 
-def _confusion_entries(confusion: Confusion) -> dict[str, Any]:
+def _confusion_entries(confusion: Confusion) -> dict[str, object]:
     """The accuracy of each class, and the matrix where it is small enough to be read; the whole one is in a file of its own."""
     rows = zip(confusion.class_names, confusion.accuracies(), confusion.videos.sum(axis=1).tolist(), strict=True)
-    entries: dict[str, Any] = {
+    entries: dict[str, object] = {
         "per_class_accuracy": [{"class": name, "accuracy": _rounded(share), "videos": videos} for name, share, videos in rows]
     }
     if len(confusion.class_names) <= MOST_CLASSES_SHOWN:

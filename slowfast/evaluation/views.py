@@ -44,10 +44,10 @@ class ViewEnsemble:
         self.method = method
         self._scores = np.full((num_videos, num_classes), _START[method])
         self._seen = np.zeros((num_videos, num_views), dtype=bool)
-        self._labels: NDArray[Any] | None = None
+        self._labels: NDArray[np.generic] | None = None
 
     def add(
-        self, videos: NDArray[np.integer], views: NDArray[np.integer], scores: NDArray[np.floating], labels: NDArray[Any]
+        self, videos: NDArray[np.integer], views: NDArray[np.integer], scores: NDArray[np.floating], labels: NDArray[np.generic]
     ) -> None:
         """Takes B clips: videos (B,), views (B,), scores (B, K), labels (B,) or (B, K).
 
@@ -99,7 +99,7 @@ class ViewEnsemble:
         return VideoScores(scores=scores, labels=self._labels.copy(), view_counts=view_counts)
 
     def _check_clips(
-        self, videos: NDArray[np.integer], views: NDArray[np.integer], scores: NDArray[np.floating], labels: NDArray[Any]
+        self, videos: NDArray[np.integer], views: NDArray[np.integer], scores: NDArray[np.floating], labels: NDArray[np.generic]
     ) -> None:
         num_classes = self._scores.shape[1]
         if scores.shape != (len(videos), num_classes):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ MOST_BROKEN_SHOWN = 20
 Row = tuple[str | int | float | None, ...]
 
 
-def as_json(prepared: Prepared) -> dict[str, Any]:
+def as_json(prepared: Prepared) -> dict[str, object]:
     """All there is to know, for report.json."""
     return {
         "multi_label": prepared.manifest.multi_label,

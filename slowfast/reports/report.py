@@ -39,7 +39,7 @@ def write_report(cfg: CfgNode, tested: Tested, *, device: torch.device) -> None:
 
 def of_last_training(stats: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """What was logged since a training last began at its beginning: a log goes on from run to run."""
-    kept: list[Mapping[str, Any]] = []
+    kept: list[Mapping[str, object]] = []
     for entry in stats:
         if entry.get("_type") == "train_start" and not entry["resumed"]:
             kept = []

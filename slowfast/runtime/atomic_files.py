@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import simplejson
 
@@ -107,7 +106,7 @@ def write_text(path: str | Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
-def write_json(path: str | Path, value: Any) -> None:
+def write_json(path: str | Path, value: object) -> None:
     """Writes JSON; numbers that are not finite become null, as JSON has no name for them."""
     write_text(path, simplejson.dumps(value, indent=2, ignore_nan=True) + "\n")
 

@@ -74,7 +74,7 @@ def gather_to_main(value: Any) -> list[Any] | None:
     """The values of all processes, by rank, on the main process; None on the others. Values are pickled."""
     if world_size() == 1:
         return [value]
-    values: list[Any] | None = [None] * world_size() if main_process() else None
+    values: list[object] | None = [None] * world_size() if main_process() else None
     dist.gather_object(value, values)
     return values
 
@@ -83,7 +83,7 @@ def gather_everywhere(value: Any) -> list[Any]:
     """The values of all processes, by rank, on every process. Values are pickled."""
     if world_size() == 1:
         return [value]
-    values: list[Any] = [None] * world_size()
+    values: list[object] = [None] * world_size()
     dist.all_gather_object(values, value)
     return values
 

@@ -10,7 +10,6 @@ import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import simplejson
 from tqdm import tqdm
@@ -53,7 +52,7 @@ def console_is_terminal() -> bool:
     return sys.stderr.isatty()
 
 
-def log_stats(stats: Mapping[str, Any], *, shown_by_bar: bool = False) -> None:
+def log_stats(stats: Mapping[str, object], *, shown_by_bar: bool = False) -> None:
     """Logs numbers as one line. `shown_by_bar`: a progress bar shows them already, where the console has one.
 
     Fractions are cut to five significant digits. A number that is not finite, such as the mean precision of no classes, is
@@ -63,7 +62,7 @@ def log_stats(stats: Mapping[str, Any], *, shown_by_bar: bool = False) -> None:
     logger.info("%s%s", STATS_MARK, text, extra={"shown_by_bar": shown_by_bar})
 
 
-def read_stats(log_path: str | Path) -> list[dict[str, Any]]:
+def read_stats(log_path: str | Path) -> list[dict[str, object]]:
     """The statistics in a log: of each line that holds `json_stats: {...}`, the object; None where it says null.
 
     A line that a kill cut short is passed over: the run that went on has written the same statistics again.
@@ -79,7 +78,7 @@ def read_stats(log_path: str | Path) -> list[dict[str, Any]]:
     return stats
 
 
-def _tidy(value: Any) -> Any:
+def _tidy(value: object) -> object:
     return float(f"{value:.5g}") if isinstance(value, float) else value
 
 

@@ -98,7 +98,7 @@ def _series(stats: Stats, kind: str, name: str) -> list[Point]:
     return sorted(points.items())
 
 
-def _position(entry: Mapping[str, Any]) -> float:
+def _position(entry: Mapping[str, object]) -> float:
     """Epochs that were over when the entry was written, with the fraction of the one that ran."""
     epoch = float(str(entry["epoch"]).partition("/")[0])
     if "iter" not in entry:

@@ -43,7 +43,7 @@ class Recipe:
 
 def write_manifest(folder: Path, recipe: Recipe, *, finished: bool) -> None:
     """Writes the manifest of `folder`; unless finished, it names no files and so only says what is being built here."""
-    content: dict[str, Any] = {"recipe": dataclasses.asdict(recipe)}
+    content: dict[str, object] = {"recipe": dataclasses.asdict(recipe)}
     if finished:
         content["bytes"] = _sizes(folder)
     temporary = folder / f"{MANIFEST}.tmp"

@@ -57,12 +57,12 @@ class RowKind:
         return ",".join(("video", *self.numbers))
 
 
-def _corner(is_wrong: Callable[[NDArray[Any]], Mask]) -> Callable[[Columns], Mask]:
+def _corner(is_wrong: Callable[[NDArray[np.generic]], Mask]) -> Callable[[Columns], Mask]:
     """A rule that any of the four corners breaks."""
     return lambda rows: np.asarray(np.any([is_wrong(rows[name]) for name in CORNERS], axis=0))
 
 
-def _is_outside(values: NDArray[Any]) -> Mask:
+def _is_outside(values: NDArray[np.generic]) -> Mask:
     return np.asarray(~(np.abs(values) <= LARGEST_FRACTION))
 
 

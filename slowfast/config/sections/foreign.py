@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +20,12 @@ class Unused:
     """
 
     why: str = ""
-    off: tuple[Any, ...] = ()
+    off: tuple[object, ...] = ()
     refused: bool = False
     off_prefix: str = ""
     advice: str = ""
 
-    def asks_for_nothing(self, value: Any) -> bool:
+    def asks_for_nothing(self, value: object) -> bool:
         if self.off_prefix and isinstance(value, str) and value.startswith(self.off_prefix):
             return True
         return not self.why or any(_plain(value) == _plain(off) for off in self.off)
@@ -41,15 +40,15 @@ def find_unused(full_key: str) -> Unused | None:
     return None
 
 
-def _ignored(why: str, *off: Any) -> Unused:
+def _ignored(why: str, *off: object) -> Unused:
     return Unused(why, off)
 
 
-def _refused(why: str, *off: Any) -> Unused:
+def _refused(why: str, *off: object) -> Unused:
     return Unused(why, off or (False,), refused=True)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 

@@ -37,7 +37,7 @@ class Boxes:
     def __len__(self) -> int:
         return len(self.video)
 
-    def __getitem__(self, rows: NDArray[Any] | slice) -> Boxes:
+    def __getitem__(self, rows: NDArray[np.generic] | slice) -> Boxes:
         """The rows that an index array, a mask or a slice picks."""
         return Boxes(
             video=self.video[rows],
@@ -48,7 +48,7 @@ class Boxes:
         )
 
 
-def _check(name: str, values: NDArray[Any], shape: tuple[int, ...], kind: Any) -> None:
+def _check(name: str, values: NDArray[np.generic], shape: tuple[int, ...], kind: Any) -> None:
     if values.shape != shape or not np.issubdtype(values.dtype, kind):
         right = "floats" if kind is np.floating else "integers"
         raise ScoreError(f"boxes: {name} is {values.dtype} {values.shape}; right would be {right} {shape}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +47,7 @@ def merge_repeated(keys: NDArray[np.integer], scores: NDArray[np.floating], boxe
     )
 
 
-def _check_shapes(keys: NDArray[Any], scores: NDArray[Any], boxes: NDArray[Any]) -> None:
+def _check_shapes(keys: NDArray[np.generic], scores: NDArray[np.generic], boxes: NDArray[np.generic]) -> None:
     if keys.shape != (len(keys), 3) or scores.ndim != 2 or len(scores) != len(keys) or boxes.shape != (len(keys), 4):
         raise ScoreError(
             f"keys, scores and boxes have the shapes {keys.shape}, {scores.shape} and {boxes.shape}; "

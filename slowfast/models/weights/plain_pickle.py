@@ -36,7 +36,7 @@ class StoredType:
         self.code = str(code)
         self.is_big_endian = False
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
+    def __setstate__(self, state: tuple[object, ...]) -> None:
         self.is_big_endian = state[1] == ">"
 
     def to_numpy(self) -> np.dtype[Any]:
@@ -65,7 +65,7 @@ class StoredArray:
         return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))).reshape(self.shape)
 
 
-class Inert(dict[Any, Any]):
+class Inert(dict[object, object]):
     """Stands for a class that is not known here: takes whatever a pickle gives it, and does nothing. A dict, since such
     classes often are, and then may hold weights."""
 
@@ -84,7 +84,7 @@ class Inert(dict[Any, Any]):
     __eq__ = object.__eq__
 
 
-def load_plain_pickle(file: BinaryIO) -> Any:
+def load_plain_pickle(file: BinaryIO) -> object:
     """The object of a pickle, with StoredArray in the place of arrays and of NumPy's scalars.
 
     Texts of Python 2 are read as Latin-1. Raises ForbiddenPickleError for a pickle that names anything else, and what
@@ -93,7 +93,7 @@ def load_plain_pickle(file: BinaryIO) -> Any:
     return _PlainUnpickler(_Lines(file.read()), encoding="latin1").load()
 
 
-def load_torch_pickle(path: Path) -> Any:
+def load_torch_pickle(path: Path) -> object:
     """What torch.save wrote, where it holds more than tensors and containers.
 
     Data of the standard library (paths, dates, namespaces, ...) and classes of other packages become Inert, arrays StoredArray.

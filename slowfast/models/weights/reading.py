@@ -98,7 +98,7 @@ def without_parts(state: Mapping[str, Tensor], parts: Sequence[str]) -> Mapping[
     return state
 
 
-def weights_of(content: Mapping[Any, Any]) -> dict[str, Tensor]:
+def weights_of(content: Mapping[object, object]) -> dict[str, Tensor]:
     """The weights inside a checkpoint, be it ours, PySlowFast's, a bare state dict, or one that keeps them deeper.
 
     NumPy arrays count as tensors; what else lies among weights is left out. Raises WeightsError when there are none.
