@@ -15,7 +15,7 @@ from fvcore.common.config import CfgNode
 from slowfast.config import ConfigError
 from slowfast.config.comparing import tell_without_effect
 from slowfast.datasets.clip_sampling import SegmentClip
-from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.errors import DatasetError, OnFault, stop
 from slowfast.datasets.frame_folder import open_listed
 from slowfast.datasets.frame_lists import ListedFrames, has_frame_list_header, read_frame_list
 from slowfast.datasets.labels import ClassLabel
@@ -106,10 +106,12 @@ def _read_frames(
     return records, open_listed(records, listed, prefix=prefix, fps=FPS, remote=VideoFiles.from_cfg(cfg).remote)
 
 
-def listed_frames(folder: Path, split: str, videos: Sequence[LabelledVideo], num_classes: int) -> dict[str, ListedFrames]:
-    """The list of frames, by video id. Raises DatasetError where an annotated video has none."""
+def listed_frames(
+    folder: Path, split: str, videos: Sequence[LabelledVideo], num_classes: int, *, on_fault: OnFault = stop
+) -> dict[str, ListedFrames]:
+    """The list of frames, by video id. Raises DatasetError where an annotated video has none; `on_fault` gets wrong rows."""
     path = folder / FRAME_LISTS[split]
-    listed = read_frame_list(path, num_classes)
+    listed = read_frame_list(path, num_classes, on_fault=on_fault)
     missing = [video for video in videos if video.video_id not in listed]
     if missing:
         raise DatasetError(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.errors import DatasetError, OnFault, stop
 
 LABEL_FILE = "something-something-v2-labels.json"
 ANNOTATION_FILES = {
@@ -22,6 +23,10 @@ ANNOTATION_FILES = {
     "test": "something-something-v2-validation.json",
 }
 
+UNKNOWN = -1
+"""The class of a template whose number cannot be read."""
+
+_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _LABELS_EXAMPLE = 'templates with their numbers, like {"Holding something": "0"}'
 _VIDEO_EXAMPLE = 'a video and its template, like {"id": "78687", "template": "Holding [something]"}'
 
@@ -35,15 +40,18 @@ class LabelledVideo:
     where: str
 
 
-def read_labels(path: Path) -> dict[str, int]:
-    """Numbers of the classes by their templates. Raises DatasetError unless they count from 0 without a gap."""
+def read_labels(path: Path, *, on_fault: OnFault = stop) -> dict[str, int]:
+    """Numbers of the classes by their templates. Raises DatasetError for a file that cannot be read or does not count from 0
+    without a gap; `on_fault` gets each template whose number is none, which has UNKNOWN then."""
     content = _read_json(path, dict, _LABELS_EXAMPLE)
     labels: dict[str, int] = {}
     for template, number in content.items():
-        if not (isinstance(number, int | str) and not isinstance(number, bool) and str(number).isdecimal()):
-            raise DatasetError(path=str(path), found=f"the number of {template!r} is {number!r}", expected=_LABELS_EXAMPLE)
-        labels[template] = int(number)
-    if sorted(labels.values()) != list(range(len(labels))):
+        is_number = isinstance(number, int | str) and not isinstance(number, bool) and _NUMBER.fullmatch(str(number))
+        labels[template] = int(number) if is_number else UNKNOWN
+        if not is_number:
+            found = f"the number of {template!r} is {_short(number)}"
+            on_fault(DatasetError(path=str(path), found=found, expected=_LABELS_EXAMPLE))
+    if UNKNOWN not in labels.values() and sorted(labels.values()) != list(range(len(labels))):
         found = (
             f"{len(labels)} templates with numbers from {min(labels.values(), default=0)} to {max(labels.values(), default=0)}"
         )
@@ -51,30 +59,38 @@ def read_labels(path: Path) -> dict[str, int]:
     return labels
 
 
-def read_videos(path: Path, labels: dict[str, int]) -> list[LabelledVideo]:
-    """All videos of an annotation file, in its order. Raises DatasetError, which names file and entry."""
-    videos = list(_videos(path, labels))
+def read_videos(path: Path, labels: dict[str, int], *, on_fault: OnFault = stop) -> list[LabelledVideo]:
+    """All videos of an annotation file, in its order. Raises DatasetError for a file that cannot be read or has no video;
+    `on_fault` gets every wrong entry."""
+    videos = list(_videos(path, labels, on_fault))
     if not videos:
         raise DatasetError(path=str(path), found="no video", expected=f"a list of entries, each {_VIDEO_EXAMPLE}")
     return videos
 
 
-def _videos(path: Path, labels: dict[str, int]) -> Iterator[LabelledVideo]:
+def _videos(path: Path, labels: dict[str, int], on_fault: OnFault) -> Iterator[LabelledVideo]:
     first_entry: dict[str, int] = {}
     for number, entry in enumerate(_read_json(path, list, f"a list of entries, each {_VIDEO_EXAMPLE}"), 1):
-        where = f"{path}, entry {number}"
-        video_id, template = (_text(entry, key, where) for key in ("id", "template"))
-        if video_id in first_entry:
-            raise DatasetError(
-                path=where, found=f"video {video_id!r} again, after entry {first_entry[video_id]}", expected="one entry a video"
-            )
-        first_entry[video_id] = number
-        name = template.replace("[", "").replace("]", "")
-        if name not in labels:
-            near = difflib.get_close_matches(name, labels, n=1)
-            hint = f" such as {near[0]!r}" if near else ""
-            raise DatasetError(path=where, found=f"template {template!r}", expected=f"one of {LABEL_FILE}{hint}")
-        yield LabelledVideo(video_id, labels[name], where)
+        try:
+            video = _video(f"{path}, entry {number}", entry, labels)
+            if video.video_id in first_entry:
+                found = f"video {video.video_id!r} again, after entry {first_entry[video.video_id]}"
+                raise DatasetError(path=video.where, found=found, expected="one entry a video")
+        except DatasetError as fault:
+            on_fault(fault)
+        else:
+            first_entry[video.video_id] = number
+            yield video
+
+
+def _video(where: str, entry: Any, labels: dict[str, int]) -> LabelledVideo:
+    video_id, template = (_text(entry, key, where) for key in ("id", "template"))
+    name = template.replace("[", "").replace("]", "")
+    if name not in labels:
+        near = difflib.get_close_matches(name, labels, n=1)
+        hint = f" such as {near[0]!r}" if near else ""
+        raise DatasetError(path=where, found=f"template {_short(template)}", expected=f"one of {LABEL_FILE}{hint}")
+    return LabelledVideo(video_id, labels[name], where)
 
 
 def _text(entry: object, key: str, where: str) -> str:
@@ -83,21 +99,35 @@ def _text(entry: object, key: str, where: str) -> str:
         raise DatasetError(path=where, found=f"{json.dumps(entry)[:200]}, without {key!r}", expected=_VIDEO_EXAMPLE)
     value = entry[key]
     text = str(value) if key == "id" and isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not text.strip():
-        raise DatasetError(path=where, found=f"{key} {value!r}", expected=_VIDEO_EXAMPLE)
+    # What cannot be printed (NUL, halves of characters) names no file either.
+    if not isinstance(text, str) or not text.strip() or not text.isprintable():
+        raise DatasetError(path=where, found=f"{key} {_short(value)}", expected=_VIDEO_EXAMPLE)
     return text
+
+
+def _short(value: Any) -> str:
+    return ascii(value) if len(ascii(value)) <= 200 else f"{ascii(value)[:200]}..."
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A json object. Raises ValueError for a key that stands twice: one of its values would be dropped without a word."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
+        raise ValueError(f"the key {_short(twice)} stands twice in one object")
+    return content
 
 
 def _read_json(path: Path, kind: type, expected: str) -> Any:
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
     except FileNotFoundError:
         raise DatasetError(path=str(path), found="there is no such file", expected="the annotation of the data set") from None
     except OSError as error:
         raise DatasetError(path=str(path), found=f"{error.strerror}", expected="a file that can be read") from error
     except UnicodeDecodeError as error:
         raise DatasetError(path=str(path), found=f"this is not UTF-8 ({error.reason})", expected="json in UTF-8") from error
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also a key that stands twice, and a number of thousands of digits
         row = getattr(error, "lineno", None)
         raise DatasetError(path=str(path), row=row, found=f"this is not json ({error})", expected=expected) from None
     if not isinstance(content, kind):

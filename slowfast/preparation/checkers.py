@@ -117,11 +117,15 @@ def _ava_lists(asked: Asked) -> Iterator[ReadList]:
         yield partial(_frame_list, split, path, asked.prefix or str(asked.folder / "frames"), 0)
 
 
+def _is_ssv2(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (ssv2_lists.LABEL_FILE, *ssv2_lists.ANNOTATION_FILES.values()))
+
+
 def _ssv2_lists(asked: Asked) -> Iterator[ReadList]:
-    yield partial(_ssv2_labels, asked.folder)
+    yield partial(_ssv2_labels, asked.folder, asked.num_classes)
     for split in ("train", "val"):
         if has_frame_list_header(asked.folder / ssv2.FRAME_LISTS[split]):
-            yield partial(_frame_list, split, asked.folder / ssv2.FRAME_LISTS[split], asked.root, ANY_CLASS)
+            yield partial(_ssv2_frames, split, asked.folder, asked.root)
         yield partial(_ssv2_list, split, asked.folder, Path(asked.root))
 
 
@@ -133,20 +137,37 @@ def _once(files: Mapping[str, File]) -> list[tuple[str, File]]:
     return [(split, file) for file, split in {file: split for split, file in reversed(list(files.items()))}.items()][::-1]
 
 
-def _ssv2_labels(folder: Path, said: Said) -> list[Listed]:
-    ssv2_lists.read_labels(folder / ssv2_lists.LABEL_FILE)
+def _ssv2_labels(folder: Path, num_classes: int, said: Said) -> list[Listed]:
+    path = folder / ssv2_lists.LABEL_FILE
+    labels = ssv2_lists.read_labels(path, on_fault=said.faults.append)
+    if num_classes not in (0, len(labels)):
+        raise DatasetError(path=str(path), found=f"{len(labels)} classes", expected=f"{num_classes}, as was asked for")
     return []
+
+
+def _ssv2_frames(split: str, folder: Path, root: str, said: Said) -> list[Listed]:
+    num_classes = len(_known_labels(folder))
+    return _frame_list(split, folder / ssv2.FRAME_LISTS[split], root, num_classes, said)
 
 
 def _ssv2_list(split: str, folder: Path, root: Path, said: Said) -> list[Listed]:
     """The annotation; it names files only where no list of frames does."""
-    labels = ssv2_lists.read_labels(folder / ssv2_lists.LABEL_FILE)
-    videos = ssv2_lists.read_videos(folder / ssv2_lists.ANNOTATION_FILES[split], labels)
+    labels = _known_labels(folder)
+    videos = ssv2_lists.read_videos(folder / ssv2_lists.ANNOTATION_FILES[split], labels, on_fault=said.faults.append)
     if has_frame_list_header(folder / ssv2.FRAME_LISTS[split]):
-        ssv2.listed_frames(folder, split, videos, len(labels))
+        ssv2.listed_frames(folder, split, videos, len(labels), on_fault=said.faults.append)
         return []
     records = ssv2.filed_records(root, folder, split, videos)
-    return [Listed(where=record.source, split=split, files=(record.path,), classes=(record.label or 0,)) for record in records]
+    return [Listed(where=record.source, split=split, files=(record.path,), classes=_known(record.label)) for record in records]
+
+
+def _known_labels(folder: Path) -> dict[str, int]:
+    """The classes; what is wrong with them is said once, by `_ssv2_labels`."""
+    return ssv2_lists.read_labels(folder / ssv2_lists.LABEL_FILE, on_fault=lambda fault: None)
+
+
+def _known(label: int | None) -> tuple[int, ...]:
+    return () if label in (None, ssv2_lists.UNKNOWN) else (label,)
 
 
 def _kinetics_list(split: str, path: Path, root: str, num_classes: int, separator: str, said: Said) -> list[Listed]:
@@ -221,7 +242,7 @@ CHECKERS: list[Checker] = [
         lambda folder: any((folder / name).exists() for name in ANNOTATION_FILES.values()),
         _charades_lists,
     ),
-    Checker("ssv2 (json files)", lambda folder: (folder / ssv2_lists.LABEL_FILE).exists(), _ssv2_lists),
+    Checker("ssv2 (json files)", _is_ssv2, _ssv2_lists),
     Checker(
         "frame lists (pictures)",
         lambda folder: any(has_frame_list_header(folder / name) for name in FRAME_LISTS.values()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from slowfast.config import CfgNode, load_config
+from slowfast.config import CfgNode, ConfigError, load_config
 from slowfast.datasets import DatasetError, SampleKey, build_dataset
+from slowfast.datasets.ssv2_lists import ANNOTATION_FILES, LABEL_FILE
 from slowfast.errors import UserError
 from slowfast.preparation.ava import AvaOptions, look_at_ava
 from slowfast.preparation.checking import check
@@ -184,6 +186,58 @@ def test_lists_of_frames(tmp_path: Path, change: Change) -> None:
     overrides = ["DATA.MULTI_LABEL", True, "MODEL.LOSS_FUNC", "bce_logit", "MODEL.HEAD_ACT", "sigmoid", "MODEL.NUM_CLASSES", 2]
     overrides += ["DATA.SAMPLING_RATE", 1, "DATA.NUM_FRAMES", 3]
     agree(refusals_of_training(lambda: small("charades", tmp_path, *overrides)), sentences_of_check(tmp_path, num_classes=2))
+
+
+LABELS, TRAINED_ON, VALIDATED_ON = LABEL_FILE, ANNOTATION_FILES["train"], ANNOTATION_FILES["val"]
+ENTRY = '{"id": "%s", "template": "Holding [something]"}'
+ANNOTATED = [
+    *(put(LABELS, content) for content in (
+        "", "[]", "{}", '{"Holding something": "0"}', '{"Holding something": "0", "Showing": "2"}', b"\xff", "{" * 5000,
+        '{"Holding something": "x", "Showing": "1"}', '{"Holding something": 0, "Showing": true}',
+        '{"Showing": 0, "Showing": 1}',
+        '{"Holding something": "%s", "Showing": "1"}' % ("9" * 5000), '{"Holding something": %s, "Showing": 1}' % ("9" * 5000),
+        '{"Holding something": "\u0660", "Showing": "1"}', '{"Holding something": -0, "Showing": 1}',
+    )),
+    *(put(TRAINED_ON, content) for content in (
+        "", "{}", "[]", "[1]", f"[{ENTRY}]" % "gone", f"[{ENTRY}]" % "a", f"[{ENTRY}, {ENTRY}]" % ("a", "a"), "[" * 5000,
+        f"[{ENTRY}]" % "", f"[{ENTRY}]" % "\\u0000", f"[{ENTRY}]" % "\\ud800", f"[{ENTRY}]" % "../a", f"[{ENTRY}]" % "broken",
+        '[{"id": "a", "id": "b", "template": "Showing"}]', '[{"id": 7, "template": "Showing"}]',
+        '[{"id": "a", "template": "Show"}]',
+        '[{"id": NaN, "template": "Showing"}]', "[%s]" % ("9" * 5000), f"[{ENTRY}]," % "a", "\ufeff" + f"[{ENTRY}]" % "a",
+    )),
+    *(remove(name) for name in (LABELS, TRAINED_ON, VALIDATED_ON)),
+    lambda folder: None,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", ANNOTATED, ids=range(len(ANNOTATED)))
+@pytest.mark.parametrize("kind", ["videos", "pictures"])
+def test_json_files_of_something_something(videos: Path, tmp_path: Path, kind: str, change: Change) -> None:
+    (tmp_path / LABELS).write_text('{"Holding something": "0", "Showing": "1"}')
+    for split, file, names in (("train", TRAINED_ON, ("a", "b")), ("val", VALIDATED_ON, ("c", "d"))):
+        (tmp_path / file).write_text(f"[{', '.join(ENTRY % name for name in names)}]")
+        if kind == "pictures":
+            for name in names:
+                (tmp_path / name).mkdir()
+                cv2.imwrite(str(tmp_path / name / "1.jpg"), np.zeros((16, 16, 3), np.uint8))
+            (tmp_path / f"{split}.csv").write_text(FRAMES_HEADER + "".join(f'{name} 0 0 {name}/1.jpg ""\n' for name in names))
+    change(tmp_path)
+    prefix = str(videos if kind == "videos" else tmp_path)
+    overrides = ["DATA.PATH_PREFIX", prefix, "MODEL.NUM_CLASSES", 2, "DATA.RANDOM_FLIP", False]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        refusals = refusals_of_training(lambda: small("ssv2", tmp_path, *overrides))
+    said = sentences_of_check(tmp_path, prefix=prefix)
+    agree([error for error in refusals if not isinstance(error, ConfigError)], said)
+    assert bool(sentences_of_check(tmp_path, prefix=prefix, num_classes=2)) >= bool(refusals)
+
+
+def test_all_faults_of_a_json_file_are_said_at_once(videos: Path, tmp_path: Path) -> None:
+    (tmp_path / LABELS).write_text('{"Holding something": "x", "Showing": "y", "Pushing": "2"}')
+    (tmp_path / VALIDATED_ON).write_text(f"[{ENTRY % 'c'}]")
+    (tmp_path / TRAINED_ON).write_text(f'[3, {ENTRY % "a"}, {ENTRY % ""}, {ENTRY % "a"}, {{"id": "b", "template": "Push"}}]')
+    problems = check(tmp_path, prefix=str(videos), jobs=1).problems
+    assert [where.partition(", ")[2] for where, _ in problems] == ["", "", "entry 1", "entry 3", "entry 4", "entry 5"]
 
 
 @pytest.fixture(scope="module")
