@@ -1,11 +1,15 @@
 """Rows of boxes become persons, and rows that are wrong are told from those that do not count."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slowfast.annotations.ava import AvaTimes
+from slowfast.annotations.ava.csv_rules import CORNERS
+from slowfast.annotations.ava.list_rules import Sums, judge
 from slowfast.datasets import DatasetError
 from slowfast.datasets.ava.box_lists import BoxLists, read_persons
 
@@ -176,6 +180,48 @@ def test_boxes_of_x_y_width_and_height_are_found_out(read, kind):
     message = rf"{kind}\.csv, row 1: x1 is beyond x2.* 16 of 32 rows, as in boxes of x, y, width and height; expected x1,y1"
     with pytest.raises(DatasetError, match=message):
         read(**{kind: "".join(rows)})
+
+
+def lists_of_boxes(seed, rows, as_sizes, broken):
+    """Corners, or x, y, width and height, of boxes anywhere in the picture; of some, corners are exchanged."""
+    rng = np.random.default_rng(seed)
+    begin, end = np.sort(rng.uniform(0, 1, (2, rows, 2)), axis=0)
+    boxes = np.concatenate([begin, (end - begin) if as_sizes else end], axis=1)
+    wrong = rng.random(rows) < broken
+    boxes[wrong] = boxes[wrong][:, [2, 3, 0, 1]]
+    return boxes
+
+
+def judged(boxes):
+    sums = Sums()
+    sums.add(dict(zip(CORNERS, boxes.T, strict=True)), np.arange(1, len(boxes) + 1))
+    return sums
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), rows=st.integers(20, 400), wide=st.floats(0, 0.95), pixel=st.sampled_from([0, 0.015]))
+def test_sizes_are_found_out_if_but_a_hundredth_of_them_is_swapped(seed, rows, wide, pixel):
+    boxes = lists_of_boxes(seed, rows, as_sizes=True, broken=0)
+    boxes[:, 2:] += wide * (1 - boxes[:, :2] - boxes[:, 2:]) + pixel  # wider boxes have fewer swapped rows
+    swapped = np.flatnonzero((boxes[:, :2] > boxes[:, 2:]).any(axis=1))
+    sums = judged(boxes)
+    assert sums.are_sizes == (len(swapped) >= max(1, 0.01 * rows))
+    if sums.are_sizes:
+        error = judge(Path("list.csv"), sums)
+        assert (error.row, f"{len(swapped)} of {rows} rows" in error.found) == (swapped[0] + 1, True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), rows=st.integers(20, 400), broken=st.floats(0, 0.15))
+def test_corners_are_not_taken_for_sizes_for_a_few_broken_rows(seed, rows, broken):
+    assert judge(Path("list.csv"), judged(lists_of_boxes(seed, rows, as_sizes=False, broken=broken))) is None
+
+
+def test_broken_rows_of_a_list_of_corners_are_named_as_such(read, caplog):
+    rows = [f"film_a,{second},{box},1,0\n" for second in range(902, 912) for box in (FIRST, SECOND)]
+    rows.insert(7, "film_a,920,0.9,0.1,0.6,0.9,1,0\n")
+    read(truths="".join(rows), drop_flat=True)
+    assert "truths.csv, row 8: x1 is beyond x2, or y1 beyond y2, here and in 1 of 21 rows; expected two corners" in caplog.text
 
 
 def test_one_box_with_swapped_corners_among_many_is_dropped_and_counted(read):

@@ -5,6 +5,7 @@ Blank lines are passed over; a byte-order mark and Windows line ends are fine.
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 
 from slowfast.annotations.ava.csv_rules import AvaFileError, Columns, RowKind
 from slowfast.annotations.ava.list_rules import Sums, judge
+
+logger = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 200_000
 VideoNumbers = dict[str, int]
@@ -76,6 +79,10 @@ def read_rows(path: Path, kind: RowKind, videos: VideoNumbers, *, faults: Faults
         if faults is None:
             raise error
         faults[error.right] = RowFault(error, sums.swapped or sums.boxes)
+    elif sums.swapped:
+        logger.warning(
+            "%s, row %s: %s; expected two corners, x1 <= x2 and y1 <= y2", path, sums.first_swapped, sums.swapped_rows
+        )
 
 
 Broken = list[tuple[NDArray[np.bool_], AvaFileError]]

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from slowfast.annotations.ava.csv_rules import CORNERS, AvaFileError, Columns
 
-SWAPPED_SHARE = 0.2
-"""Lists of corners have hardly a box whose second corner comes before its first. Read as corners, boxes given as x, y, width
-and height have many: all those that lie further right, or lower, than they are wide, or high."""
+SIZES = ((0.2, 0.95, 1), (0.01, 0.99, 20))
+"""When a list is taken for one of x, y, width and height: (share of rows whose second corner comes before the first, share of
+rows that lie inside of the picture as x, y, width, height, boxes of the list), at least. Lists of corners have hardly a row of
+the first kind, and as sizes most of their boxes leave the picture: all those whose centre is right of its middle, or below. The
+fewer rows are swapped, the more of the others have to fit, and the more must there be."""
 
 
 @dataclass(slots=True)
@@ -36,21 +38,32 @@ class Sums:
             self.first_swapped = int(lines[swapped.argmax()])
         self.boxes += int((~np.isnan(x1)).sum())
         self.swapped += int(swapped.sum())
-        self.fit_as_sizes += int(((x1 + x2 <= 1.02) & (y1 + y2 <= 1.02)).sum())
+        self.fit_as_sizes += int(((x1 + x2 <= 1.02) & (y1 + y2 <= 1.02) & (x2 > 0) & (y2 > 0)).sum())
         score = rows.get("score", np.zeros(0))
         self.zeros += int((score == 0).sum())
         self.ones += int((score == 1).sum())
         self.other_scores += int(((score != 0) & (score != 1)).sum())
 
+    @property
+    def are_sizes(self) -> bool:
+        return any(
+            self.boxes >= fewest and self.swapped >= max(1, swapped * self.boxes) and self.fit_as_sizes >= fit * self.boxes
+            for swapped, fit, fewest in SIZES
+        )
+
+    @property
+    def swapped_rows(self) -> str:
+        """What is odd with them, in words."""
+        return f"x1 is beyond x2, or y1 beyond y2, here and in {self.swapped} of {self.boxes} rows"
+
 
 def judge(path: Path, sums: Sums) -> AvaFileError | None:
     """What is wrong with a list of which every row is right by itself."""
-    if sums.swapped >= SWAPPED_SHARE * sums.boxes > 0 and sums.fit_as_sizes >= 0.95 * sums.boxes:
+    if sums.are_sizes:
         return AvaFileError(
             path=path, row=sums.first_swapped,
-            found=f"x1 is beyond x2, or y1 beyond y2, here and in {sums.swapped} of {sums.boxes} rows, as in boxes of x, y, "
-            "width and height",
-            right="x1,y1,x2,y2: two corners, x2 = x + width and y2 = y + height",
+            found=f"{sums.swapped_rows}, as in boxes of x, y, width and height",
+            right="x1,y1,x2,y2: two corners, x2 = x + width and y2 = y + height; if boxes are corners, these rows are wrong",
         )  # fmt: skip
     if sums.zeros and not sums.other_scores:
         return AvaFileError(
