@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
         """The options, with all words that are none in `overrides`. A value may begin with a dash, such as -1e-3."""
         options, rest = self.parse_known_args(shielded(sys.argv[1:] if arguments is None else arguments))
         words = [*getattr(options, "overrides", []), *rest]
-        strange = [word for word in words if word.startswith("-")] if hasattr(options, "overrides") else rest
+        strange = _unknown_options(words) if hasattr(options, "overrides") else rest
         if strange:
             self.error(f"unrecognized arguments: {' '.join(unshielded(strange))}")
         options.overrides = unshielded(words)
@@ -48,6 +48,16 @@ class _StoreOnce(argparse.Action):
                 parser.error(f"{option_string} stands here a second time; right would be one of them")
             parser.given.add(self.dest)
         setattr(namespace, self.dest, values)
+
+
+def _unknown_options(words: Sequence[str]) -> list[str]:
+    """Words with a dash that are no value: what they followed was no KEY, or an argument that only looks like one."""
+    before = ["", *words]
+    return [
+        word
+        for key, word in zip(before, words, strict=False)
+        if word.startswith("-") or (word.startswith(_SHIELD) and not KEY.fullmatch(key))
+    ]
 
 
 def shielded(words: Sequence[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Pairs KEY VALUE on the command lines of all tools that take them."""
 
 import importlib
+import re
 
 import pytest
 
@@ -54,6 +55,17 @@ def test_unknown_options_are_refused_by_name(tool, words, capsys):
         parse(tool, [*BASES[tool], *words])
     assert stop.value.code == 2
     unknown = next(word for word in words if word.startswith("-"))
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f"error: unrecognized arguments: {unknown}")
+
+
+@pytest.mark.parametrize("folder", ["D", "DATA", "RNG_SEED", "Data.v2", "data"])
+@pytest.mark.parametrize("words", [["-x"], ["-x", "3"], ["-x", "RNG_SEED", "1"], ["-x=3"], ["-9"], ["--jobs", "1", "-x"]])
+@pytest.mark.parametrize("command", [["check"], ["ava", "--annotations", "a", "--out", "o"]])
+def test_unknown_option_behind_a_folder_that_looks_like_a_key_is_named(command, folder, words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse("prepare_data", [*command, folder, *words])
+    assert stop.value.code == 2
+    unknown = next(word for word in words if re.match("-[x9]", word))
     assert capsys.readouterr().err.splitlines()[-1].endswith(f"error: unrecognized arguments: {unknown}")
 
 
