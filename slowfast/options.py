@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,10 @@ from typing import Any
 from fvcore.common.config import CfgNode
 
 Finish = Callable[[CfgNode, frozenset[str]], None]
+
+LONGEST_TEXT, LONGEST_NAME = 4095, 255
+"""Bytes of a path, and of a name in it, that Linux and the file systems take: where a text is longer, looking for a file of
+that name is an error in itself."""
 
 Reason = Callable[[CfgNode, frozenset[str]], str]
 """Called with a finished config and the keys that somebody set: why something has no effect in it; empty where it has."""
@@ -107,9 +112,7 @@ class Option:
         if self.choices:
             return "" if leaf in self.choices else f"must be one of {', '.join(map(repr, self.choices))}"
         if isinstance(leaf, str):
-            if "\0" in leaf:
-                return "must not hold a NUL character"
-            return "" if leaf or self.empty else "must not be empty"
+            return _misfit_of_text(leaf) or ("" if leaf or self.empty else "must not be empty")
         if not _is_number(leaf):
             return ""
         if self.minimum is not None and leaf < self.minimum:
@@ -263,6 +266,22 @@ def _example(default: object, elements: type | None) -> object:
             return None if elements is None else elements()
         default = default[0]
     return default
+
+
+def _misfit_of_text(text: str) -> str:
+    """Why no file can be called so; empty where one can. Texts that name no file are far from these limits."""
+    if "\0" in text:
+        return "must not hold a NUL character"
+    try:
+        size = len(os.fsencode(text))
+        longest = max(len(os.fsencode(part)) for part in text.split("/"))
+    except UnicodeEncodeError:
+        return "must not hold half of a character (a lone surrogate)"
+    if size > LONGEST_TEXT:
+        return f"must have at most {LONGEST_TEXT} bytes, not {size}"
+    if longest > LONGEST_NAME and "://" not in text:  # a URI may have a query, which is long
+        return f"must not name a file or folder by more than {LONGEST_NAME} bytes, not {longest}"
+    return ""
 
 
 def _leaves(value: object) -> Iterator[object]:

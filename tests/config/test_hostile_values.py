@@ -14,6 +14,9 @@ from slowfast.registry import CONFIG_SECTIONS
 
 HUGE = 10**30
 NUMBERS = (math.nan, math.inf, -math.inf, HUGE, -HUGE, 10**400, "many", None, [], {}, "1; 2")
+NO_FILE = ("nul\0", "half\ud800", "x" * 256, "数/" + "ü" * 128, "a/" * 2048)
+"""Texts that no file can be called by: looking for it would already be an error."""
+
 NOT_A_LIST = (None, 3, "", "three", {}, math.nan, True)
 
 
@@ -31,7 +34,7 @@ def hostile(option: Option) -> Iterator[Any]:
     if isinstance(default, bool):
         yield from (0, 1, -1, math.nan, "perhaps", None, [], [True])
     elif isinstance(default, str):
-        yield from (None, 3, math.nan, [], ["text"], {}, True, "nul\0")
+        yield from (None, 3, math.nan, [], ["text"], {}, True, *NO_FILE)
         yield from ("no such choice",) if option.choices else ()
         yield from () if option.empty else ("",)
     elif isinstance(default, list):
@@ -53,7 +56,7 @@ def misshapen(option: Option) -> Iterator[Any]:
     yield [option.default] if option.default else [[]]
     leaf = first_leaf(option)
     if isinstance(leaf, str):
-        yield from (with_leaf(option, value) for value in (3, None, [], "nul\0"))
+        yield from (with_leaf(option, value) for value in (3, None, [], *NO_FILE))
     else:
         yield from (with_leaf(option, value) for value in (*NUMBERS, *beyond(option)))
 
@@ -207,6 +210,13 @@ def test_list_that_holds_itself_is_refused(tmp_path: Path) -> None:
     path.write_text("DATA: {MEAN: &mean [*mean, 1, 1]}", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"DATA\.MEAN"):
         load_config(path)
+
+
+def test_long_texts_that_files_and_addresses_have_are_taken() -> None:
+    longest = "/".join(["x" * 255] * 15)
+    query = f"https://host/weights.pyth?{'signature' * 100}"
+    cfg = load_config(overrides=["OUTPUT_DIR", longest, "TRAIN.CHECKPOINT_FILE_PATH", query])
+    assert (cfg.OUTPUT_DIR, cfg.TRAIN.CHECKPOINT_FILE_PATH) == (longest, query)
 
 
 @pytest.mark.parametrize("path", ["", "no such file", "."])
