@@ -101,6 +101,7 @@ def test_number_or_switch_without_a_value_is_an_error(text: str, tmp_path: Path)
         (["DATA.SSL_COLOR_JITTER", True, "DATA.SSL_COLOR_HUE", 0.7], "0 to 0.5"),
         (["DATA.SSL_COLOR_BRI_CON_SAT", [0.4]], "3 numbers from 0 to 1"),
         (["DATA.SSL_COLOR_JITTER", True, "TRAIN.DATASET", "ava"], "AVA.TRAIN_USE_COLOR_AUGMENTATION True"),
+        (["DATA.SSL_COLOR_JITTER", True, "DETECTION.ENABLE", True], "AVA.TRAIN_USE_COLOR_AUGMENTATION True"),
     ],
 )
 def test_what_the_library_does_not_have_is_refused_with_what_would_be_right(options: list[object], words: str) -> None:

@@ -34,7 +34,7 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
 
 def _check_colours(cfg: CfgNode) -> None:
     data = cfg.DATA
-    if data.SSL_COLOR_JITTER and cfg.TRAIN.DATASET == "ava":
+    if data.SSL_COLOR_JITTER and (cfg.TRAIN.DATASET == "ava" or cfg.DETECTION.ENABLE):  # also data sets in AVA's format
         why = "AVA has other changes of colour"
         raise ConfigError(key="DATA.SSL_COLOR_JITTER", value=True, why=why, right="AVA.TRAIN_USE_COLOR_AUGMENTATION True")
     if data.COLOR_RND_GRAYSCALE and not data.SSL_COLOR_JITTER:
