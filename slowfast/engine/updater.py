@@ -68,9 +68,17 @@ class Updater:
         half = torch.float16 if self._device.type == "cuda" else torch.bfloat16
         return torch.autocast(self._device.type, dtype=half, enabled=self._mixed_precision)
 
-    def accumulate(self, loss: Tensor) -> None:
-        """Adds the gradient of `loss`, a scalar, to what the next update will use."""
-        torch.autograd.backward(self._scaler.scale(loss))
+    def accumulate(self, loss: Tensor | None, carried: Sequence[tuple[Tensor, Tensor]] = ()) -> None:
+        """Adds the gradient of `loss`, a scalar, to what the next update will use.
+
+        carried: tensors of the same graph with gradients that earlier backward passes since the last update have found for
+        them, scaled as those are. loss: None where only these are to be propagated back.
+        """
+        tensors, gradients = [tensor for tensor, _ in carried], [gradient for _, gradient in carried]
+        if loss is None:
+            torch.autograd.backward(tensors, gradients)
+            return
+        torch.autograd.backward([self._scaler.scale(loss), *tensors], [None, *gradients])
         self._loss_sum += loss.detach()
 
     def apply(self) -> None:

@@ -7,8 +7,11 @@ draws exactly what the uninterrupted one would have drawn. Data augmentation has
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from torch import Tensor
 
 from slowfast.runtime import distributed
 
@@ -22,3 +25,23 @@ def seed_iteration(seed: int, iteration: int) -> None:
     """`iteration` counts from the start of the training, over all epochs."""
     mixed = np.random.SeedSequence([seed, iteration, distributed.rank()]).generate_state(1, np.uint64)
     torch.manual_seed(int(mixed[0]) >> 1)  # torch takes signed numbers
+
+
+@dataclass(frozen=True, slots=True)
+class RandomState:
+    """Where PyTorch's generators are, for whoever runs something a second time. own: that of `device`, if it has one."""
+
+    device: torch.device
+    host: Tensor
+    own: Tensor | None
+
+    @classmethod
+    def now(cls, device: torch.device) -> RandomState:
+        """device: where the network is, besides the host."""
+        own = None if device.type == "cpu" else torch.get_device_module(device).get_rng_state(device)
+        return cls(device, torch.get_rng_state(), own)
+
+    def restore(self) -> None:
+        torch.set_rng_state(self.host)
+        if self.own is not None:
+            torch.get_device_module(self.device).set_rng_state(self.own, self.device)

@@ -1,6 +1,6 @@
 """Tiny progressive networks and batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -87,9 +87,11 @@ class RecordingUpdater:
     def autocast(self) -> Any:
         return torch.autocast("cpu", enabled=False)
 
-    def accumulate(self, loss: torch.Tensor) -> None:
-        self.losses.append(float(loss.detach()))
-        loss.backward()
+    def accumulate(self, loss: torch.Tensor | None, carried: Sequence[tuple[torch.Tensor, torch.Tensor]] = ()) -> None:
+        if loss is not None:
+            self.losses.append(float(loss.detach()))
+        roots = [*([] if loss is None else [(loss, None)]), *carried]
+        torch.autograd.backward([root for root, _ in roots], [gradient for _, gradient in roots])
 
     def apply(self) -> None:
         self.updates += 1

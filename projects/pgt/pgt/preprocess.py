@@ -31,7 +31,11 @@ class StepCutter:
     def steps(self, frames: Tensor) -> Iterator[list[Tensor]]:
         """frames (B, C, T, H, W), uint8 -> for each step, one float tensor a pathway with the frames that it reads."""
         for step in range(self.schedule.steps):
-            yield [self._pick(frames, self._indices(pathway, step)) for pathway in range(self.schedule.num_pathways)]
+            yield self.step(frames, step)
+
+    def step(self, frames: Tensor, step: int) -> list[Tensor]:
+        """One step of these: float, one tensor a pathway."""
+        return [self._pick(frames, self._indices(pathway, step)) for pathway in range(self.schedule.num_pathways)]
 
     def whole(self, frames: Tensor) -> list[Tensor]:
         """The whole clip for evaluation in one pass: one float tensor a pathway, with the frames that the steps would read."""
