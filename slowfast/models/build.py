@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from slowfast.config import CfgNode, ConfigError
+from slowfast.models.staged_network import StagedNetwork
 from slowfast.registry import MODEL_WRAPPERS, MODELS, UnknownNameError
 
 
@@ -20,6 +21,13 @@ def build_model(cfg: CfgNode) -> nn.Module:
             key="MODEL.MODEL_NAME", value=cfg.MODEL.MODEL_NAME, why=str(error), right=f"one of {', '.join(MODELS)}"
         ) from None
     model: nn.Module = model_class.from_cfg(cfg)
+    if cfg.MODEL.ACT_CHECKPOINT:
+        if not isinstance(model, StagedNetwork):
+            raise ConfigError(
+                key="MODEL.ACT_CHECKPOINT", value=True, why=f"{cfg.MODEL.MODEL_NAME} has no stages that could be run again",
+                right="False",
+            )  # fmt: skip
+        model.checkpoints_parts = True
     for _, wrapper in MODEL_WRAPPERS.items():
         if wrapper.enabled(cfg):
             model = wrapper.wrap(cfg, model)

@@ -86,6 +86,8 @@ class ResNet(StagedNetwork):
         )
 
     def features(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-        [x] = self.s2(self.s1(inputs))
-        features: Sequence[Tensor] = self.s5(self.s4(self.s3([self.pathway0_pool(x)])))
+        [x] = self.run_part(self.s2, self.run_part(self.s1, inputs))
+        features: Sequence[Tensor] = [self.pathway0_pool(x)]
+        for part in (self.s3, self.s4, self.s5):
+            features = self.run_part(part, features)
         return features

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from slowfast.config import CfgNode
 from slowfast.models.init import InitSpec, init_weights
+from slowfast.models.layers.checkpointing import checkpointed
 
 
 class StagedNetwork(nn.Module):
@@ -18,6 +20,9 @@ class StagedNetwork(nn.Module):
     """
 
     num_pathways = 1
+    checkpoints_parts = False
+    """Whether training keeps the inputs of parts alone, and runs them again when gradients need what is inside."""
+
     s1: nn.Module
     s2: nn.Module
     s3: nn.Module
@@ -53,5 +58,12 @@ class StagedNetwork(nn.Module):
         """What the head is given: (B, C, T', H', W'), one a pathway."""
         features = inputs
         for name in self._parts:
-            features = self.get_submodule(name)(features)
+            features = self.run_part(self.get_submodule(name), features)
         return features
+
+    def run_part(self, part: nn.Module, features: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Features (B, C, T, H, W), one a pathway, through a part of the network."""
+        if self.checkpoints_parts and self.training and torch.is_grad_enabled():
+            return checkpointed(part, features)
+        result: Sequence[Tensor] = part(features)
+        return result

@@ -88,7 +88,7 @@ def test_what_would_change_the_results_is_refused(key: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("MODEL.ACT_CHECKPOINT", True),
+        ("MODEL.FP16_ALLREDUCE", True),
         ("TENSORBOARD.MODEL_VIS.GRAD_CAM.ENABLE", True),
         ("BENCHMARK.NUM_EPOCHS", 5),
         ("SOLVER.GAMMA", "0.1"),

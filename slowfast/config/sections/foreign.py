@@ -75,7 +75,6 @@ UNUSED: dict[str, Unused] = {
     "BN.GLOBAL_SYNC": _ignored("sync_batchnorm measures over all processes.", False),
     "MODEL.FROZEN_BN": _refused("norms are frozen by BN.NORM_TYPE frozen_batchnorm"),
     "MODEL.DROPCONNECT_RATE": _refused("this library drops no blocks", 0.0),
-    "MODEL.ACT_CHECKPOINT": _ignored("activations are kept; progressive training needs those of one step only.", False),
     "MODEL.FP16_ALLREDUCE": _ignored("gradients are summed in their own type.", False),
     "TRAIN.CHECKPOINT_EPOCH_RESET": _ignored("weights to start from start a training at its first epoch.", True, False),
     "TRAIN.CHECKPOINT_FILE_EPOCH": _ignored("the file of weights is named whole.", -1),

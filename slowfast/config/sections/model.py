@@ -54,6 +54,11 @@ SECTION = Section(
         "MODEL_NAME": Option(
             "SlowFast", "Name of the network's class.", aliases=MODEL_ALIASES, refused=REFUSED_MODELS, empty=False
         ),
+        "ACT_CHECKPOINT": Option(
+            False,
+            "Whether training keeps the inputs of stem and stages alone, and computes what is inside again when gradients need "
+            "it (activation checkpointing).",
+        ),
         "ARCH": Option(
             "slowfast",
             "Variant: temporal kernels and pooling, as in the papers.",

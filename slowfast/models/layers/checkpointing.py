@@ -1,0 +1,32 @@
+"""Activation checkpointing that leaves the statistics of norms as one run makes them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+
+def checkpointed(part: nn.Module, features: Sequence[Tensor]) -> Sequence[Tensor]:
+    """What the part makes of the features; its activations are computed again in the backward pass (arXiv:1604.06174)."""
+    result: Sequence[Tensor] = checkpoint(
+        part, features, use_reentrant=False, context_fn=lambda: (contextlib.nullcontext(), _without_statistics(part))
+    )
+    return result
+
+
+@contextlib.contextmanager
+def _without_statistics(part: nn.Module) -> Iterator[None]:
+    """Norms that train still go by their batch, but do not count it a second time."""
+    norms = [module for module in part.modules() if isinstance(module, _BatchNorm) and module.training]
+    before = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
+    for norm in norms:
+        norm.momentum, norm.num_batches_tracked = 0.0, None
+    try:
+        yield
+    finally:
+        for norm, momentum, count in before:
+            norm.momentum, norm.num_batches_tracked = momentum, count

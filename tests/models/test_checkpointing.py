@@ -1,0 +1,72 @@
+"""Activation checkpointing changes what is kept, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from slowfast.config import ConfigError
+from slowfast.models import build_model
+from slowfast.models.pathways import PathwayPicker
+from tests.models.tiny_networks import VARIANTS, tiny_config
+
+
+class LiveTensors(TorchDispatchMode):
+    """Counts the tensors that are made inside and not yet gone: hooks of autograd do not see what is computed again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peak_bytes = 0
+        self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor):
+                storage = tensor.untyped_storage()
+                self._alive[storage._cdata] = StorageWeakRef(storage), storage.nbytes()
+        self._alive = {key: held for key, held in self._alive.items() if not held[0].expired()}
+        self.peak_bytes = max(self.peak_bytes, sum(size for _, size in self._alive.values()))
+        return result
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_gradients_and_statistics_are_those_of_one_run_at_fewer_activations(variant: str) -> None:
+    found = []
+    for again in (False, True):
+        cfg = tiny_config(variant, MODEL__ACT_CHECKPOINT=again)
+        torch.manual_seed(0)
+        model = build_model(cfg).train()
+        inputs = PathwayPicker.from_cfg(cfg).pick(torch.rand((1, 3, cfg.DATA.NUM_FRAMES, 128, 128)))
+        torch.manual_seed(1)
+        with LiveTensors() as live:
+            model(inputs).square().sum().backward()
+        found.append((model, live.peak_bytes))
+    (plain, kept), (checkpointed, fewer) = found
+    assert fewer < kept
+    for (name, wanted), parameter in zip(plain.named_parameters(), checkpointed.parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, wanted.grad, msg=name)
+    for (name, wanted), buffer in zip(plain.named_buffers(), checkpointed.buffers(), strict=True):
+        assert torch.equal(buffer, wanted), name
+
+
+def test_a_network_without_stages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from slowfast.registry import MODELS
+
+    class Other(torch.nn.Module):
+        @classmethod
+        def from_cfg(cls, cfg: object) -> torch.nn.Module:
+            return cls()
+
+        @staticmethod
+        def temporal_stride(cfg: object) -> int:
+            return 1
+
+    monkeypatch.setitem(MODELS._entries, "Other", Other)
+    with pytest.raises(ConfigError, match=r"MODEL\.ACT_CHECKPOINT"):
+        build_model(tiny_config("slow", MODEL__MODEL_NAME="Other", MODEL__ACT_CHECKPOINT=True))
