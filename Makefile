@@ -15,9 +15,9 @@ help: ## list the targets
 	@echo 'ARGS="KEY VALUE ..." is handed on to demo, compare, test (there: options of pytest) and zoo (--check).'
 
 demo: $(READY) ## train and test PGT on LongCook, the embedded data set
-	$(RUN) tools/run_net.py --cfg configs/LongCook/SLOWONLY_PGT.yaml $(ARGS)
+	$(RUN) tools/run_net.py --cfg configs/LongCook/SLOWONLY_EXACT.yaml $(ARGS)
 
-compare: $(READY) ## train with and without PGT and put the results side by side
+compare: $(READY) ## train with and without PGT, in four ways, and put the results side by side
 	$(RUN) tools/compare.py $(ARGS)
 
 test: $(READY) ## run the tests

@@ -110,7 +110,7 @@ DATASETS: Registry[Callable[[CfgNode, str], Dataset[Clip]]] = Registry("data set
 
 EXAMPLES: Registry[Callable[..., None]] = Registry("drawing of examples")
 """`(cfg, *, model, step, dataset, device) -> None`: writes what the model says of some samples of the test split below
-OUTPUT_DIR. By the name of a data set, or else by that of its task: "classification" or "detection" (see
+OUTPUT_DIR. By the name of a data set, or else by that of its task: "classification", "detection" or "whole_videos" (see
 `slowfast.engine.tasks`). step: an EvalStep. The model is in evaluation mode, gradients are off, and only one process calls."""
 
 MODEL_WRAPPERS: Registry[ModelWrapper] = Registry("model wrapper")

@@ -8,10 +8,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+
+Batch = TypeVar("Batch", bound="ClipBatch | LaneBatch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +135,52 @@ class ClipBatch:
         return self._map(lambda tensor: tensor.pin_memory())
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> ClipBatch:
-        changes: dict[str, Any] = {
-            f.name: function(value) for f in dataclasses.fields(self) if isinstance(value := getattr(self, f.name), Tensor)
-        }
-        if self.keyframes is not None:
-            changes["keyframes"] = self.keyframes.map(function)
-        return dataclasses.replace(self, **changes)
+        keyframes = None if self.keyframes is None else self.keyframes.map(function)
+        return dataclasses.replace(_map_tensors(self, function), keyframes=keyframes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneBatch:
+    """The next S pieces of B lanes, each of which goes through one whole video after the other; T = S x frames of a piece.
+
+    frames: uint8 (B, C, T, H, W), RGB. times: float32 (B, T), seconds from the start of the video. valid: bool (B, T), false
+    for frames that are none of a video: behind its end, or where it cannot be read. begins: bool (B, S), pieces that are the
+    first of their video. labels: int64 (B, S), or float32 (B, S, K) with the classes that are on in the piece.
+    videos, views: int64 (B, S), the video's number in its data set and its view; -1: no video. pieces: int64 (B, S), from 0.
+    names: ids of the videos, each once. replaced: "path: reason" of each video that broke off here.
+    """
+
+    frames: Tensor
+    times: Tensor
+    valid: Tensor
+    begins: Tensor
+    labels: Tensor
+    videos: Tensor
+    views: Tensor
+    pieces: Tensor
+    names: tuple[str, ...]
+    replaced: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return self.frames.shape[0]
+
+    @property
+    def num_frames(self) -> int:
+        return self.frames.shape[2]
+
+    @property
+    def num_pieces(self) -> int:
+        return self.begins.shape[1]
+
+    def rows(self) -> Tensor:
+        """bool (B, S): pieces with a frame of a video, which can be learned from and scored."""
+        return self.valid.reshape(*self.begins.shape, -1).any(dim=2)
+
+    def to(self, device: torch.device) -> LaneBatch:
+        return _map_tensors(self, lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> LaneBatch:
+        return _map_tensors(self, lambda tensor: tensor.pin_memory())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +197,15 @@ class StepOutput:
 
     loss: Tensor
     scalars: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneOutput:
+    """What one evaluation step found out about a batch of lanes. scores: float (B, S, K), activated, one row a piece.
+    joined_by: how the pieces of a video become one row, "sum" (by their mean) or "max"."""
+
+    scores: Tensor
+    joined_by: str = "sum"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,3 +228,12 @@ class DetectionOutput:
 
     scores: Tensor
     keyframes: Keyframes
+
+
+def _map_tensors(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
+    changes: dict[str, Any] = {
+        field.name: function(value)
+        for field in dataclasses.fields(batch)
+        if isinstance(value := getattr(batch, field.name), Tensor)
+    }
+    return dataclasses.replace(batch, **changes)

@@ -1,4 +1,5 @@
-"""Trains SlowOnly on LongCook three times, for the same number of frames: on short clips, with PGT, and end to end.
+"""Trains SlowOnly on LongCook in four ways, for the same number of frames: on short clips, with PGT, with PGT and its exact
+gradient, and end to end.
 
 python tools/compare.py [--seeds N] [KEY VALUE ...]
 """
@@ -14,7 +15,12 @@ from pathlib import Path
 from slowfast_tools import add_debug, exit_code_of
 from slowfast_tools.arguments import Parser
 
-CONTENDERS = {"short clips": "SLOWONLY_CLIP", "PGT": "SLOWONLY_PGT", "end to end": "SLOWONLY_END2END"}
+CONTENDERS = {
+    "short clips": "SLOWONLY_CLIP",
+    "PGT": "SLOWONLY_PGT",
+    "PGT, exact gradient": "SLOWONLY_EXACT",
+    "end to end": "SLOWONLY_END2END",
+}
 
 
 def _count(text: str) -> int:
@@ -33,7 +39,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--seeds", type=_count, default=1, metavar="N", help="runs of each, with N seeds from RNG_SEED on (default: 1)"
     )
     add_debug(parser)
-    parser.add_pairs("options that replace those of all three configs")
+    parser.add_pairs("options that replace those of all configs")
     return parser.parse_pairs(arguments)
 
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from fvcore.common.config import CfgNode
 
@@ -145,7 +146,8 @@ def _measure_activations(cfg: CfgNode, place: Place) -> None:
     with build_loader(
         cfg, "train", rank=distributed.rank(), world_size=world, batch_size=cfg.TRAIN.BATCH_SIZE // world
     ) as loader:
-        batch = next(iter(loader.batches(0))).to(place.device)
+        batch: Any = next(iter(loader.batches(0)))
+        batch = batch.to(place.device)
     with ActivationMeter(exclude=model) as meter:
         step(model, batch, updater)
     peak = distributed.largest(meter.peak_bytes, place.device)

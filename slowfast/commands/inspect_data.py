@@ -6,6 +6,7 @@ import itertools
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,17 +31,26 @@ def draw_sheet(cfg: CfgNode, *, split: str, num_clips: int, path: Path) -> None:
     clips of videos spread over the list. Raises ConfigError, DatasetError, DecodeError."""
     if split not in SPLITS:
         raise ConfigError(key="--split", value=split, why="there is no such split", right=", ".join(SPLITS))
+    cfg = _of_clips(cfg)
     step = build_train_step(cfg) if split == "train" else build_eval_step(cfg)
     with build_loader(cfg, split, batch_size=1) as loader:
         dataset = loader.dataset
         # Samples and their order do not depend on the size of batches.
-        batches = loader.batches(0) if split == "train" else _spread(dataset, num_clips)
+        batches: Iterator[Any] = loader.batches(0) if split == "train" else _spread(dataset, num_clips)
         rows = [
             contact_row(batch, dataset, parts=parts_of(step, batch.num_frames))
             for batch in itertools.islice(batches, num_clips)
         ]
     draw_contact_sheet(rows, path, title=f"{cfg[_section(split)].DATASET}, {split}: {len(rows)} of {len(dataset)} clips")
     logger.info("drew %s", path)
+
+
+def _of_clips(cfg: CfgNode) -> CfgNode:
+    """Of whole videos clips are drawn that are as long as what a batch reads of each."""
+    clips = cfg.clone()
+    clips.defrost()
+    clips.DATA.LANE_PIECES = 0
+    return clips
 
 
 def contact_row(batch: ClipBatch, dataset: ClipDataset, *, parts: Parts) -> ContactRow:

@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from slowfast.config import CfgNode
-from slowfast.engine.clip_shapes import shape_of_clips
+from slowfast.engine.clip_shapes import shape_of_batch
 from slowfast.engine.tasks import build_eval_step, build_train_step
 from slowfast.models import build_model
 
@@ -26,7 +26,7 @@ class ModelCost:
 
 def model_cost(cfg: CfgNode) -> ModelCost:
     """The cost of the config's network, on clips as its tests read them (in detection with one person)."""
-    batch = shape_of_clips(cfg, side=cfg.DATA.TEST_CROP_SIZE)
+    batch = shape_of_batch(cfg, side=cfg.DATA.TEST_CROP_SIZE)
     with torch.device("meta"):
         model = build_model(cfg).eval()
     with torch.no_grad():

@@ -10,6 +10,7 @@ from slowfast.datasets.clip_dataset import ClipDataset, SampleKey
 from slowfast.datasets.errors import DatasetError, DecodeError, TooManyBadVideosError
 from slowfast.datasets.folder import build_folder
 from slowfast.datasets.kinetics import build_kinetics
+from slowfast.datasets.lane_loader import LaneLoader
 from slowfast.datasets.loader import ClipLoader
 from slowfast.datasets.ssv2 import build_ssv2
 from slowfast.datasets.video_dataset import VideoDataset
@@ -20,6 +21,7 @@ __all__ = [
     "ClipLoader",
     "DatasetError",
     "DecodeError",
+    "LaneLoader",
     "SampleKey",
     "TooManyBadVideosError",
     "VideoDataset",

@@ -10,9 +10,12 @@ from fvcore.common.config import CfgNode
 from slowfast.config import ConfigError
 from slowfast.datasets.clip_dataset import ClipDataset
 from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.lane_loader import LaneLoader, Lanes
+from slowfast.datasets.lanes import EvaluationLanes, TrainingLanes
 from slowfast.datasets.loader import ClipLoader
 from slowfast.datasets.samplers import SampleOrder, SequentialOrder, ShuffledOrder
 from slowfast.datasets.video_dataset import VideoDataset
+from slowfast.datasets.whole_videos import WholeVideos
 from slowfast.registry import DATASETS, UnknownNameError
 from slowfast.runtime.main_script import leave_if_imported_again
 
@@ -48,13 +51,23 @@ def check_clip_length(cfg: CfgNode) -> None:
 
 def build_loader(
     cfg: CfgNode, split: str, *, batch_size: int, rank: int = 0, world_size: int = 1, num_workers: int = 0
-) -> ClipLoader:
-    """Loader of process `rank` of `world_size`; `batch_size` is that of one process.
+) -> ClipLoader | LaneLoader:
+    """Loader of process `rank` of `world_size`; `batch_size` is that of one process: clips, or lanes of whole videos.
 
     Training is shuffled and drops what does not fill a global batch; evaluation takes every sample once, in order. Raises
     ConfigError, DatasetError.
     """
     dataset = build_dataset(cfg, split)
+    pin_memory = cfg.DATA_LOADER.PIN_MEMORY and torch.cuda.is_available() and cfg.NUM_GPUS != 0
+    if cfg.DATA.LANE_PIECES:
+        videos = whole_videos(cfg, dataset, split)
+        return LaneLoader(
+            videos,
+            _lanes(cfg, videos, split, batch_size=batch_size, rank=rank, world_size=world_size),
+            num_workers=num_workers,
+            pin_memory=pin_memory,
+            max_bad_share=cfg.TRAIN.MAX_BAD_SHARE if split == "train" else 1.0,
+        )
     order: SampleOrder
     if split == "train":
         order = ShuffledOrder(
@@ -74,7 +87,40 @@ def build_loader(
         dataset=dataset,
         order=order,
         num_workers=num_workers,
-        pin_memory=cfg.DATA_LOADER.PIN_MEMORY and torch.cuda.is_available() and cfg.NUM_GPUS != 0,
+        pin_memory=pin_memory,
         max_bad_share=cfg.TRAIN.MAX_BAD_SHARE,
         leaves_out=split != "train" and cfg.TEST.SKIP_UNREADABLE,
     )
+
+
+def whole_videos(cfg: CfgNode, dataset: ClipDataset, split: str) -> WholeVideos:
+    """The data set's videos from their first frame to their last. Raises ConfigError for data sets that have none."""
+    if not isinstance(dataset, VideoDataset):
+        name = cfg["TEST" if split == "test" else "TRAIN"].DATASET
+        raise ConfigError(
+            key="DATA.LANE_PIECES",
+            value=cfg.DATA.LANE_PIECES,
+            right="0, for clips",
+            why=f"the samples of the data set {name} cannot be read as whole videos",
+        )
+    return WholeVideos(
+        dataset,
+        piece_frames=cfg.DATA.NUM_FRAMES // cfg.DATA.LANE_PIECES,
+        max_seconds=cfg.DATA.MAX_SECONDS,
+        goes_on=split == "train" or cfg.TEST.SKIP_UNREADABLE,
+    )
+
+
+def _lanes(cfg: CfgNode, videos: WholeVideos, split: str, *, batch_size: int, rank: int, world_size: int) -> Lanes:
+    lengths, pieces = videos.lengths, cfg.DATA.LANE_PIECES
+    if split != "train":
+        return EvaluationLanes(lengths=lengths, lanes=batch_size, pieces=pieces, rank=rank, world_size=world_size)
+    lanes = TrainingLanes(lengths=lengths, lanes=batch_size, pieces=pieces, seed=cfg.RNG_SEED, rank=rank, world_size=world_size)
+    if not len(lanes):
+        raise DatasetError(
+            path=cfg.DATA.PATH_TO_DATA_DIR,
+            found=f"training videos of {sum(lengths)} pieces in all, fewer than one batch of {batch_size * world_size} lanes, "
+            f"{pieces} pieces each (TRAIN.BATCH_SIZE, DATA.LANE_PIECES)",
+            expected="fewer lanes, or more or longer videos",
+        )
+    return lanes

@@ -62,8 +62,8 @@ class ClipDataset(Dataset[Clip], ABC):
         self.records = records
         self.class_names = class_names
         self.class_groups = dict(class_groups or {})
-        self._seed = seed
-        self._replaces = replaces
+        self.seed = seed
+        self.replaces = replaces
 
     @property
     def num_classes(self) -> int:
@@ -79,14 +79,14 @@ class ClipDataset(Dataset[Clip], ABC):
 
     def __getitem__(self, key: SampleKey) -> Clip:
         sample = key.index
-        rng = np.random.default_rng((SAMPLE_STREAM, self._seed, key.epoch, sample))
+        rng = np.random.default_rng((SAMPLE_STREAM, self.seed, key.epoch, sample))
         replaced: list[str] = []
         for _ in range(1 + MAX_REPLACEMENTS):
             try:
                 read = functools.partial(self._read, sample, rng, tuple(replaced), key.clip_frames)
                 return within(self.time_limit_sec, f"sample {sample}", read)
             except DecodeError as error:
-                if not self._replaces:
+                if not self.replaces:
                     raise
                 replaced.append(str(error))
                 sample = int(rng.integers(len(self)))

@@ -32,6 +32,9 @@ class ClipRule(Protocol):
     def frames(self, num_frames: int, fps: float, view: int, rng: np.random.Generator) -> Frames:
         """Frame numbers (T,) within [0, num_frames - 1] of temporal view `view`, rising but for clips that run in a circle."""
 
+    def spacing(self, fps: float) -> float | None:
+        """Frames of the video from one frame of a clip to the next; None: it depends on the length of the video."""
+
 
 @dataclass(frozen=True, slots=True)
 class RandomStridedClip:
@@ -47,6 +50,9 @@ class RandomStridedClip:
         start = int(rng.integers(min(room, 0), max(room, 0), endpoint=True))
         return strided(start, self.length, self.step, num_frames)
 
+    def spacing(self, fps: float) -> float:
+        return float(self.step)
+
 
 @dataclass(frozen=True, slots=True)
 class UniformStridedClips:
@@ -59,6 +65,9 @@ class UniformStridedClips:
     def frames(self, num_frames: int, fps: float, view: int, rng: np.random.Generator) -> Frames:
         room = num_frames - strided_span(self.length, self.step)
         return strided(uniform_start(room, view, self.num_views), self.length, self.step, num_frames)
+
+    def spacing(self, fps: float) -> float:
+        return float(self.step)
 
 
 def strided_span(length: int, step: int) -> int:
@@ -93,6 +102,9 @@ class RandomSpacedClip:
         start = float(rng.uniform(0.0, max(num_frames - span, 0.0)))
         return evenly_spaced(math.ceil(start), span, self.length, num_frames)
 
+    def spacing(self, fps: float) -> float:
+        return self.step * fps / self.target_fps
+
 
 @dataclass(frozen=True, slots=True)
 class UniformSpacedClips:
@@ -113,6 +125,9 @@ class UniformSpacedClips:
         start = spaced_start(max(num_frames - span, 0.0), view, self.num_views, reach_end=self.reach_end)
         return evenly_spaced(math.ceil(start), span, self.length, num_frames)
 
+    def spacing(self, fps: float) -> float:
+        return self.step * fps / self.target_fps
+
 
 @dataclass(frozen=True, slots=True)
 class CyclicSpacedClips:
@@ -128,6 +143,9 @@ class CyclicSpacedClips:
         span = source_span(self.length, self.step, fps, self.target_fps)
         shift = math.floor(span * view)
         return (evenly_spaced(0, span, self.length, num_frames) + shift) % num_frames
+
+    def spacing(self, fps: float) -> float:
+        return self.step * fps / self.target_fps
 
 
 def source_span(length: int, step: int, fps: float, target_fps: float) -> float:
@@ -193,3 +211,6 @@ class SegmentClip:
             return rng.integers(borders[:-1], borders[1:], endpoint=True)
         middles: Frames = (borders[:-1] + borders[1:]) // 2
         return middles
+
+    def spacing(self, fps: float) -> None:
+        return None

@@ -75,20 +75,27 @@ class FrameFolder:
 
     def read(self, frames: Frames, transform: FrameTransform) -> NDArray[np.uint8]:
         """Raises DecodeError, with the path of the picture, when one is missing or damaged."""
-        paths, size = self.source.frames[self.path], (0, 0)
+        numbers, places = np.unique(frames, return_inverse=True)
         clip = np.zeros(0, np.uint8)
-        for number in np.unique(frames).tolist():
-            path = os.path.join(self.source.prefix, paths[number])  # noqa: PTH118 - a prefix may be a URL
-            image = read_picture(path) if self.source.remote is None else self.source.remote.read(path, read_picture)
+        for place, picture in enumerate(self.stream(numbers, transform)):
             if not clip.size:
-                size = image.shape[:2]
-                clip = np.empty((len(frames), *transform.output_size(*size), 3), np.uint8)
-            elif image.shape[:2] != size:
-                image = self._to_size(path, image, size)
-            first, *others = np.flatnonzero(frames == number).tolist()
-            transform(image, clip[first])
-            clip[others] = clip[first]
+                clip = np.empty((len(frames), *picture.shape), np.uint8)
+            clip[places == place] = picture
         return clip
+
+    def stream(self, frames: Frames, transform: FrameTransform) -> Iterator[NDArray[np.uint8]]:
+        """Raises DecodeError, with the path of the picture, when one is missing or damaged."""
+        paths, size, before = self.source.frames[self.path], (0, 0), -1
+        for number in frames.tolist():
+            if number != before:
+                path = os.path.join(self.source.prefix, paths[number])  # noqa: PTH118 - a prefix may be a URL
+                image = read_picture(path) if self.source.remote is None else self.source.remote.read(path, read_picture)
+                size = size if any(size) else image.shape[:2]
+                if image.shape[:2] != size:
+                    image = self._to_size(path, image, size)
+                picture, before = np.empty((*transform.output_size(*size), 3), np.uint8), number
+                transform(image, picture)
+            yield picture
 
     def _to_size(self, path: str, image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
         found = f"a picture of {image.shape[1]} x {image.shape[0]} among others of {size[1]} x {size[0]}"

@@ -33,6 +33,9 @@ class LabelRule(Protocol):
     def labels(self, record: VideoRecord, frames: Frames, num_frames: int) -> ClipLabels:
         """Targets of the clip with these frames, out of a video with `num_frames`."""
 
+    def stretch(self, record: VideoRecord, first: int, last: int, num_frames: int) -> Tensor:
+        """The target of the frames from `first` to `last`, both included: int64 scalar, or float32 (K,)."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClassLabel:
@@ -45,6 +48,10 @@ class ClassLabel:
     def labels(self, record: VideoRecord, frames: Frames, num_frames: int) -> ClipLabels:
         assert record.label is not None, record
         return ClipLabels(torch.tensor(record.label), None)
+
+    def stretch(self, record: VideoRecord, first: int, last: int, num_frames: int) -> Tensor:
+        assert record.label is not None, record
+        return torch.tensor(record.label)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +78,10 @@ class IntervalLabels:
         else:
             clip = rows.any(axis=0)
         return ClipLabels(torch.from_numpy(clip.astype(np.float32)), torch.from_numpy(rows))
+
+    def stretch(self, record: VideoRecord, first: int, last: int, num_frames: int) -> Tensor:
+        rows = self._frame_labels(record.actions, np.array([last]), num_frames, begin=first - 1)
+        return torch.from_numpy(rows[0].astype(np.float32))
 
     def _frame_labels(
         self, actions: Sequence[ActionInterval], frames: Frames, num_frames: int, begin: int | None = None

@@ -29,6 +29,10 @@ class OpenVideo(Protocol):
     def read(self, frames: Frames, transform: FrameTransform) -> NDArray[np.uint8]:
         """Frames as uint8 (T, H, W, 3), RGB. Raises DecodeError."""
 
+    def stream(self, frames: Frames, transform: FrameTransform) -> Iterator[NDArray[np.uint8]]:
+        """The same one by one, (H, W, 3), for rising frames, repeats allowed: for videos that are longer than memory. Raises
+        DecodeError for the first that cannot be read."""
+
 
 class FrameSource(Protocol):
     def open(self, path: str) -> OpenVideo:
@@ -74,6 +78,9 @@ class FileVideo:
     def read(self, frames: Frames, transform: FrameTransform) -> NDArray[np.uint8]:
         return self.files.decode(self.path, self.index, self._numbers(frames), transform)
 
+    def stream(self, frames: Frames, transform: FrameTransform) -> Iterator[NDArray[np.uint8]]:
+        return self.files.stream(self.path, self.index, self._numbers(frames), transform)
+
     def _numbers(self, frames: Frames) -> Frames:
         return frames if self.index.is_steady else self.index.on_grid(frames, self.index.rate)
 
@@ -110,3 +117,6 @@ class GridVideo:
 
     def read(self, frames: Frames, transform: FrameTransform) -> NDArray[np.uint8]:
         return self.files.decode(self.path, self.index, self.index.on_grid(frames, self.fps), transform)
+
+    def stream(self, frames: Frames, transform: FrameTransform) -> Iterator[NDArray[np.uint8]]:
+        return self.files.stream(self.path, self.index, self.index.on_grid(frames, self.fps), transform)

@@ -42,8 +42,8 @@ class VideoDataset(ClipDataset):
         """colours: what changes them; None: nothing. seed, replaces, class_groups: see ClipDataset."""
         super().__init__(records=records, class_names=class_names, class_groups=class_groups, seed=seed, replaces=replaces)
         self.num_views = clips.num_views * crops.num_crops
-        self._source, self._clips, self._crops, self._labels = source, clips, crops, labels
-        self._colours = Unchanged() if colours is None else colours
+        self.source, self.clips, self.crops, self.labels = source, clips, crops, labels
+        self.colours = Unchanged() if colours is None else colours
 
     @classmethod
     def from_cfg(
@@ -79,7 +79,7 @@ class VideoDataset(ClipDataset):
     @property
     def multi_label(self) -> bool:
         """Whether a video can have several classes."""
-        return self._labels.several
+        return self.labels.several
 
     def check_files(self, *, first_alone: bool = False) -> None:
         """Looks for the files of every video, remote ones excepted. Raises DatasetError, which names the first missing one.
@@ -89,7 +89,7 @@ class VideoDataset(ClipDataset):
         missing = [
             (record, path)
             for record in self.records
-            for path in itertools.islice(self._source.files(record.path), 1 if first_alone else None)
+            for path in itertools.islice(self.source.files(record.path), 1 if first_alone else None)
             if not is_remote(path) and not Path(path).is_file()
         ]
         if missing:
@@ -104,12 +104,12 @@ class VideoDataset(ClipDataset):
     def _read(self, sample: int, rng: np.random.Generator, replaced: tuple[str, ...], clip_frames: int | None) -> Clip:
         video, view = divmod(sample, self.num_views)
         record = self.records[video]
-        temporal_view, crop = divmod(view, self._crops.num_crops)
-        opened = self._source.open(record.path)
-        clips = self._clips if clip_frames is None else dataclasses.replace(self._clips, length=clip_frames)
+        temporal_view, crop = divmod(view, self.crops.num_crops)
+        opened = self.source.open(record.path)
+        clips = self.clips if clip_frames is None else dataclasses.replace(self.clips, length=clip_frames)
         frames = clips.frames(opened.num_frames, opened.fps, temporal_view, rng)
-        pictures = opened.read(frames, CropFrames(self._crops.draw(crop, rng), self._colours.draw(rng)))
-        labels = self._labels.labels(record, frames, opened.num_frames)
+        pictures = opened.read(frames, CropFrames(self.crops.draw(crop, rng), self.colours.draw(rng)))
+        labels = self.labels.labels(record, frames, opened.num_frames)
         return Clip(
             frames=torch.from_numpy(pictures).permute(3, 0, 1, 2),
             times=torch.from_numpy(opened.seconds(frames).astype(np.float32)),

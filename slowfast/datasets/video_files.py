@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from fvcore.common.config import CfgNode
 from numpy.typing import NDArray
 
 from slowfast.datasets.clip_sampling import Frames
-from slowfast.datasets.decoding import FrameTransform, IndexCache, VideoIndex, decode_frames
+from slowfast.datasets.decoding import FrameTransform, IndexCache, VideoIndex, decode_frames, stream_frames
 from slowfast.datasets.errors import DecodeError
 from slowfast.datasets.remote_files import RemoteFiles
 
@@ -46,6 +47,19 @@ class VideoFiles:
         """Frames of the file, as `decode_frames` returns them. Raises DecodeError."""
         with _named(path):
             return self._read(path, lambda local: decode_frames(local, index, frames, transform))
+
+    def stream(self, path: str, index: VideoIndex, frames: Frames, transform: FrameTransform) -> Iterator[NDArray[np.uint8]]:
+        """Frames of the file one after the other, as `stream_frames` yields them. Raises DecodeError.
+
+        A copy of a remote file is open once the first frame is there, and may be evicted from then on.
+        """
+
+        def begin(local: str) -> Iterator[NDArray[np.uint8]]:
+            pictures = stream_frames(local, index, frames, transform)
+            return itertools.chain([next(pictures)], pictures)
+
+        with _named(path):
+            yield from self._read(path, begin)
 
     def _read(self, path: str, read: Callable[[str], T]) -> T:
         return read(path) if self.remote is None else self.remote.read(path, read)

@@ -5,7 +5,12 @@ from __future__ import annotations
 import torch
 from fvcore.common.config import CfgNode
 
-from slowfast.structures import ClipBatch, Keyframes
+from slowfast.structures import ClipBatch, Keyframes, LaneBatch
+
+
+def shape_of_batch(cfg: CfgNode, *, side: int, size: int = 1) -> ClipBatch | LaneBatch:
+    """What training and tests by this config read: clips, or lanes of whole videos."""
+    return shape_of_lanes(cfg, side=side, lanes=size) if cfg.DATA.LANE_PIECES else shape_of_clips(cfg, side=side, clips=size)
 
 
 def shape_of_clips(cfg: CfgNode, *, side: int, clips: int = 1) -> ClipBatch:
@@ -21,6 +26,24 @@ def shape_of_clips(cfg: CfgNode, *, side: int, clips: int = 1) -> ClipBatch:
         views=torch.zeros(clips, dtype=torch.int64),
         names=("shape",) * clips,
         keyframes=_one_person(cfg, side) if cfg.DETECTION.ENABLE else None,
+    )
+
+
+def shape_of_lanes(cfg: CfgNode, *, side: int, lanes: int = 1) -> LaneBatch:
+    """The same for whole videos: all lanes begin one, which goes on."""
+    frames, pieces = cfg.DATA.NUM_FRAMES, cfg.DATA.LANE_PIECES
+    numbers = torch.arange(pieces).expand(lanes, -1)
+    labels = torch.zeros((lanes, pieces, cfg.MODEL.NUM_CLASSES)) if cfg.DATA.MULTI_LABEL else torch.zeros_like(numbers)
+    return LaneBatch(
+        frames=torch.empty((lanes, 3, frames, side, side), dtype=torch.uint8, device="meta"),
+        times=torch.zeros((lanes, frames)),
+        valid=torch.ones((lanes, frames), dtype=torch.bool),
+        begins=numbers == 0,
+        labels=labels,
+        videos=torch.zeros_like(numbers),
+        views=torch.zeros_like(numbers),
+        pieces=numbers,
+        names=("shape",),
     )
 
 

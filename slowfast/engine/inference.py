@@ -18,17 +18,17 @@ from slowfast.engine.steps import EvalStep
 from slowfast.runtime import distributed
 from slowfast.runtime.interruption import StopRequest
 from slowfast.runtime.logging import console_is_terminal
-from slowfast.structures import ClipBatch
 
 
 class EvalLoader(Protocol):
     """Each clip of a data set once, on one of the processes."""
 
-    dataset: ClipDataset
+    @property
+    def dataset(self) -> ClipDataset: ...
 
     def __len__(self) -> int: ...
 
-    def batches(self, epoch: int, start: int = 0) -> Iterator[ClipBatch]: ...
+    def batches(self, epoch: int) -> Iterator[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Evaluation(Protocol):
     def reset(self) -> None:
         """Forgets what was collected."""
 
-    def add(self, batch: ClipBatch, output: Any) -> None:
+    def add(self, batch: Any, output: Any) -> None:
         """Takes what the evaluation step returned for a batch; the output may be on another device than the batch."""
 
     def collected(self) -> object:

@@ -20,7 +20,7 @@ from slowfast.datasets import ClipDataset, VideoDataset, build_dataset
 from slowfast.datasets.build import check_clip_length
 from slowfast.datasets.same_file import spelling_key
 from slowfast.engine import checkpoint
-from slowfast.engine.clip_shapes import shape_of_clips
+from slowfast.engine.clip_shapes import shape_of_batch
 from slowfast.engine.steps import with_short_clips
 from slowfast.engine.tasks import build_eval_step, build_evaluation, build_train_step
 from slowfast.engine.testing import load_for_test
@@ -87,11 +87,11 @@ def check_network(cfg: CfgNode) -> int:
 
     def train(side: int) -> None:
         step, short = with_short_clips(build_train_step, cfg)
-        step.forward_only(model.train(), shape_of_clips(short, side=side, clips=clips))
+        step.forward_only(model.train(), shape_of_batch(short, side=side, size=clips))
 
     def test(side: int) -> None:
         step, short = with_short_clips(build_eval_step, cfg)
-        step(model.eval(), shape_of_clips(short, side=side))
+        step(model.eval(), shape_of_batch(short, side=side))
 
     for key, wanted, run in (
         ("DATA.TRAIN_CROP_SIZE", cfg.TRAIN.ENABLE, train),

@@ -16,7 +16,7 @@ from slowfast.engine.updater import Updater
 from slowfast.models.losses import build_loss
 from slowfast.models.normalize import Normalizer
 from slowfast.models.pathways import PathwayPicker
-from slowfast.structures import ClipBatch, DetectionOutput, EpochPlan, EvalOutput, StepOutput
+from slowfast.structures import ClipBatch, DetectionOutput, EpochPlan, EvalOutput, LaneOutput, StepOutput
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Parts = tuple[tuple[int, int], ...]
@@ -24,14 +24,22 @@ BuiltStep = TypeVar("BuiltStep")
 
 
 class TrainStep(Protocol):
-    """Turns a batch, already on the device, into one or more updates. The model is in training mode."""
+    """Turns a batch, already on the device, into one or more updates. The model is in training mode.
 
-    def __call__(self, model: nn.Module, batch: ClipBatch, updater: Updater) -> StepOutput: ...
+    carries: whether something of this process goes on from one batch to the next. Then `state_dict` holds that of all
+    processes, and each of them must call it.
+    """
+
+    @property
+    def carries(self) -> bool: ...
+
+    def __call__(self, model: nn.Module, batch: Any, updater: Updater) -> StepOutput:
+        """batch: a ClipBatch, or a LaneBatch where whole videos are read."""
 
     def plan(self, epoch: int, num_epochs: int) -> EpochPlan:
         """Called before an epoch (from 0) of `num_epochs`, or when it is resumed: what the step wants of it."""
 
-    def forward_only(self, model: nn.Module, batch: ClipBatch) -> None:
+    def forward_only(self, model: nn.Module, batch: Any) -> None:
         """Runs the model on a batch of configured length just as training does, without a loss; norms gather their statistics
         this way."""
 
@@ -44,10 +52,10 @@ class TrainStep(Protocol):
 class EvalStep(Protocol):
     """Scores a batch, already on the device. The model is in evaluation mode and gradients are off.
 
-    Returns an EvalOutput, or a DetectionOutput where persons are classified.
+    Returns an EvalOutput, a DetectionOutput where persons are classified, or for a LaneBatch of whole videos a LaneOutput.
     """
 
-    def __call__(self, model: nn.Module, batch: ClipBatch) -> EvalOutput | DetectionOutput: ...
+    def __call__(self, model: nn.Module, batch: Any) -> EvalOutput | DetectionOutput | LaneOutput: ...
 
 
 @runtime_checkable
@@ -100,6 +108,8 @@ class WholeClipStep:
 
 class PlainTrainStep(WholeClipStep):
     """One forward pass over the whole clip, one loss, one update."""
+
+    carries = False
 
     def __init__(self, *, picker: PathwayPicker, normalizer: Normalizer, loss: Loss) -> None:
         """loss: (logits, labels) to a scalar."""

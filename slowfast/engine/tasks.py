@@ -12,6 +12,7 @@ from slowfast.engine.detection_steps import DetectionEvalStep, DetectionTrainSte
 from slowfast.engine.inference import Evaluation
 from slowfast.engine.steps import EvalStep, PlainEvalStep, PlainTrainStep, TrainStep
 from slowfast.engine.video_evaluation import VideoEvaluation
+from slowfast.engine.whole_video_evaluation import WholeVideoEvaluation
 from slowfast.registry import EVAL_STEPS, TRAIN_STEPS, Registry, Step
 
 Default = TypeVar("Default")
@@ -29,10 +30,15 @@ class Task:
 
 
 CLASSIFICATION = Task(name="classification", train_step=PlainTrainStep, eval_step=PlainEvalStep, evaluation=VideoEvaluation)
+WHOLE_VIDEOS = Task(name="whole_videos", train_step=PlainTrainStep, eval_step=PlainEvalStep, evaluation=WholeVideoEvaluation)
+"""The steps are brought by who reads whole videos."""
+
 DETECTION = Task(name="detection", train_step=DetectionTrainStep, eval_step=DetectionEvalStep, evaluation=AvaEvaluation)
 
 
 def task_of(cfg: CfgNode) -> Task:
+    if cfg.DATA.LANE_PIECES:
+        return WHOLE_VIDEOS
     return DETECTION if cfg.DETECTION.ENABLE else CLASSIFICATION
 
 

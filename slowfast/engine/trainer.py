@@ -16,7 +16,7 @@ from slowfast.engine.updater import Updater
 from slowfast.runtime import distributed
 from slowfast.runtime.errors import NonFiniteLossError
 from slowfast.runtime.random_state import seed_iteration
-from slowfast.structures import ClipBatch, EpochPlan, StepOutput
+from slowfast.structures import ClipBatch, EpochPlan, LaneBatch, StepOutput
 
 if TYPE_CHECKING:  # hooks import the trainer
     from slowfast.engine.hooks.base import Hook
@@ -39,7 +39,7 @@ class Loader(Protocol):
     def __len__(self) -> int:
         """Batches of an epoch, the same number on every process."""
 
-    def batches(self, epoch: int, start: int = 0, *, offset: int = 0, clip_frames: int | None = None) -> Iterator[ClipBatch]:
+    def batches(self, epoch: int, start: int = 0, *, offset: int = 0, clip_frames: int | None = None) -> Iterator[Any]:
         """The batches of an epoch but for the first `start`. offset: samples of the epoch, over all processes, before its
         batch 0. clip_frames: frames of a clip; None: as configured."""
 
@@ -53,7 +53,7 @@ class Trainer:
         model, step, updater, optimizer, loader, device, num_epochs, seed: as given.
     """
 
-    batch: ClipBatch
+    batch: ClipBatch | LaneBatch
     output: StepOutput
     _plan: EpochPlan
 
@@ -122,10 +122,10 @@ class Trainer:
         self.epoch, self.iteration, self._offset = self.epoch + 1, 0, 0
         self._call("after_epoch")
 
-    def _batches(self) -> Iterator[ClipBatch]:
+    def _batches(self) -> Iterator[Any]:
         return self.loader.batches(self.epoch, self.iteration, offset=self._offset, clip_frames=self._plan.clip_frames)
 
-    def _run_iteration(self, batch: ClipBatch) -> None:
+    def _run_iteration(self, batch: ClipBatch | LaneBatch) -> None:
         self.batch = batch.to(self.device)
         self.learning_rate = self._plan.lr_scale * self._schedule(self.epoch + self.iteration / len(self.loader))
         set_learning_rate(self.optimizer, self.learning_rate)
@@ -149,7 +149,8 @@ class Trainer:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a later process needs to go on exactly from here, as tensors and plain containers."""
+        """All that a later process needs to go on exactly from here, as tensors and plain containers. Where the step carries
+        something from batch to batch, every process must call it."""
         return {
             "epoch": self.epoch,
             "iteration": self.iteration,
@@ -172,7 +173,7 @@ class Trainer:
         other ones, it begins again. What differs is logged. Raises OptimizerStateError.
         """
         self.epoch = state["epoch"]
-        self._take_up_epoch(state)
+        goes_on = self._take_up_epoch(state)
         load_optimizer_state(
             self.optimizer,
             state["optimizer_state"],
@@ -181,16 +182,18 @@ class Trainer:
             saved_kind=state.get("optimizer", ""),
         )
         self.updater.load_state_dict(state.get("scaler", {}))
-        self.step.load_state_dict(state.get("step", {}))
+        if goes_on:
+            self.step.load_state_dict(state.get("step", {}))
         for hook in self.hooks:
             if type(hook).__name__ in state.get("hooks", {}):
                 hook.load_state_dict(state["hooks"][type(hook).__name__])
 
-    def _take_up_epoch(self, state: dict[str, Any]) -> None:
-        """Where in the epoch to go on. Checkpoints of earlier versions count batches only."""
+    def _take_up_epoch(self, state: dict[str, Any]) -> bool:
+        """Where in the epoch to go on; whether samples come in the order of before. Checkpoints of earlier versions count
+        batches only."""
         size, order = self.loader.global_batch_size, self.loader.order
-        samples = state.get("samples", state["iteration"] * size)
-        if samples and state.get("order", order) != order:
+        samples, goes_on = state.get("samples", state["iteration"] * size), state.get("order", order) == order
+        if samples and not goes_on:
             logger.warning(
                 "the checkpoint was taken within epoch %d, after %d of its samples, and their order is another one now (it was "
                 "of %s and is of %s): this epoch begins anew, and those samples are seen twice. Right would be the data and "
@@ -204,3 +207,4 @@ class Trainer:
                 "batches have another size now, %d samples: the epoch goes on behind the %d samples that were seen",
                 size, samples,
             )  # fmt: skip
+        return bool(goes_on)

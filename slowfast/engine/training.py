@@ -11,7 +11,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.config import ConfigError
-from slowfast.datasets import ClipLoader, build_loader
+from slowfast.datasets import ClipLoader, LaneLoader, build_loader
 from slowfast.datasets.reading_log import ReadingLog
 from slowfast.engine import checkpoint
 from slowfast.engine.hooks import (
@@ -40,6 +40,8 @@ from slowfast.runtime.interruption import StopRequest
 from slowfast.runtime.logging import log_stats
 from slowfast.runtime.main_script import leave_if_imported_again
 from slowfast.runtime.random_state import seed_model
+
+Loader = ClipLoader | LaneLoader
 
 logger = logging.getLogger(__name__)
 
@@ -81,8 +83,8 @@ def build_trainer(
     place: Place,
     request: StopRequest,
     *,
-    loader: ClipLoader,
-    val_loader: ClipLoader | None,
+    loader: Loader,
+    val_loader: Loader | None,
     pretrained: bool = True,
 ) -> Trainer:
     """A training at its first iteration. It validates with `val_loader`, if there is one, and stops on request.
@@ -143,9 +145,7 @@ def _build_hooks(cfg: CfgNode, request: StopRequest, reading: ReadingLog, valida
     return hooks
 
 
-def _validation(
-    cfg: CfgNode, place: Place, model: nn.Module, loader: ClipLoader | None, request: StopRequest
-) -> Validation | None:
+def _validation(cfg: CfgNode, place: Place, model: nn.Module, loader: Loader | None, request: StopRequest) -> Validation | None:
     """A function that validates the model as it is when called, and stops on request."""
     if loader is None:
         return None
@@ -159,7 +159,7 @@ def _validation(
     return validate
 
 
-def _loader(cfg: CfgNode, place: Place, split: str) -> ClipLoader:
+def _loader(cfg: CfgNode, place: Place, split: str) -> Loader:
     """This process's part of the training or validation data. Raises ConfigError when a batch cannot be shared out evenly."""
     world, size = distributed.world_size(), cfg.TRAIN.BATCH_SIZE
     if size % world:

@@ -102,13 +102,13 @@ def test_clips_of_any_length_are_run_on_shapes_in_few_parts(
     make: Callable[..., CfgNode], overrides: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    real = preflight.shape_of_clips
+    real = preflight.shape_of_batch
 
     def shape(cfg: CfgNode, **sizes: int) -> ClipBatch:
         seen.append(cfg.DATA.NUM_FRAMES)
         return real(cfg, **sizes)
 
-    monkeypatch.setattr(preflight, "shape_of_clips", shape)
+    monkeypatch.setattr(preflight, "shape_of_batch", shape)
     check_network(make(*overrides))
     short, whole = 8 + 2 * 7, 8 + 999 * 7
     if overrides[-2:] == ONE_PASS:

@@ -89,8 +89,10 @@ def test_overlaps_of_the_originals_slowfast_files_train(
         cfg = tiny_cfg(slowfast=True, **ORIGINAL_FILE)
     assert cfg.DATA.NUM_FRAMES == 16 + 4 * 15
     model = build_model(cfg).train()
-    build_train_step(cfg)(model, make_batch(76), updater)
+    step, batch = build_train_step(cfg), make_batch(76)
+    step(model, batch, updater)
     assert updater.updates == 1 and all(parameter.grad is not None for parameter in model.parameters())
+    step.forward_only(model, batch)
     frames = {name: kept.shape[2] for name, kept in model.memory().items()}
     assert set(frames.values()) == {1}
 

@@ -43,7 +43,7 @@ def refusals_of_training(cfg: Callable[[], CfgNode]) -> list[UserError]:
     for split in SPLITS:
         try:
             dataset = build_dataset(cfg(), split)
-            dataset._replaces = False  # training would take another video, and count
+            dataset.replaces = False  # training would take another video, and count
             for sample in range(len(dataset)):
                 dataset[SampleKey(0, sample)]
         except UserError as error:

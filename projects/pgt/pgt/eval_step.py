@@ -7,7 +7,7 @@ from typing import Literal, Self
 import torch
 from fvcore.common.config import CfgNode
 
-from pgt.fit import with_few_steps
+from pgt.fit import whole_videos, with_few_steps
 from pgt.keyframes import KeyframeTargets
 from pgt.preprocess import StepCutter
 from pgt.wrapper import ProgressiveModel
@@ -41,7 +41,11 @@ class ProgressiveEvalStep(_StepByStep):
 
     @staticmethod
     def enabled(cfg: CfgNode) -> bool:
-        return bool(cfg.PGT.ENABLE and cfg.PGT.PG_EVAL and not cfg.DETECTION.ENABLE)
+        return (
+            bool(cfg.PGT.ENABLE and cfg.PGT.PG_EVAL and not cfg.DETECTION.ENABLE)
+            and not whole_videos(cfg)
+            and not whole_videos(cfg)
+        )
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> Self:

@@ -13,9 +13,23 @@ from pgt.schedule import ScheduleError, StepSchedule, of_pathway
 from slowfast.config import ConfigError
 from slowfast.registry import MODELS
 
+STEPS_OF_A_CLIP = 5
+"""Where nobody says how many."""
+
+
+ALL = "all"
+"""As PGT.STEPS: as many as a video has."""
+
+
+def whole_videos(cfg: CfgNode) -> bool:
+    """Whether videos are read from their first frame to their last, instead of clips."""
+    return bool(cfg.PGT.ENABLE) and cfg.PGT.STEPS == ALL
+
 
 def schedule_of(cfg: CfgNode) -> StepSchedule:
-    return StepSchedule(cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, cfg.PGT.STEPS, semantics=cfg.PGT.SEMANTICS)
+    """The steps of a clip; of a whole video those that make one update."""
+    steps = cfg.PGT.UPDATE_EVERY if cfg.PGT.STEPS == ALL else cfg.PGT.STEPS
+    return StepSchedule(cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, steps, semantics=cfg.PGT.SEMANTICS)
 
 
 def with_few_steps(cfg: CfgNode) -> CfgNode:
@@ -23,8 +37,12 @@ def with_few_steps(cfg: CfgNode) -> CfgNode:
     as many frames and have a memory as large as the third."""
     short = cfg.clone()
     short.defrost()
-    short.PGT.STEPS = min(cfg.PGT.STEPS, 3)
-    short.DATA.NUM_FRAMES = schedule_of(short).num_frames
+    if whole_videos(cfg):
+        short.PGT.UPDATE_EVERY = short.DATA.LANE_PIECES = min(cfg.PGT.UPDATE_EVERY, 3)
+        short.DATA.NUM_FRAMES = cfg.DATA.NUM_FRAMES // cfg.PGT.UPDATE_EVERY * short.PGT.UPDATE_EVERY
+    else:
+        short.PGT.STEPS = min(cfg.PGT.STEPS, 3)
+        short.DATA.NUM_FRAMES = schedule_of(short).num_frames
     short.freeze()
     return short
 
@@ -42,7 +60,10 @@ def settle_steps(cfg: CfgNode, given: frozenset[str]) -> StepSchedule:
     if num_pathways == 2:
         _mend_overlap(cfg, given)
         _check_pathways(cfg)
-    _settle_number(cfg, given)
+    if cfg.PGT.STEPS == ALL:
+        cfg.PGT.UPDATE_EVERY = cfg.PGT.UPDATE_EVERY or (STEPS_OF_A_CLIP if cfg.PGT.TRAIN_TOGETHER else 1)
+    else:
+        _settle_number(cfg, given)
     try:
         return schedule_of(cfg)
     except ScheduleError as error:
@@ -75,6 +96,33 @@ def settle_num_frames(cfg: CfgNode, given: frozenset[str], schedule: StepSchedul
             key="DATA.NUM_FRAMES", value=stated, right=advice,
             why=f"{steps} steps of {length} frames that share {overlap} are {right} frames (PGT.STEPS, STEP_LEN, OVERLAP)",
         )  # fmt: skip
+
+
+def settle_whole_videos(cfg: CfgNode, given: frozenset[str], schedule: StepSchedule) -> None:
+    """Derives what is read at once of a whole video. Raises ConfigError for options that mean something for clips alone."""
+    for key, value, right, why in (
+        ("PGT.SEMANTICS", cfg.PGT.SEMANTICS, "corrected", "the original code has no steps that begin with their video"),
+        ("PGT.MGRID", cfg.PGT.MGRID, False, "there are no clips of several lengths"),
+        ("PGT.PG_EVAL", cfg.PGT.PG_EVAL, True, "no pass goes over a whole video at once"),
+        ("DETECTION.ENABLE", cfg.DETECTION.ENABLE, False, "persons are classified in clips around their annotated second"),
+    ):
+        if value != right:
+            raise ConfigError(key=key, value=value, why=f"{why} (PGT.STEPS all)", right=repr(right))
+    pieces, frames = schedule.steps, schedule.steps * schedule.new_frames(schedule.num_pathways - 1)
+    if "DATA.LANE_PIECES" in given and cfg.DATA.LANE_PIECES not in (0, pieces):
+        why = f"{pieces} steps of whole videos make an update (PGT.UPDATE_EVERY)"
+        raise ConfigError(
+            key="DATA.LANE_PIECES", value=cfg.DATA.LANE_PIECES, why=why, right=f"{pieces} (or 0 to have it derived)"
+        )
+    settings = (
+        ("DATA.NUM_FRAMES", cfg.DATA.NUM_FRAMES, (0, frames)),
+        ("TEST.NUM_ENSEMBLE_VIEWS", cfg.TEST.NUM_ENSEMBLE_VIEWS, (1,)),
+    )
+    without_effect = [f"{key} = {value}" for key, value, same in settings if key in given and value not in same]
+    if without_effect:
+        text = " and ".join(without_effect)
+        warnings.warn(f"{text} are for clips and have no effect: videos are read whole (PGT.STEPS all)", stacklevel=5)
+    cfg.DATA.LANE_PIECES, cfg.DATA.NUM_FRAMES, cfg.TEST.NUM_ENSEMBLE_VIEWS = pieces, frames, 1
 
 
 def _mend_overlap(cfg: CfgNode, given: frozenset[str]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fvcore.common.config import CfgNode
 
+from pgt.fit import schedule_of
 from pgt.schedule import ScheduleError, StepSchedule
 from slowfast.config import ConfigError
 
@@ -22,7 +23,7 @@ class Multigrid:
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> Multigrid:
         """Raises ConfigError for lists that do not fit each other or the rest of the config."""
-        base = StepSchedule(cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, cfg.PGT.STEPS, semantics=cfg.PGT.SEMANTICS)
+        base = schedule_of(cfg)
         if not cfg.PGT.MGRID:
             return cls(base=base)
         steps, lengths = cfg.PGT.MGRID_STEPS, cfg.PGT.MGRID_STEP_LEN

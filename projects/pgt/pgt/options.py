@@ -8,7 +8,16 @@ from typing import Any
 from fvcore.common.config import CfgNode
 from torch import nn
 
-from pgt.fit import check_fit, check_one_pass, settle_num_frames, settle_steps
+from pgt.fit import (
+    ALL,
+    STEPS_OF_A_CLIP,
+    check_fit,
+    check_one_pass,
+    settle_num_frames,
+    settle_steps,
+    settle_whole_videos,
+    whole_videos,
+)
 from pgt.multigrid import Multigrid
 from pgt.schedule import StepSchedule
 from pgt.wrapper import ProgressiveModel, progressive
@@ -17,18 +26,24 @@ from slowfast.registry import MODEL_WRAPPERS
 
 
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
+    if cfg.DATA.LANE_PIECES and not whole_videos(cfg):
+        why = "whole videos are read by progressive training alone (PGT.ENABLE True, PGT.STEPS all)"
+        raise ConfigError(key="DATA.LANE_PIECES", value=cfg.DATA.LANE_PIECES, why=why, right="0")
     if not cfg.PGT.ENABLE:
         return
     _check_self_attention(cfg)
     schedule = settle_steps(cfg, given)
+    if whole_videos(cfg):
+        settle_whole_videos(cfg, given, schedule)
     for every in Multigrid.from_cfg(cfg).schedules:
         check_fit(cfg, every)
     _check_causal(cfg)
     _check_nonlocal(cfg)
-    settle_num_frames(cfg, given, schedule)
+    if not whole_videos(cfg):
+        settle_num_frames(cfg, given, schedule)
     if cfg.DETECTION.ENABLE:
         _settle_detection(cfg, given, schedule)
-    _check_gradients(cfg)
+    _settle_gradients(cfg, given)
     if not cfg.PGT.PG_EVAL:
         check_one_pass(cfg, schedule)
 
@@ -53,15 +68,21 @@ def _settle_detection(cfg: CfgNode, given: frozenset[str], schedule: StepSchedul
         raise ConfigError(key="PGT.PG_EVAL", value=False, why=why, right="True, for detection")
 
 
-def _check_gradients(cfg: CfgNode) -> None:
-    if cfg.PGT.TRUNCATE_GRAD:
-        cfg.PGT.TBPTT_STEPS = cfg.PGT.STEPS
-    if cfg.PGT.TBPTT_STEPS > cfg.PGT.STEPS:
+def _settle_gradients(cfg: CfgNode, given: frozenset[str]) -> None:
+    """Derives how many steps gradients flow through, or checks it if somebody set it."""
+    longest = max(schedule.steps for schedule in Multigrid.from_cfg(cfg).schedules)
+    exact = cfg.PGT.GRADIENT == "exact"
+    if cfg.PGT.TRUNCATE_GRAD or (exact and "PGT.TBPTT_STEPS" not in given):
+        cfg.PGT.TBPTT_STEPS = longest
+    if exact and cfg.PGT.TBPTT_STEPS == 1 < longest:
+        why = "then no gradient crosses a step, and PGT.GRADIENT exact changes nothing"
+        raise ConfigError(key="PGT.TBPTT_STEPS", value=1, why=why, right=f"2 to {longest}, or not set: all steps")
+    if cfg.PGT.TBPTT_STEPS > longest:
         raise ConfigError(
             key="PGT.TBPTT_STEPS",
             value=cfg.PGT.TBPTT_STEPS,
-            why=f"a video has PGT.STEPS = {cfg.PGT.STEPS} steps",
-            right=f"1 to {cfg.PGT.STEPS}",
+            why=f"an update has {longest} steps ({'PGT.UPDATE_EVERY' if whole_videos(cfg) else 'PGT.STEPS'})",
+            right=f"1 to {longest}",
         )
 
 
@@ -123,6 +144,14 @@ def _one_pass(cfg: CfgNode, given: frozenset[str]) -> str:
     return "" if cfg.PGT.PG_EVAL else "evaluation takes a clip in one pass (PGT.PG_EVAL)"
 
 
+def _nothing_kept(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "" if cfg.PGT.GRADIENT == "exact" else "memories are kept for an exact gradient alone (PGT.GRADIENT)"
+
+
+def _clips(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "" if whole_videos(cfg) else "clips have PGT.STEPS steps"
+
+
 def _whole_clips(cfg: CfgNode, given: frozenset[str]) -> str:
     return "" if cfg.DETECTION.ENABLE else "DETECTION.ENABLE is False"
 
@@ -136,6 +165,17 @@ NETWORK = (
     *("HEAD", "TPOOL_SIZE", "NL_CONTEXT", "NL_NORM"),
 )
 """What is computed from the weights depends on these; the others say how they are trained and scored."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps(Option):
+    """A number, or the word for as many as there are."""
+
+    def coerce(self, value: Any) -> Any:
+        return ALL if value == ALL else Option.coerce(self, value)
+
+    def expected(self) -> str:
+        return f"{Option.expected(self)}, or {ALL!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +201,20 @@ SECTION = Section(
     order=-10,  # before the core: DATA.NUM_FRAMES is derived here and checked there
     options={
         "ENABLE": Option(False, "Whether to train progressively."),
-        "STEPS": Option(
-            5,
-            "Steps that a clip is cut into; where nobody sets it, as many as DATA.NUM_FRAMES has, if set.",
+        "STEPS": _Steps(
+            STEPS_OF_A_CLIP,
+            "Steps that a clip is cut into; where nobody sets it, as many as DATA.NUM_FRAMES has, if set. all: videos are read "
+            "whole, from their first frame to their last, each by one lane of a batch.",
             minimum=1,
             maximum=1000,
+        ),
+        "UPDATE_EVERY": Option(
+            0,
+            "Whole videos: steps of every lane that make one update; 0: as many as a clip would have, 5 with TRAIN_TOGETHER, "
+            "else 1.",
+            minimum=0,
+            maximum=1000,
+            no_effect_if=_clips,
         ),
         "STEP_LEN": Option(
             [8],
@@ -214,6 +263,17 @@ SECTION = Section(
         ),
         "TBPTT_STEPS": Option(
             1, "Steps that gradients flow through before they are cut; 1 is the paper's method.", minimum=1, maximum=1000
+        ),
+        "GRADIENT": Option(
+            "truncated",
+            "How gradients cross the borders of steps: along one graph over TBPTT_STEPS steps (truncated), or over all of them "
+            "(or TBPTT_STEPS, if set) at the activations of one step, which runs all but the last step twice (exact).",
+            choices=("truncated", "exact"),
+        ),
+        "OFFLOAD": Option(
+            False,
+            "Whether the memories that an exact gradient keeps, one for each step, wait on the host instead of the GPU.",
+            no_effect_if=_nothing_kept,
         ),
         "TRUNCATE_GRAD": Option(
             False, "The original's name, the wrong way round: True lets gradients cross all steps (TBPTT_STEPS = STEPS)."

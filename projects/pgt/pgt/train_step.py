@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor
 
-from pgt.fit import with_few_steps
+from pgt.fit import whole_videos, with_few_steps
+from pgt.gradient import Gradient, GraphGradient, RecomputedGradient, Steps
 from pgt.keyframes import KeyframeTargets
+from pgt.memory import State
 from pgt.multigrid import Multigrid
 from pgt.preprocess import StepCutter, StepTarget, step_targets
 from pgt.schedule import StepSchedule
@@ -27,13 +29,18 @@ Targets = Callable[[ClipBatch, StepSchedule], Sequence[StepTarget]]
 
 @TRAIN_STEPS.register("pgt")
 class ProgressiveTrainStep:
-    """Truncated back-propagation through the steps of a clip (arXiv:2103.11313, section 3.3).
+    """Truncated backpropagation through the steps of a clip (arXiv:2103.11313, section 3.3).
 
     Every `tbptt_steps` steps the losses since the last cut are summed and propagated back, and the memory is cut off from
     them; with 1, the paper's method, nothing of a step outlives it but the memory. Gradients of all steps add up to one update
     (`train_together`) or each cut makes an update of its own. The reported loss is the mean over the steps. A step whose target
     has no rows passes its memory on, but has no loss. With `multigrid` the schedule changes from epoch to epoch.
+
+    recompute: whether steps between two cuts are run twice, so that they never need more activations than one step; see
+    `RecomputedGradient`. offload: whether the memories that this keeps wait on the host.
     """
+
+    carries = False
 
     def __init__(
         self,
@@ -43,17 +50,20 @@ class ProgressiveTrainStep:
         loss: Loss,
         train_together: bool,
         tbptt_steps: int,
+        recompute: bool = False,
+        offload: bool = False,
         multigrid: Multigrid | None = None,
     ) -> None:
         """cutter: cuts by the schedule of evaluation. multigrid: with the same schedule as its base."""
         self._base_cutter = self.cutter = cutter
         self.targets, self.loss = targets, loss
         self.train_together, self.tbptt_steps = train_together, tbptt_steps
+        self.gradient: Gradient = RecomputedGradient(offload=offload) if recompute else GraphGradient()
         self.multigrid = multigrid or Multigrid(base=cutter.schedule)
 
     @staticmethod
     def enabled(cfg: CfgNode) -> bool:
-        return bool(cfg.PGT.ENABLE)
+        return bool(cfg.PGT.ENABLE) and not whole_videos(cfg)
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> Self:
@@ -63,6 +73,8 @@ class ProgressiveTrainStep:
             loss=build_loss(cfg),
             train_together=cfg.PGT.TRAIN_TOGETHER,
             tbptt_steps=cfg.PGT.TBPTT_STEPS,
+            recompute=cfg.PGT.GRADIENT == "exact",
+            offload=cfg.PGT.OFFLOAD,
             multigrid=Multigrid.from_cfg(cfg),
         )
 
@@ -76,35 +88,37 @@ class ProgressiveTrainStep:
         return EpochPlan(clip_frames=schedule.num_frames, lr_scale=lr_scale)
 
     def __call__(self, model: ProgressiveModel, batch: ClipBatch, updater: Updater) -> StepOutput:
-        model.reset()
         model.truncate_memory(self.tbptt_steps == 1)
-        losses: list[Tensor] = []
-        since_cut: list[Tensor] = []
-        for number, (inputs, target) in enumerate(self._steps(batch, self.cutter), start=1):
+        cutter, targets = self.cutter, self.targets(batch, self.cutter.schedule)
+
+        def run(number: int, state: State) -> tuple[Tensor, State]:
             with updater.autocast():
-                logits = model.step(inputs, *target.rois)
-            if len(logits):
-                since_cut.append(self.loss(logits.float(), target.labels))
-                losses.append(since_cut[-1].detach())
-            last = number == self.cutter.schedule.steps
-            if last or number % self.tbptt_steps == 0:
-                if since_cut:
-                    updater.accumulate(torch.stack(since_cut).sum())
-                since_cut = []
-                model.detach_memory()
-                if last or not self.train_together:
-                    updater.apply()
-        return StepOutput(loss=torch.stack(losses).mean() if losses else logits.new_zeros(()))
+                outputs: tuple[Tensor, State] = model.functional_step(
+                    cutter.step(batch.frames, number), state, *targets[number].rois
+                )
+            return outputs
+
+        def loss(number: int, logits: Tensor) -> Tensor | None:
+            return self.loss(logits.float(), targets[number].labels) if len(logits) else None
+
+        losses: list[Tensor] = []
+        state: State = {}
+        steps = range(cutter.schedule.steps)
+        for first in steps[:: self.tbptt_steps]:
+            numbers = steps[first : first + self.tbptt_steps]
+            found, state = self.gradient(model, Steps(run, loss), numbers, state, updater.accumulate)
+            losses += found
+            if not self.train_together or numbers[-1] == steps[-1]:
+                updater.apply()
+        return StepOutput(loss=torch.stack(losses).mean() if losses else batch.labels.new_zeros(()))
 
     def forward_only(self, model: ProgressiveModel, batch: ClipBatch) -> None:
         """Runs the model as training does, for whoever watches its batch norms."""
         model.reset()
         model.truncate_memory(True)
-        for inputs, target in self._steps(batch, self._base_cutter):
+        cutter = self._base_cutter
+        for inputs, target in zip(cutter.steps(batch.frames), self.targets(batch, cutter.schedule), strict=True):
             model.step(inputs, *target.rois)
-
-    def _steps(self, batch: ClipBatch, cutter: StepCutter) -> Iterator[tuple[list[Tensor], StepTarget]]:
-        return zip(cutter.steps(batch.frames), self.targets(batch, cutter.schedule), strict=True)
 
     def segments(self, num_frames: int) -> tuple[tuple[int, int], ...]:
         """[start, stop) of the clip's frames that belong to each step."""

@@ -48,6 +48,10 @@ def _without_jitter(cfg: CfgNode, given: frozenset[str]) -> str:
     return "" if cfg.DATA.SSL_COLOR_JITTER else "DATA.SSL_COLOR_JITTER is False"
 
 
+def _of_clips(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "" if cfg.DATA.LANE_PIECES else "clips are read, not whole videos (DATA.LANE_PIECES)"
+
+
 SECTION = Section(
     name="DATA",
     meaning="The data.",
@@ -61,6 +65,19 @@ SECTION = Section(
             "Frames of a clip (of the Fast pathway, if there are two); 0: derived where a project can.",
             minimum=0,
             maximum=2**16,
+        ),
+        "LANE_PIECES": Option(
+            0,
+            "Whole videos: pieces of a video that a batch holds for each lane, NUM_FRAMES in all; 0: clips. Projects set it.",
+            minimum=0,
+            maximum=2**16,
+        ),
+        "MAX_SECONDS": Option(
+            0.0,
+            "Whole videos: seconds of a video that are read, from its start; 0: all.",
+            minimum=0,
+            maximum=10**6,
+            no_effect_if=_of_clips,
         ),
         "SAMPLING_RATE": Option(8, "Step between two frames of a clip, in frames of the video.", minimum=1, maximum=10**4),
         "TARGET_FPS": Option(

@@ -3,7 +3,14 @@
 from slowfast.datasets.decoding.index import VideoIndex
 from slowfast.datasets.decoding.index_cache import IndexCache
 from slowfast.datasets.decoding.indexing import read_index
-from slowfast.datasets.decoding.reader import FrameTransform, WholeFrame, check_frames, decode_frames, each_picture
+from slowfast.datasets.decoding.reader import (
+    FrameTransform,
+    WholeFrame,
+    check_frames,
+    decode_frames,
+    each_picture,
+    stream_frames,
+)
 
 __all__ = [
     "FrameTransform",
@@ -14,4 +21,5 @@ __all__ = [
     "decode_frames",
     "each_picture",
     "read_index",
+    "stream_frames",
 ]

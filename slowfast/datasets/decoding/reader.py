@@ -74,6 +74,39 @@ def decode_frames(
     return clip.pictures
 
 
+def stream_frames(
+    path: str, index: VideoIndex, wanted: Sequence[int] | Ints, transform: FrameTransform | None = None
+) -> Iterator[Picture]:
+    """Frames `wanted` (rising, repeats allowed) one after the other, each as uint8 (H, W, 3): the memory of one picture.
+
+    The file stays open from the first to the last. Raises DecodeError for the first wanted frame that does not come out of the
+    decoder whole; those before it are as `decode_frames` returns them, but for some of the same group of pictures, whose damage
+    the decoder may have taken for something else.
+    """
+    numbers, repeats = np.unique(np.asarray(wanted, np.int64), return_counts=True)
+    pictures = _Pictures(transform or WholeFrame())
+    problem = ""
+    for plan in (plan_stretches, from_start):
+        done, rest = pictures.done, numbers[pictures.done :]
+        with open_video(path) as (container, stream):
+            run = _Run(path, index, plan(index, rest), rest)
+            to_picture = ToPicture(stream)
+            for number, frame in run.frames(container, stream):
+                problem = run.problem_of(number, expected=int(numbers[pictures.done]))
+                if problem:
+                    break
+                picture = pictures.make(to_picture(frame))
+                for _ in range(repeats[pictures.done - 1]):
+                    yield picture
+        if pictures.done == len(numbers):
+            return
+        problem = problem or run.problem()
+        if index.stamps == "count" or done:  # what is read anew from the start costs as much as all that was read so far
+            break
+        logger.debug("%s: decoding from the start, since %s", path, problem)
+    raise DecodeError(path, problem)
+
+
 def _decode_clip(path: str, index: VideoIndex, plan: Plan, places: Ints, transform: FrameTransform) -> tuple[_Clip, str]:
     """A clip decoded by a plan, and what is wrong with it."""
     clip, numbers = _Clip(places, transform), np.unique(places)
@@ -125,6 +158,23 @@ class _Clip:
         first, *others = self._places[number]
         self._transform(image, self.pictures[first])
         self.pictures[others] = self.pictures[first]
+
+
+class _Pictures:
+    """Pictures one by one, all of the size of the first. done: how many."""
+
+    def __init__(self, transform: FrameTransform) -> None:
+        self._transform = transform
+        self._shape: tuple[int, ...] = ()
+        self.done = 0
+
+    def make(self, image: Picture) -> Picture:
+        if not self._shape:
+            self._shape = (*self._transform.output_size(*image.shape[:2]), 3)
+        picture = np.empty(self._shape, np.uint8)
+        self._transform(image, picture)
+        self.done += 1
+        return picture
 
 
 class _Run:
@@ -193,20 +243,32 @@ class _Run:
             self._damage.setdefault(number, describe(error))
             return ()
 
+    def problem_of(self, number: int, *, expected: int) -> str:
+        """What is wrong with a frame that has just come, where `expected` is the one that should; empty if nothing is."""
+        if number != expected:
+            return f"frame {expected} of {self._index.num_frames} does not come out of the decoder"
+        harm = self._harm(np.array([number])).get(number, "")
+        return f"frame {number} of {self._index.num_frames} {harm}" if harm else ""
+
     def problem(self) -> str:
         """What is wrong with the first wanted frame that is not whole; empty if all are.
 
         Damage spreads from a frame to all that are decoded after it, up to the next key packet and, of the frames behind
         that one, to those that are shown before it.
         """
-        problems = dict.fromkeys(self._missing.values(), "does not come out of the decoder")
-        index, wanted = self._index, self._wanted
+        problems = dict.fromkeys(self._missing.values(), "does not come out of the decoder") | self._harm(self._wanted)
+        if not problems:
+            return self._disorder
+        first = min(problems)
+        return f"frame {first} of {self._index.num_frames} {problems[first]}"
+
+    def _harm(self, wanted: Ints) -> dict[int, str]:
+        """What damage did to frames, by number."""
+        harm: dict[int, str] = {}
+        index = self._index
         for packet, said in self._damage.items():
             (frames,) = np.nonzero(index.packets == packet)
             key = index.keys_of(frames)[0] if len(frames) else np.count_nonzero(index.key_packets <= packet) - 1
             harmed = wanted[(index.keys_of(wanted) <= key) & (index.last_packets(wanted) >= packet)]
-            problems |= dict.fromkeys(harmed.tolist(), f"is damaged ({said})")
-        if not problems:
-            return self._disorder
-        first = min(problems)
-        return f"frame {first} of {index.num_frames} {problems[first]}"
+            harm |= dict.fromkeys(harmed.tolist(), f"is damaged ({said})")
+        return harm

@@ -30,7 +30,10 @@ class CheckpointHook(Hook):
         self._began_at = trainer.iterations_done
 
     def after_iteration(self, trainer: Trainer) -> None:
-        if self._seconds and time.monotonic() - self._saved_at >= self._seconds:
+        due = self._seconds > 0 and time.monotonic() - self._saved_at >= self._seconds
+        if self._seconds and trainer.step.carries:  # all processes have a part in the checkpoint, at the same iteration
+            due = bool(distributed.largest(int(due), trainer.device))
+        if due:
             self.save_last(trainer)
 
     def after_epoch(self, trainer: Trainer) -> None:
@@ -50,5 +53,8 @@ class CheckpointHook(Hook):
         return path
 
     def _save(self, trainer: Trainer, path: Path) -> None:
+        if not (distributed.main_process() or trainer.step.carries):
+            return
+        state = trainer.state_dict()
         if distributed.main_process():
-            checkpoint.save(path, {**trainer.state_dict(), "cfg": self._cfg_text})
+            checkpoint.save(path, {**state, "cfg": self._cfg_text})

@@ -1,0 +1,166 @@
+"""Training and evaluation on whole videos: lanes that begin, go on and end videos at different steps.
+
+B lanes, S steps of a batch, K classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from fvcore.common.config import CfgNode
+from torch import Tensor
+
+from pgt.fit import schedule_of, whole_videos, with_few_steps
+from pgt.gradient import Gradient, GraphGradient, RecomputedGradient, Steps
+from pgt.memory import PHASE, State
+from pgt.schedule import StepSchedule
+from pgt.train_step import Loss
+from pgt.wrapper import ProgressiveModel
+from slowfast.engine.updater import Updater
+from slowfast.models.losses import build_loss
+from slowfast.models.normalize import Normalizer
+from slowfast.registry import EVAL_STEPS, TRAIN_STEPS
+from slowfast.runtime import distributed
+from slowfast.structures import EpochPlan, LaneBatch, LaneOutput, StepOutput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneCutter:
+    """Cuts the frames of lanes into steps. Every step reads new frames only: where a video begins, the frames that its memory
+    would stand for are absent."""
+
+    schedule: StepSchedule
+    normalizer: Normalizer
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> Self:
+        return cls(schedule=schedule_of(cfg), normalizer=Normalizer.from_cfg(cfg))
+
+    def step(self, frames: Tensor, number: int) -> list[Tensor]:
+        """frames: uint8 (B, C, T, H, W). One float tensor a pathway."""
+        schedule = self.schedule
+        new = schedule.new_frames(schedule.num_pathways - 1)
+        own = frames[:, :, number * new : (number + 1) * new]
+        return [self.normalizer(own[:, :, :: schedule.frame_ratio(pathway)]) for pathway in range(schedule.num_pathways)]
+
+
+@TRAIN_STEPS.register("pgt_whole_videos")
+class WholeVideoTrainStep:
+    """One update from the next steps of every lane. What lanes remember goes on from batch to batch; gradients do not.
+
+    Losses of the steps add up, as those of a clip do that is trained together, and the reported loss is their mean. A lane has
+    no loss at a step without a frame of a video. Gradients flow through `tbptt_steps` steps; recompute, offload: see
+    ProgressiveTrainStep.
+    """
+
+    carries = True
+
+    def __init__(
+        self, *, cutter: LaneCutter, loss: Loss, tbptt_steps: int, recompute: bool = False, offload: bool = False
+    ) -> None:
+        self.cutter, self.loss, self.tbptt_steps = cutter, loss, tbptt_steps
+        self.gradient: Gradient = RecomputedGradient(offload=offload) if recompute else GraphGradient()
+        self._state: State = {}
+
+    @staticmethod
+    def enabled(cfg: CfgNode) -> bool:
+        return whole_videos(cfg)
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> Self:
+        return cls(
+            cutter=LaneCutter.from_cfg(cfg),
+            loss=build_loss(cfg),
+            tbptt_steps=cfg.PGT.TBPTT_STEPS,
+            recompute=cfg.PGT.GRADIENT == "exact",
+            offload=cfg.PGT.OFFLOAD,
+        )
+
+    @staticmethod
+    def shortened(cfg: CfgNode) -> CfgNode:
+        return with_few_steps(cfg)
+
+    def plan(self, epoch: int, num_epochs: int) -> EpochPlan:
+        return EpochPlan()
+
+    def __call__(self, model: ProgressiveModel, batch: LaneBatch, updater: Updater) -> StepOutput:
+        model.truncate_memory(self.tbptt_steps == 1)
+        counts = batch.rows()
+
+        def run(number: int, state: State) -> tuple[Tensor, State]:
+            with updater.autocast():
+                inputs = self.cutter.step(batch.frames, number)
+                outputs: tuple[Tensor, State] = model.functional_step(inputs, state, begins=batch.begins[:, number])
+            return outputs
+
+        def loss(number: int, logits: Tensor) -> Tensor | None:
+            rows = counts[:, number].nonzero().flatten()
+            return self.loss(logits.float()[rows], batch.labels[rows, number]) if len(rows) else None
+
+        losses: list[Tensor] = []
+        state, steps = self._state, range(batch.num_pieces)
+        for first in steps[:: self.tbptt_steps]:
+            found, state = self.gradient(
+                model, Steps(run, loss), steps[first : first + self.tbptt_steps], state, updater.accumulate
+            )
+            losses += found
+        updater.apply()
+        self._state = state
+        return StepOutput(loss=torch.stack(losses).mean() if losses else batch.times.new_zeros(()))
+
+    def forward_only(self, model: ProgressiveModel, batch: LaneBatch) -> None:
+        """The lanes' memory is left alone: a batch that begins in the middle of a video is run as its beginning."""
+        model.truncate_memory(True)
+        state: State = {}
+        for number in range(batch.num_pieces):
+            _, state = model.functional_step(self.cutter.step(batch.frames, number), state, begins=batch.begins[:, number])
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the lanes of all processes remember, in their order. Every process must ask."""
+        parts = distributed.gather_everywhere({name: frames.detach().cpu() for name, frames in self._state.items()})
+        return {
+            "memory": {
+                name: frames if name.endswith(PHASE) else torch.cat([part[name] for part in parts])
+                for name, frames in parts[0].items()
+            }
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Each process takes the lanes that are its own."""
+        memory: State = state.get("memory", {})
+        rank, world = distributed.rank(), distributed.world_size()
+        self._state = {name: frames if name.endswith(PHASE) else frames.chunk(world)[rank] for name, frames in memory.items()}
+
+
+@EVAL_STEPS.register("pgt_whole_videos")
+class WholeVideoEvalStep:
+    """Scores of every step of every lane. What lanes remember goes on from batch to batch."""
+
+    def __init__(self, *, cutter: LaneCutter, ensemble: str) -> None:
+        """ensemble: "sum" or "max", how the steps of a video become one row of scores."""
+        self.cutter, self.ensemble = cutter, ensemble
+        self._state: State = {}
+
+    @staticmethod
+    def enabled(cfg: CfgNode) -> bool:
+        return whole_videos(cfg)
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> Self:
+        return cls(cutter=LaneCutter.from_cfg(cfg), ensemble=cfg.PGT.ENSEMBLE_METHOD)
+
+    @staticmethod
+    def shortened(cfg: CfgNode) -> CfgNode:
+        return with_few_steps(cfg)
+
+    def __call__(self, model: ProgressiveModel, batch: LaneBatch) -> LaneOutput:
+        if bool((batch.begins[:, 0] | (batch.pieces[:, 0] < 0)).all()):
+            self._state = {}
+        scores = []
+        for number in range(batch.num_pieces):
+            inputs = self.cutter.step(batch.frames, number)
+            row, self._state = model.functional_step(inputs, self._state, begins=batch.begins[:, number])
+            scores.append(row)
+        return LaneOutput(scores=torch.stack(scores, dim=1), joined_by=self.ensemble)

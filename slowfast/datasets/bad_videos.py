@@ -1,0 +1,34 @@
+"""Videos that cannot be read while a training goes on without them, and when there are too many of them."""
+
+from __future__ import annotations
+
+import logging
+
+from slowfast.datasets.errors import TooManyBadVideosError
+
+logger = logging.getLogger(__name__)
+
+FEWEST_BAD_VIDEOS = 10
+"""With fewer different unreadable videos than these, training goes on whatever their share."""
+
+
+class BadVideos:
+    """Reasons by path. Once they are FEWEST_BAD_VIDEOS or more, and their share among all videos exceeds `max_share`,
+    TooManyBadVideosError is raised. known: number of all videos."""
+
+    def __init__(self, *, known: int, max_share: float) -> None:
+        self.reasons: dict[str, str] = {}
+        self._known, self._max_share = known, max_share
+
+    def note(self, text: str, consequence: str) -> None:
+        """text: "path: reason". Each video is logged once."""
+        path, _, reason = text.rpartition(": ")
+        if path not in self.reasons:
+            self.reasons[path] = reason
+            logger.warning("unreadable video, %s: %s", consequence, text)
+        bad = len(self.reasons)
+        if bad >= FEWEST_BAD_VIDEOS and bad > self._max_share * self._known:
+            raise TooManyBadVideosError(
+                f"{bad} of {self._known} videos cannot be read, more than the share of {self._max_share:g} that "
+                f"TRAIN.MAX_BAD_SHARE allows; the last is {path}: {reason}"
+            )
