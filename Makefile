@@ -12,7 +12,7 @@ ARGS ?=
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo 'ARGS="KEY VALUE ..." is handed on to demo, compare, test (there: options of pytest) and zoo (--check).'
+	@echo 'ARGS="KEY VALUE ..." is handed on to demo, compare, zoo (--check), and as options of pytest to test, slow, floors.'
 
 demo: $(READY) ## train and test PGT on LongCook, the embedded data set
 	$(RUN) tools/run_net.py --cfg configs/LongCook/SLOWONLY_EXACT.yaml $(ARGS)

@@ -1,11 +1,11 @@
 """Gets videos ready for training.
 
-python tools/prepare_data.py folder DIR --out DATA      lists, split into train, val and test, of videos in class folders
-python tools/prepare_data.py reencode DATA --out DIR    copies that load faster
-python tools/prepare_data.py check DATA                 whether everything that the lists name can be read
-python tools/prepare_data.py ava DIR --annotations DIR --out DATA     frame lists, and a check, of data in the format of AVA
+prepare_data.py folder DIR --out DATA                     lists, split into train, val and test, of class folders
+prepare_data.py reencode DATA --out DIR                   copies that load faster
+prepare_data.py check DATA                                whether everything that the lists name can be read
+prepare_data.py ava DIR --annotations DIR --out DATA      frame lists, and a check, of data in AVA's format
 
-Options of the training may follow behind check and ava, such as DATA.PATH_LABEL_SEPARATOR , or AVA.START_SECOND 0.
+Options of the training may follow behind check and ava, such as AVA.START_SECOND 0.
 """
 
 from __future__ import annotations

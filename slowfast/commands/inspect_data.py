@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,9 @@ def draw_sheet(cfg: CfgNode, *, split: str, num_clips: int, path: Path) -> None:
         dataset = loader.dataset
         # Samples and their order do not depend on the size of batches.
         batches: Iterator[Any] = loader.batches(0) if split == "train" else _spread(dataset, num_clips)
-        rows = [
-            contact_row(batch, dataset, parts=parts_of(step, batch.num_frames))
-            for batch in itertools.islice(batches, num_clips)
-        ]
+        clips = list(itertools.islice(batches, num_clips))
+    rows = [contact_row(batch, dataset, parts=parts_of(step, batch.num_frames)) for batch in clips]
+    _tell_of_stills(clips)
     draw_contact_sheet(rows, path, title=f"{cfg[_section(split)].DATASET}, {split}: {len(rows)} of {len(dataset)} clips")
     logger.info("drew %s", path)
 
@@ -51,6 +50,16 @@ def _of_clips(cfg: CfgNode) -> CfgNode:
     clips.defrost()
     clips.DATA.LANE_PIECES = 0
     return clips
+
+
+def _tell_of_stills(clips: Sequence[ClipBatch]) -> None:
+    """Warns of clips that are mostly one still picture, as their videos are over before they are full."""
+    still = [clip for clip in clips if (clip.times[0].diff() <= 0).float().mean() > 0.5]
+    if still:
+        logger.warning(
+            "in %d of %d clips most frames repeat the one before, as the clips are longer than their videos; right would be "
+            "a smaller DATA.SAMPLING_RATE, or fewer frames", len(still), len(clips),
+        )  # fmt: skip
 
 
 def contact_row(batch: ClipBatch, dataset: ClipDataset, *, parts: Parts) -> ContactRow:

@@ -75,7 +75,7 @@ def check_data(folder: Path, *, prefix: str = "", overrides: Sequence[str] = (),
     print(format_table(("where", "what is wrong"), shown))
     if len(checked.problems) > len(shown):
         print(f"and {len(checked.problems) - len(shown)} more")
-    print(f"{len(checked.problems)} problem(s)")
+    print("1 problem" if len(checked.problems) == 1 else f"{len(checked.problems)} problems")
     return False
 
 
@@ -92,7 +92,8 @@ def _write_texts(folder: Path, texts: Mapping[str, str]) -> None:
 
 def _advice(folder: Path) -> str:
     return (
-        f"to train, with FILE.yaml from configs/Folder: python tools/run_net.py --cfg FILE.yaml DATA.PATH_TO_DATA_DIR {folder}"
+        f"to train: python tools/run_net.py --cfg configs/Folder/SLOWONLY.yaml DATA.PATH_TO_DATA_DIR {folder} "
+        "(beside it are others)"
     )
 
 
@@ -160,7 +161,7 @@ def prepare_ava(wanted: AvaPreparation) -> bool:
     else:
         places = f"AVA.VIDEO_DIR {wanted.media}"
     print(
-        f"to train, with FILE.yaml from configs/AVA: python tools/run_net.py --cfg FILE.yaml {places} "
+        f"to train: python tools/run_net.py --cfg configs/AVA/SLOWONLY.yaml {places} "
         f"AVA.ANNOTATION_DIR {wanted.annotations}" + "".join(f" {word}" for word in wanted.overrides)
     )
     return found.is_usable

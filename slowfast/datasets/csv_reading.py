@@ -100,14 +100,12 @@ def _check_header(path: Path, table: _Table, columns: Sequence[str]) -> None:
 def _miscounted(path: Path, row: int, table: _Table, values: list[str], columns: Sequence[str]) -> DatasetError | None:
     width = len(table.header)
     if len(values) < width:
-        return DatasetError(
-            path=str(path), row=row, found=f"{len(values)} fields", expected=f"{width}, as many as in the header"
-        )
+        return DatasetError(path=str(path), row=row, found=_fields(values), expected=f"{width}, as many as in the header")
     if not any(value.strip() for value in values[width:]):
         return None
     quoted = _quoted(table.separator.join(values[width - 1 :]).strip())
     return DatasetError(
-        path=str(path), row=row, found=f"{len(values)} fields under the {width} columns {', '.join(table.header)}",
+        path=str(path), row=row, found=f"{_fields(values)} under the {width} columns {', '.join(table.header)}",
         expected=f"one field for each; where one holds a separator, quotes around it, like {quoted}",
     )  # fmt: skip
 
@@ -116,3 +114,7 @@ def _quoted(text: str) -> str:
     line = io.StringIO()
     csv.writer(line, quoting=csv.QUOTE_ALL, lineterminator="").writerow([text])
     return line.getvalue()
+
+
+def _fields(values: Sequence[object]) -> str:
+    return "1 field" if len(values) == 1 else f"{len(values)} fields"

@@ -67,7 +67,8 @@ def split_groups(groups: Groups, ratios: Sequence[float], *, seed: int) -> dict[
             raise DatasetError(
                 path="--split",
                 found=f"{placed} videos in {len(groups)} groups leave none for {split}",
-                expected="more videos or smaller groups, a larger share, or two shares (test then is a copy of val)",
+                expected="more videos or smaller groups, a larger share, or two shares, such as --split 0.7 0.3 (test then is "
+                "a copy of val)",
             )
     return {split: sorted(videos, key=lambda video: video.path) for split, videos in in_splits.items()}
 

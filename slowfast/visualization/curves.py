@@ -77,9 +77,10 @@ def _draw_measure(axes: Axes, points: list[Point], measure: str) -> None:
     axes.plot(*_columns(points), color=GREEN, linewidth=1.8, marker=_marker(points), markersize=4)
     best = (min if measure.endswith("err") else max)(points, key=lambda point: point[1])
     axes.plot(*best, marker="o", markersize=9, markerfacecolor="none", markeredgecolor=ORANGE, markeredgewidth=1.6)
+    side = "right" if best == points[-1] else "left" if best == points[0] else "center"  # within the axes
     axes.annotate(
         f"best {best[1]:.2f}", best, xytext=(0, -18 if measure.endswith("err") else 10), textcoords="offset points",
-        color=ORANGE, ha="center", fontweight="bold",
+        color=ORANGE, ha=side, fontweight="bold",
     )  # fmt: skip
     axes.margins(y=0.2)
 

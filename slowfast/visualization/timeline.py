@@ -199,7 +199,7 @@ def _draw_rows(
 
 
 def _draw_legend(canvas: Figure, width: float, height: float) -> None:
-    """Below the right end: what bar and strip mean."""
+    """Below the right end: what bar and strip mean; below the left end: what the ticks are, and how long a score holds."""
     bottom, bar = 0.2 / height, 0.1 / height
     right = 1 - _MARGIN_RIGHT / width
     scale = canvas.add_axes((right - 1.3 / width, bottom, 1.3 / width, bar))
@@ -209,6 +209,8 @@ def _draw_legend(canvas: Figure, width: float, height: float) -> None:
     canvas.text(right - 1.4 / width, bottom, "score", ha="right", fontsize=8, color=GREY)
     canvas.add_artist(Rectangle((right - 2.75 / width, bottom), 0.3 / width, bar, color=ORANGE, transform=canvas.transFigure))
     canvas.text(right - 2.85 / width, bottom, "true", ha="right", fontsize=8, color=GREY)
+    told = "ticks: times of the pictures; one score for each stretch that the network reads"
+    canvas.text(0.2 / width, bottom, told, ha="left", fontsize=7, color=GREY)
 
 
 def _shorten(name: str, length: int = 28) -> str:

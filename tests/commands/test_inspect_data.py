@@ -100,3 +100,11 @@ def test_persons_are_shown_at_their_seconds(data: Path) -> None:
 def test_an_unknown_split_is_an_error(data: Path) -> None:
     with pytest.raises(ConfigError, match="--split = 'dev': there is no such split; right would be: train, val, test"):
         inspect_data.draw_sheet(config(data), split="dev", num_clips=1, path=Path("unused"))
+
+
+@pytest.mark.parametrize(("step", "told"), [(20, True), (4, False)])
+def test_clips_that_are_mostly_still_pictures_are_told(
+    step: int, told: bool, data: Path, rows: list[ContactRow], caplog: pytest.LogCaptureFixture
+) -> None:
+    inspect_data.draw_sheet(config(data, "DATA.SAMPLING_RATE", step), split="train", num_clips=2, path=Path("unused"))
+    assert ("most frames repeat the one before" in caplog.text) == told
