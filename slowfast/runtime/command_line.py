@@ -32,6 +32,12 @@ def exit_code_of(command: Callable[[], None], *, debug: bool = False) -> int:
         except KeyboardInterrupt:
             say("stopped")
             return 130
+        except PermissionError as error:  # wherever it comes from: no path is read or written but those that users name
+            if debug or error.filename is None:
+                raise
+            right = "a place that this user may read, and write to where results go"
+            print(f"error: {error.filename}: permission denied; right would be {right}", file=sys.stderr)
+            return USER_ERROR_CODE
         except Exception as error:
             if debug or not isinstance(error, UserError):
                 raise

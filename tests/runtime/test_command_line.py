@@ -113,6 +113,16 @@ def test_exit_codes(error: BaseException | None, code: int) -> None:
     assert exit_code_of(command) == code
 
 
+def test_a_place_that_may_not_be_read_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def refused() -> None:
+        raise PermissionError(13, "Permission denied", "/videos/locked/a.mp4")
+
+    assert exit_code_of(refused) == 2
+    assert capsys.readouterr().err.startswith("error: /videos/locked/a.mp4: permission denied; right would be")
+    with pytest.raises(PermissionError):
+        exit_code_of(refused, debug=True)
+
+
 def test_faults_of_ours_keep_their_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         exit_code_of(lambda: print(1 / 0))
