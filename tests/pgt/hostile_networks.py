@@ -99,6 +99,31 @@ class ManyOutputs(nn.Module):
         return {"logits": self.fc(self.pool(features).flatten(1)), "features": (features, None)}
 
 
+class Levels(nn.Module):
+    """Pools features of two frame rates side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = conv(), conv(stride=(4, 1, 1))
+        self.pool, self.pool_of_few = nn.AdaptiveAvgPool3d(1), nn.AdaptiveAvgPool3d(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        many = self.first(x)
+        few = self.second(many)
+        return torch.cat([self.pool(many), self.pool_of_few(few)], dim=1)
+
+
+class PositionTable(nn.Module):
+    """Adds what it has learned for each of 4 frames."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(C, 4, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.table
+
+
 class FramesFirst(nn.Module):
     """Reads (B, T, C, H, W)."""
 
@@ -340,6 +365,10 @@ FOUND: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "functional stride": (
         lambda: Functional(lambda net, x: x[:, :, ::2]),
         "second: sees 2, 2, 2 frames in steps of 4, 3, 3, but 5 in",
+    ),
+    "fixed number of frames": (
+        lambda: Functional(lambda net, x: net.inner(x), PositionTable()),
+        "inner: fails in steps of 4, 3, 3 frames: The size of tensor a (3) must match",
     ),
     "chance": (lambda: Functional(lambda net, x: x + torch.randn_like(x)), "network: two runs of the same frames"),
 }

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pgt import ProgressiveModel, StepSchedule, UnsupportedOperatorError, progressive, summary
+from pgt import ProgressiveModel, StepSchedule, UnsupportedOperatorError, VerificationError, progressive, summary, verify
 from slowfast.commands.activation_meter import ActivationMeter
 from tests.stand_ins import pytorchvideo_importable
 
@@ -135,17 +135,32 @@ def hub() -> types.SimpleNamespace:
     """pytorchvideo's network makers."""
     with pytorchvideo_importable():
         from pytorchvideo.models.csn import create_csn
+        from pytorchvideo.models.r2plus1d import create_r2plus1d
         from pytorchvideo.models.resnet import create_resnet
         from pytorchvideo.models.slowfast import create_slowfast
         from pytorchvideo.models.x3d import create_x3d
 
-        return types.SimpleNamespace(slow=create_resnet, x3d=create_x3d, slowfast=create_slowfast, csn=create_csn)
+        return types.SimpleNamespace(
+            slow=create_resnet, x3d=create_x3d, slowfast=create_slowfast, csn=create_csn, r2plus1d=create_r2plus1d
+        )
 
 
 SMALL = {"model_num_class": 5, "dropout_rate": 0.0}
 
 
-@pytest.mark.parametrize(
+def make_c2d(hub: types.SimpleNamespace) -> nn.Module:
+    """A network of pictures that halves the frame rate once, with two poolings at its end."""
+    return hub.slow(
+        stem_dim_out=8,
+        stem_conv_kernel_size=(1, 7, 7),
+        stage1_pool=nn.MaxPool3d,
+        stage_conv_a_kernel_size=((1, 1, 1),) * 4,
+        head_pool_kernel_size=(2, 1, 1),
+        **SMALL,
+    )
+
+
+networks_of_pytorchvideo = pytest.mark.parametrize(
     ("make", "schedule"),
     [
         (
@@ -155,12 +170,17 @@ SMALL = {"model_num_class": 5, "dropout_rate": 0.0}
         (lambda hub: hub.x3d(input_clip_length=4, input_crop_size=32, **SMALL), StepSchedule(4, 1, 3)),
         (lambda hub: hub.csn(stem_dim_out=8, head_pool_kernel_size=(1, 1, 1), **SMALL), StepSchedule(16, 8, 3)),
         (
-            lambda hub: hub.slowfast(head_pool_kernel_sizes=((4, 1, 1), (16, 1, 1)), **SMALL),
+            lambda hub: hub.slowfast(stem_dim_outs=(16, 2), head_pool_kernel_sizes=((4, 1, 1), (16, 1, 1)), **SMALL),
             StepSchedule([4, 16], [1, 4], 3),
         ),
+        (make_c2d, StepSchedule(4, 2, 3)),
+        (lambda hub: hub.r2plus1d(stem_dim_out=8, head_pool_kernel_size=(2, 1, 1), **SMALL), StepSchedule(16, 8, 3)),
     ],
-    ids=["slow", "x3d", "csn", "slowfast"],
+    ids=["slow", "x3d", "csn", "slowfast", "c2d", "r2plus1d"],
 )
+
+
+@networks_of_pytorchvideo
 def test_networks_of_pytorchvideo_train_progressively(
     make: Callable[[Any], nn.Module], schedule: StepSchedule, hub: types.SimpleNamespace
 ) -> None:
@@ -173,3 +193,69 @@ def test_networks_of_pytorchvideo_train_progressively(
     for step in range(schedule.steps):
         inputs = [torch.randn(1, 3, len(schedule.frames(pathway, step)), 32, 32) for pathway in range(schedule.num_pathways)]
         assert model.step(inputs if schedule.num_pathways > 1 else inputs[0]).shape == (1, 5)
+
+
+@networks_of_pytorchvideo
+@pytest.mark.parametrize("operator", ["local", "causal"])
+def test_networks_of_pytorchvideo_pass_verification(
+    make: Callable[[Any], nn.Module], schedule: StepSchedule, operator: Any, hub: types.SimpleNamespace
+) -> None:
+    torch.manual_seed(0)
+    plain = make(hub).eval()
+    clips = [torch.randn(1, 3, frames, 32, 32) for frames in schedule.step_len]
+    check_by_running(plain, clips if schedule.num_pathways > 1 else clips[0], schedule, operator)
+
+
+def check_by_running(plain: nn.Module, clip: Any, schedule: StepSchedule, operator: Any) -> None:
+    """The first step of a network is the plain network, unless its windows are others now, and verification finds nothing."""
+
+    def copied() -> Any:  # some networks write into what they are given
+        return list(map(Tensor.clone, clip)) if isinstance(clip, list) else clip.clone()
+
+    with torch.no_grad():
+        expected = plain(copied())
+        model = progressive(plain, step_len=schedule.step_len, overlap=schedule.overlap, operator=operator)
+        if operator == "local":
+            torch.testing.assert_close(model.step(copied()), expected, rtol=1e-4, atol=1e-5)
+        found = verify(model, copied())
+    assert found.remembering
+
+
+@pytest.fixture(scope="module")
+def vision() -> Any:
+    """torchvision's networks for videos."""
+    return pytest.importorskip("torchvision.models.video", reason="torchvision is not installed")
+
+
+@pytest.mark.parametrize("operator", ["local", "causal"])
+@pytest.mark.parametrize("name", ["mc3_18", pytest.param("r3d_18", marks=pytest.mark.slow), "r2plus1d_18", "s3d"])
+def test_convolutional_networks_of_torchvision_pass_verification(name: str, operator: Any, vision: Any) -> None:
+    torch.manual_seed(0)
+    network = getattr(vision, name)(num_classes=5).eval()
+    if name == "s3d":
+        network.avgpool = nn.AvgPool3d((2, 1, 1), stride=1)  # its window of 7 x 7 wants large pictures
+    check_by_running(network, torch.randn(1, 3, 16, 32, 32), StepSchedule(16, 8, 3), operator)
+
+
+@pytest.mark.parametrize("overlap", [0, 8])
+@pytest.mark.parametrize("name", ["mvit", "mvit with relative positions", "swin"])
+def test_transformers_of_torchvision_are_refused_at_their_first_attention(name: str, overlap: int, vision: Any) -> None:
+    torch.manual_seed(0)
+    if name == "swin":
+        options: dict[str, Any] = {"patch_size": [2, 4, 4], "embed_dim": 8, "depths": [2], "num_heads": [1]}
+        network = vision.SwinTransformer3d(**options, window_size=[8, 7, 7], num_classes=5)
+    else:
+        relative = name != "mvit"
+        block = vision.mvit.MSBlockConfig(1, 8, 8, [3, 3, 3], [3, 3, 3], [1, 1, 1], [1, 2, 2])
+        network = vision.mvit.MViT(
+            spatial_size=(32, 32),
+            temporal_size=16,
+            block_setting=[block] * 2,
+            residual_pool=relative,
+            residual_with_cls_embed=not relative,
+            rel_pos_embed=relative,
+            proj_after_attn=relative,
+            num_classes=5,
+        )
+    with pytest.raises(VerificationError, match=r"(blocks\.0|features\.0\.0)\.attn: looks across time in its forward"):
+        progressive(network.eval(), step_len=16, overlap=overlap, sample=torch.randn(1, 3, 16, 32, 32))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from fvcore.nn.squeeze_excitation import SqueezeExcitation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -32,6 +33,7 @@ def make_network(pool: str) -> nn.Module:
         nn.Conv3d(2, 4, (5, 3, 3), padding=(2, 1, 1)),
         nn.ReLU(),
         SqueezeExcite(4, 2),
+        SqueezeExcitation(4, 2, is_3d=True),
         nn.MaxPool3d((3, 1, 1), stride=(2, 1, 1), padding=(1, 0, 0)),
         nn.Conv3d(4, 4, (3, 3, 3), padding=(2, 1, 1), dilation=(2, 1, 1)),
         nn.AvgPool3d((3, 3, 3), stride=(1, 2, 2), padding=(1, 1, 1)),
@@ -68,6 +70,19 @@ def test_features_of_all_frames_are_those_of_one_pass(cuts: list[int]) -> None:
     model = progressive(network, step_len=8, overlap=1, operator="causal").eval()
     clip = torch.randn((1, 2, FRAMES, 4, 4), dtype=torch.double)
     torch.testing.assert_close(torch.cat(run(model, clip, cuts), dim=2), model(clip), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [1, 2, 3], [2, 7], [8]])
+@pytest.mark.parametrize("window", [True, False])
+def test_two_poolings_behind_each_other_are_one_head_whatever_the_first_step(window: bool, cuts: list[int]) -> None:
+    first = nn.AvgPool3d((8, 2, 2), stride=1) if window else nn.AdaptiveMaxPool3d((1, 2, 2))
+    network = nn.Sequential(nn.Conv3d(2, 4, 3, padding=1), first, nn.Conv3d(4, 3, 1), nn.AdaptiveAvgPool3d(1)).double()
+    clip = torch.randn((1, 2, 12, 3, 3), dtype=torch.double)
+    model = progressive(network, step_len=8, overlap=1, operator="causal").eval()
+    with torch.no_grad():
+        last = run(model, clip, cuts)[-1]
+        assert set(model.memory()) == {"0", "1"}
+        torch.testing.assert_close(last, run(model, clip, [])[-1], rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("slowfast", [False, True])

@@ -157,6 +157,8 @@ class Memory:
         self.cells: dict[str, Cell] = {}
         """How each operator remembers, by name."""
         self.frames: State = {}
+        self.behind_pools: set[str] = set()
+        """Pools over all of time that saw in the newest step what another one had left, and so remember nothing."""
         self._ran: set[str] = set()
         self._step: Step | None = None
         self._log: StepLog[Step] = StepLog()
@@ -176,6 +178,7 @@ class Memory:
             yield step
         self.frames = step.state()
         self._ran |= step.new.keys()
+        self.behind_pools = step.pooled_before
 
     @contextmanager
     def run(
@@ -244,6 +247,7 @@ class Memory:
             new = step.update(cell, past, x)  # also when it is run again: checkpointing wants to see the same computation
             if not again:
                 step.new[cell.name] = new
+        self.tell_pooled(False)
         return past
 
     def phase(self, cell: Cell, num_frames: int, stride: int) -> int:
@@ -272,9 +276,13 @@ class Memory:
         pooled = name not in step.old if step.old else step.time_is_pooled and x.shape[2] == 1
         if pooled:
             step.pooled_before.add(name)
-        elif x.shape[2] > 1:
-            step.time_is_pooled = True
         return pooled
+
+    def tell_pooled(self, pooled: bool) -> None:
+        """Whether what comes next sees what a pooling over all of time has left: true behind one, false behind an operator
+        that goes on with frames."""
+        if self._step is not None and self._current() is self._step:
+            self._step.time_is_pooled = pooled
 
     def spans_step(self, window: int, num_frames: int, pathway: int) -> bool:
         """Whether a window covers a whole step, where `num_frames` frames of the one at hand are left."""
@@ -311,7 +319,7 @@ class Memory:
             return
         _check_state(state, self.cells)
         required = {name for name, cell in self.cells.items() if not cell.optional}
-        missing = sorted((required & self._ran if self._ran else required) - state.keys())
+        missing = sorted((required & self._ran if self._ran else required) - set(state))
         if missing:
             text = "missing from the memory; right would be: all that memory() returned"
             raise MemoryMismatchError(f"{', '.join(missing)}: {text}")

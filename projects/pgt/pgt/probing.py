@@ -94,8 +94,12 @@ class TrialRun:
         """The first frame of the later half."""
         return half(tensor.shape[self.axis])
 
-    def frames_seen(self, *, stepwise: bool) -> dict[str, list[int]]:
-        """Frames that each operator reads, step by step or in one pass, by path."""
+    def frames_read(self) -> list[int]:
+        """Frames of each step, in the last pathway."""
+        return [self.frame(self.count - 1, number + 1) - self.frame(self.count - 1, number) for number in range(STEPS)]
+
+    def frames_seen(self, run: Callable[[], object]) -> dict[str, list[int]]:
+        """Frames that each operator reads in each of its calls while `run` is called, by path."""
         seen: dict[str, list[int]] = {}
         known = places_of(self.model, *self.model.operators, *self.model.alone)
 
@@ -105,11 +109,7 @@ class TrialRun:
 
         self.model.reset()
         with watched(self.model, before=count):
-            if stepwise:
-                for number in range(STEPS):
-                    self.step(number)
-            else:
-                self.one_pass()
+            run()
         return seen
 
     def holds(self, start: float, stop: float) -> bool:

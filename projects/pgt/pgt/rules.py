@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from fvcore.nn.squeeze_excitation import SqueezeExcitation
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
@@ -14,6 +15,7 @@ from pgt.memory import Cell
 from pgt.operators import (
     AlignedConv,
     AlignedPool,
+    CausalBlockSqueeze,
     CausalConv,
     CausalOwnConv,
     CausalSqueeze,
@@ -100,7 +102,7 @@ def _head_pool(pool: nn.Module, site: Site, *, own: bool) -> Remember:
     if own and site.causal:
         site.refuse(pool, "a pooling with a forward of its own cannot be made to run on, as causal operators do")
     cell = site.head_cell(pooling=mode)
-    attributes = {"cell": cell, "name": site.path, "mode": mode, "own_forward": own}
+    attributes = {"cell": cell, "name": site.path, "mode": mode, "own_forward": own, "causal": site.causal}
     return Remember(MarkovHeadPool, cell, attributes, why=_why_alone(site))
 
 
@@ -167,13 +169,16 @@ def _nonlocal(block: NonLocalBlock, site: Site) -> Remember | Alone:
     )
 
 
-def _squeeze(module: SqueezeExcite, site: Site) -> Remember | Alone:
+def _squeeze(module: SqueezeExcite | SqueezeExcitation, site: Site) -> Remember | Alone | None:
     """Step by step, a squeeze sees its step alone; only the causal one must be told what was before."""
+    foreign = isinstance(module, SqueezeExcitation)
+    if foreign and not module.is_3d:
+        return None
     if not site.causal:
         return Alone("squeezes its own step; causal operators squeeze all that was before")
-    if has_own_forward(module, SqueezeExcite, "squeeze"):
-        site.refuse(module, "a forward of its own, which the memory of the library's squeeze does not know")
-    return Remember(CausalSqueeze, Cell(site.path, 2, "sum"))
+    if has_own_forward(module, SqueezeExcitation) if foreign else has_own_forward(module, SqueezeExcite, "squeeze"):
+        site.refuse(module, "a forward of its own, which the memory of a squeeze does not know")
+    return Remember(CausalBlockSqueeze if foreign else CausalSqueeze, Cell(site.path, 2, "sum"))
 
 
 def _refuse(reason: str, applies: Callable[[Any], bool] = lambda module: True) -> Rule:
@@ -217,7 +222,7 @@ RULES: list[tuple[tuple[type, ...], Rule]] = [
     ((FuseFastToSlow,), _lateral),
     ((TemporalPool,), _temporal_pool),
     ((NonLocalBlock,), _nonlocal),
-    ((SqueezeExcite,), _squeeze),
+    ((SqueezeExcite, SqueezeExcitation), _squeeze),
     ((nn.Conv3d,), _conv),
     ((nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool3d), _adaptive_pool),
     ((nn.AvgPool3d, nn.MaxPool3d), _window_pool),

@@ -38,6 +38,9 @@ from pgt.site import ROOT, UnsupportedOperatorError
 if TYPE_CHECKING:
     from pgt.wrapper import ProgressiveModel
 
+_FAILURES = (RuntimeError, ValueError, TypeError, IndexError)
+"""What a network raises that cannot read steps."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -54,7 +57,11 @@ class VerificationError(UnsupportedOperatorError):
     """A network that does not do across steps what it should. findings: everything that was found."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
-        super().__init__("; ".join(map(str, findings)))
+        texts: dict[str, list[str]] = {}
+        for finding in findings:
+            texts.setdefault(finding.text, []).append(finding.path)
+        rest = {text: f"; {', '.join(paths[1:])}: the same" if paths[1:] else "" for text, paths in texts.items()}
+        super().__init__("; ".join(f"{paths[0]}: {text}{rest[text]}" for text, paths in texts.items()))
         self.findings = tuple(findings)
 
 
@@ -92,10 +99,10 @@ def verify(model: ProgressiveModel, clip: Any, *args: Any, time_axis: int = 2) -
         except StepLengthError as error:
             path, _, text = str(error).partition(": ")
             raise VerificationError([Finding(path, text)]) from error
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        except _FAILURES as error:
             if isinstance(error, VerificationError):
                 raise
-            raise VerificationError([Finding(ROOT, f"steps of {list(model.step_len)} frames fail: {error}")]) from error
+            raise VerificationError(_failures(run, error)) from error
     if findings:
         raise VerificationError(findings)
     return Verification(remembering, tuple(notes))
@@ -115,6 +122,7 @@ def _check(run: TrialRun) -> tuple[list[Finding], list[str], tuple[str, ...]]:
         why = "nothing in this network remembers; what looks across time must be a module that `progressive` knows"
         findings.insert(0, Finding(ROOT, why))
         return findings, [], remembering
+    findings += _pools_that_forget(run)
     ignoring, notes = _outputs_that_ignore_the_past(run)
     findings += ignoring
     whole = run.one_pass()
@@ -123,6 +131,52 @@ def _check(run: TrialRun) -> tuple[list[Finding], list[str], tuple[str, ...]]:
         if model.options.operator == "causal" and not findings:
             findings += _cuts_that_differ(run, whole)
     return findings, notes, remembering
+
+
+def _failures(run: TrialRun, error: Exception) -> list[Finding]:
+    """Where a step failed, behind what looks across time in the first one: that is often why the length matters."""
+    try:
+        findings = list(_mixing_modules(run))
+    except _FAILURES:
+        findings = []
+    running = [ROOT]
+
+    def begin(path: str, call: int, tensors: list[Tensor]) -> None:
+        running.append(path or ROOT)
+
+    def end(path: str, call: int, output: Any) -> None:
+        running.pop()
+
+    run.model.reset()
+    try:
+        with watched(run.model, before=begin, after=end):
+            for number in range(STEPS):
+                run.step(number)
+    except _FAILURES as again:
+        error = again
+    lengths = run.frames_read()
+    text = f"fails in steps of {', '.join(map(str, lengths))} frames: {error}"
+    if len(set(lengths)) > 1:
+        text += "; where it takes one length alone, let all steps have it (overlap 0)"
+    return [*findings, Finding(running[-1], text)]
+
+
+def _pools_that_forget(run: TrialRun) -> Iterator[Finding]:
+    """Pools that were taken for such as see what another one has left of a step, but see several frames of a longer one."""
+    doubtful = sorted(run.model._memory.behind_pools)
+    if not doubtful:
+        return
+    try:
+        seen = run.frames_seen(lambda: run.step(0, clip=run.frames(0, STEPS)))
+    except (RuntimeError, ValueError):
+        return
+    for path in doubtful:
+        if max(seen.get(path, [1])) > 1:
+            yield Finding(
+                path,
+                "sees one frame of a step, behind another pooling over time, and so remembers nothing; right would be: "
+                "longer steps, of which it sees several",
+            )
 
 
 def _outputs_that_ignore_the_past(run: TrialRun) -> tuple[list[Finding], list[str]]:
@@ -146,14 +200,15 @@ def _outputs_that_ignore_the_past(run: TrialRun) -> tuple[list[Finding], list[st
 
 def _wrong_lengths(run: TrialRun) -> Iterator[Finding]:
     """Operators that see, step by step, another number of frames than in one pass over the same clip."""
-    stepwise, at_once = run.frames_seen(stepwise=True), run.frames_seen(stepwise=False)
+    stepwise = run.frames_seen(lambda: [run.step(number) for number in range(STEPS)])
+    at_once = run.frames_seen(run.one_pass)
     for path, seen in stepwise.items():
         together = sum(at_once.get(path, seen))
         if seen[0] > 1 and sum(seen) != together:
-            read = [run.frame(run.count - 1, number + 1) - run.frame(run.count - 1, number) for number in range(STEPS)]
+            read = ", ".join(map(str, run.frames_read()))
             yield Finding(
                 path or ROOT,
-                f"sees {', '.join(map(str, seen))} frames in steps of {', '.join(map(str, read))}, but {together} in one "
+                f"sees {', '.join(map(str, seen))} frames in steps of {read}, but {together} in one "
                 "pass; right would be: steps that hold whole strides of what drops frames before it",
             )
 

@@ -12,6 +12,7 @@ from pgt.operators.conv import AlignedConv, CausalConv, CausalOwnConv, MarkovCon
 from pgt.operators.nonlocal_block import MarkovAttention
 from pgt.operators.pooling import (
     AlignedPool,
+    CausalBlockSqueeze,
     CausalSqueeze,
     CausalWindowPool,
     MarkovClipPool,
@@ -23,6 +24,7 @@ from pgt.operators.pooling import (
 __all__ = [
     "AlignedConv",
     "AlignedPool",
+    "CausalBlockSqueeze",
     "CausalConv",
     "CausalOwnConv",
     "CausalSqueeze",

@@ -118,6 +118,7 @@ class AlignedConv(MarkovOperator, _Conv3d):
         """x (B, C, T, H, W) -> T / stride frames."""
         if self.memory.in_step:
             check_rhythm(self.cell.name, x.shape[2], self.stride[0])
+        self.memory.tell_pooled(False)
         return super().forward(x)
 
 

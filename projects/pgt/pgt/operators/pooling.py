@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from fvcore.nn.squeeze_excitation import SqueezeExcitation
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -19,9 +20,10 @@ PoolMode = Literal["avg", "max"]
 if TYPE_CHECKING:
     _TemporalPool = TemporalPool
     _SqueezeExcite = SqueezeExcite
+    _BlockSqueeze = SqueezeExcitation
     _WindowPool = nn.MaxPool3d
 else:
-    _TemporalPool = _SqueezeExcite = _WindowPool = object  # mixed into the class of a module, which comes behind
+    _TemporalPool = _SqueezeExcite = _BlockSqueeze = _WindowPool = object  # mixed into a module's class, which comes behind
 
 
 def pool_memory_and_step(x: Tensor, mode: PoolMode, cell: Cell | None, memory: Memory) -> Tensor:
@@ -71,6 +73,7 @@ class MarkovHeadPool(MarkovOperator, _WindowPool):
     name: str
     mode: PoolMode
     own_forward: bool
+    causal: bool
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, C, T, H, W)."""
@@ -81,13 +84,16 @@ class MarkovHeadPool(MarkovOperator, _WindowPool):
 
     def pool_all(self, x: Tensor, plain: Any) -> Tensor:
         """All frames of memory and step pooled into one. plain: the forward of the module itself."""
+        pooled: Tensor
         if not self.own_forward:
-            return pool_memory_and_step(self._pool_space(x), self.mode, self.cell, self.memory)
-        past = self.memory.exchange(self.cell, x) if self.cell is not None else None
-        if past is None:
-            pooled: Tensor = plain(x)
-            return pooled
-        return past.select(plain(torch.cat([past.frames, x], dim=2)), lambda: plain(x))
+            pooled = pool_memory_and_step(self._pool_space(x), self.mode, self.cell, self.memory)
+        elif self.cell is None or (past := self.memory.exchange(self.cell, x)) is None:
+            pooled = plain(x)
+        else:
+            pooled = past.select(plain(torch.cat([past.frames, x], dim=2)), lambda: plain(x))
+        # Of a single frame this may be a squeeze, behind which other pools still see frames; causal networks have none.
+        self.memory.tell_pooled(x.shape[2] > 1 or self.causal)
+        return pooled
 
     def _pool_space(self, x: Tensor) -> Tensor:
         pool: Any = self
@@ -181,6 +187,7 @@ class AlignedPool(MarkovOperator, _WindowPool):
         """x (B, C, T, H, W) -> T / stride frames."""
         if self.memory.in_step:
             check_rhythm(self.cell.name, x.shape[2], triple(self.stride)[0])
+        self.memory.tell_pooled(False)
         return super().forward(x)
 
 
@@ -191,15 +198,32 @@ class CausalSqueeze(MarkovOperator, _SqueezeExcite):
 
     def squeeze(self, x: Tensor) -> Tensor:
         """x (B, C, T, H, W) -> (B, C, T, 1, 1)."""
-        frames = x.mean((3, 4), keepdim=True)
-        past = self.memory.exchange(self.cell, frames)
-        dtype = accumulator(x.dtype)
-        sums = frames.cumsum(2, dtype=dtype)
-        count = torch.arange(1, x.shape[2] + 1, device=x.device, dtype=dtype).view(1, 1, -1, 1, 1)
-        if past is not None:
-            before = past.filled(0.0)
-            sums, count = sums + before[:, :, :1], count + before[:, :, 1:]
-        return (sums / count).to(x.dtype)
+        return running_mean(self, x)
+
+
+class CausalBlockSqueeze(MarkovOperator, _BlockSqueeze):  # type: ignore[misc, valid-type]
+    """The same for fvcore's module, which the X3D of pytorchvideo is built of; its factors come from its `block`."""
+
+    prefix = "Causal"
+    block: nn.Module
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B, C, T, H, W) -> the same shape."""
+        factors: Tensor = self.block(running_mean(self, x))
+        return x * factors
+
+
+def running_mean(operator: MarkovOperator, x: Tensor) -> Tensor:
+    """x (B, C, T, H, W) -> (B, C, T, 1, 1): for each frame the mean over space and all frames up to it."""
+    frames = x.mean((3, 4), keepdim=True)
+    past = operator.memory.exchange(operator.cell, frames)
+    dtype = accumulator(x.dtype)
+    sums = frames.cumsum(2, dtype=dtype)
+    count = torch.arange(1, x.shape[2] + 1, device=x.device, dtype=dtype).view(1, 1, -1, 1, 1)
+    if past is not None:
+        before = past.filled(0.0)
+        sums, count = sums + before[:, :, :1], count + before[:, :, 1:]
+    return (sums / count).to(x.dtype)
 
 
 def pool_windows(x: Tensor, pool: Any, *, right: int) -> Tensor:
