@@ -3,6 +3,7 @@
 Pictures of `videos.write_video` are reused where packets can be; fields are plain grey.
 """
 
+import itertools
 from fractions import Fraction
 
 import av
@@ -20,12 +21,15 @@ def packets_of(path):
 
 def mux(path, like, packets, *, stamps=None, time_base=Fraction(1, 30)):
     """Writes packets [(bytes, is_key)] to a stream like that of the file `like`; `stamps`: (pts, dts) of each, else counted."""
+    decoded = [dts for _, dts in stamps] if stamps else list(range(len(packets)))
+    steps = [later - dts for dts, later in itertools.pairwise(decoded)] or [1]
     with av.open(str(like)) as source, av.open(str(path), "w") as target:
         stream = target.add_stream_from_template(source.streams.video[0])
         for number, (content, is_key) in enumerate(packets):
             packet = av.Packet(content)
             packet.stream, packet.time_base, packet.is_keyframe = stream, time_base, is_key
             packet.pts, packet.dts = stamps[number] if stamps else (number, number)
+            packet.duration = steps[min(number, len(steps) - 1)]  # what PyAV puts in by itself depends on its version
             target.mux(packet)
     return str(path)
 

