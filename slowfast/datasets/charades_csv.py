@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slowfast.datasets.csv_reading import number, read_rows
+from slowfast.annotations.csv_reading import number, read_rows
+from slowfast.annotations.list_text import read_lines
 from slowfast.datasets.errors import DatasetError, OnFault, stop
-from slowfast.datasets.list_text import read_lines
 from slowfast.datasets.same_file import spelling_key
 from slowfast.structures import ActionInterval
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
+from slowfast.annotations.csv_reading import read_rows
 from slowfast.config.prepared_folder import DATASET, FolderManifest
 from slowfast.datasets.charades import FPS, sampling_rules
 from slowfast.datasets.charades_csv import oddities, read_annotation
-from slowfast.datasets.csv_reading import read_rows
 from slowfast.datasets.kinetics import build_kinetics
 from slowfast.datasets.labels import IntervalLabels
 from slowfast.datasets.sources import GridSource

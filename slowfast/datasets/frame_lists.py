@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import overload
 
+from slowfast.annotations.list_text import read_lines
 from slowfast.datasets.errors import DatasetError, OnFault, stop
-from slowfast.datasets.list_text import read_lines
 from slowfast.structures import ActionInterval
 
 HEADER_WORDS = ("original_vido_id", "original_video_id")

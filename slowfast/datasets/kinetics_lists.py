@@ -11,9 +11,9 @@ from typing import overload
 
 import numpy as np
 
+from slowfast.annotations.list_text import read_lines
 from slowfast.datasets.errors import DatasetError, OnFault, stop
 from slowfast.datasets.frame_lists import HEADER as FRAME_LIST_HEADER
-from slowfast.datasets.list_text import read_lines
 from slowfast.datasets.remote_files import is_remote
 from slowfast.datasets.same_file import are_same, spelling_key
 from slowfast.structures import VideoRecord

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slowfast.datasets.errors import DatasetError, OnFault, stop
+from slowfast.annotations.errors import DatasetError, OnFault, stop
+from slowfast.annotations.json_reading import read_json, short
 
 LABEL_FILE = "something-something-v2-labels.json"
 ANNOTATION_FILES = {
@@ -43,13 +44,13 @@ class LabelledVideo:
 def read_labels(path: Path, *, on_fault: OnFault = stop) -> dict[str, int]:
     """Numbers of the classes by their templates. Raises DatasetError for a file that cannot be read or does not count from 0
     without a gap; `on_fault` gets each template whose number is none, which has UNKNOWN then."""
-    content = _read_json(path, dict, _LABELS_EXAMPLE)
+    content = read_json(path, dict, _LABELS_EXAMPLE)
     labels: dict[str, int] = {}
     for template, number in content.items():
         is_number = isinstance(number, int | str) and not isinstance(number, bool) and _NUMBER.fullmatch(str(number))
         labels[template] = int(number) if is_number else UNKNOWN
         if not is_number:
-            found = f"the number of {template!r} is {_short(number)}"
+            found = f"the number of {template!r} is {short(number)}"
             on_fault(DatasetError(path=str(path), found=found, expected=_LABELS_EXAMPLE))
     if UNKNOWN not in labels.values() and sorted(labels.values()) != list(range(len(labels))):
         found = (
@@ -70,7 +71,7 @@ def read_videos(path: Path, labels: dict[str, int], *, on_fault: OnFault = stop)
 
 def _videos(path: Path, labels: dict[str, int], on_fault: OnFault) -> Iterator[LabelledVideo]:
     first_entry: dict[str, int] = {}
-    for number, entry in enumerate(_read_json(path, list, f"a list of entries, each {_VIDEO_EXAMPLE}"), 1):
+    for number, entry in enumerate(read_json(path, list, f"a list of entries, each {_VIDEO_EXAMPLE}"), 1):
         try:
             video = _video(f"{path}, entry {number}", entry, labels)
             if video.video_id in first_entry:
@@ -89,7 +90,7 @@ def _video(where: str, entry: Any, labels: dict[str, int]) -> LabelledVideo:
     if name not in labels:
         near = difflib.get_close_matches(name, labels, n=1)
         hint = f" such as {near[0]!r}" if near else ""
-        raise DatasetError(path=where, found=f"template {_short(template)}", expected=f"one of {LABEL_FILE}{hint}")
+        raise DatasetError(path=where, found=f"template {short(template)}", expected=f"one of {LABEL_FILE}{hint}")
     return LabelledVideo(video_id, labels[name], where)
 
 
@@ -101,35 +102,5 @@ def _text(entry: object, key: str, where: str) -> str:
     text = str(value) if key == "id" and isinstance(value, int) and not isinstance(value, bool) else value
     # What cannot be printed (NUL, halves of characters) names no file either.
     if not isinstance(text, str) or not text.strip() or not text.isprintable():
-        raise DatasetError(path=where, found=f"{key} {_short(value)}", expected=_VIDEO_EXAMPLE)
+        raise DatasetError(path=where, found=f"{key} {short(value)}", expected=_VIDEO_EXAMPLE)
     return text
-
-
-def _short(value: Any) -> str:
-    return ascii(value) if len(ascii(value)) <= 200 else f"{ascii(value)[:200]}..."
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A json object. Raises ValueError for a key that stands twice: one of its values would be dropped without a word."""
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
-        raise ValueError(f"the key {_short(twice)} stands twice in one object")
-    return content
-
-
-def _read_json(path: Path, kind: type, expected: str) -> Any:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
-    except FileNotFoundError:
-        raise DatasetError(path=str(path), found="there is no such file", expected="the annotation of the data set") from None
-    except OSError as error:
-        raise DatasetError(path=str(path), found=f"{error.strerror}", expected="a file that can be read") from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(path=str(path), found=f"this is not UTF-8 ({error.reason})", expected="json in UTF-8") from error
-    except (ValueError, RecursionError) as error:  # also a key that stands twice, and a number of thousands of digits
-        row = getattr(error, "lineno", None)
-        raise DatasetError(path=str(path), row=row, found=f"this is not json ({error})", expected=expected) from None
-    if not isinstance(content, kind):
-        raise DatasetError(path=str(path), found=f"a {type(content).__name__}, not a {kind.__name__}", expected=expected)
-    return content

@@ -11,17 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from slowfast.annotations.csv_reading import read_rows
+from slowfast.annotations.list_text import read_lines
 from slowfast.config.prepared_folder import MANIFEST, FolderManifest
 from slowfast.datasets import ssv2, ssv2_lists
 from slowfast.datasets.charades import ANNOTATION_FILES, FRAME_LISTS, annotation_file, choose_reader, find_video_folder
 from slowfast.datasets.charades_csv import CLASS_FILE, CharadesRow, oddities, read_annotation, read_class_names
-from slowfast.datasets.csv_reading import read_rows
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.folder import INTERVAL_LISTS
 from slowfast.datasets.frame_folder import open_listed
 from slowfast.datasets.frame_lists import has_frame_list_header, read_frame_list
 from slowfast.datasets.kinetics_lists import read_list, read_names
-from slowfast.datasets.list_text import read_lines
 from slowfast.preparation.lists import CLASS_LIST, LISTS
 from slowfast.structures import VideoRecord
 

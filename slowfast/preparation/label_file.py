@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
-from slowfast.datasets.csv_reading import number, read_header, read_rows
+from slowfast.annotations.csv_reading import number, read_header, read_rows
 from slowfast.datasets.errors import DatasetError, raise_first
 from slowfast.datasets.same_file import file_key
 from slowfast.preparation.videos import SUFFIXES, Inventory, LabelledVideo, Span, check_class_names, files_below

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from slowfast.annotations.csv_reading import read_rows
 from slowfast.config.prepared_folder import FolderManifest
 from slowfast.datasets.charades_csv import CLASS_FILE
-from slowfast.datasets.csv_reading import read_rows
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.folder import INTERVAL_LISTS
 from slowfast.datasets.kinetics_lists import read_list

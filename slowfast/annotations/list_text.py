@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from slowfast.datasets.errors import DatasetError
+from slowfast.annotations.errors import DatasetError
 
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _LINE_END = re.compile(rb"\r\n|\r|\n")

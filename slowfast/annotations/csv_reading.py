@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from slowfast.datasets.errors import DatasetError, OnFault, stop
-from slowfast.datasets.list_text import read_lines
+from slowfast.annotations.errors import DatasetError, OnFault, stop
+from slowfast.annotations.list_text import read_lines
 
 SEPARATORS = ",;\t"
 """Separators of fields; the header tells which."""
