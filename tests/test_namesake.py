@@ -14,6 +14,7 @@ ARGUMENTS = {
     "check_config": ["configs/LongCook/SLOWONLY_PGT.yaml"],
     "convert_checkpoint": ["a.pyth", "b.pyth"],
     "eval_ava": ["--detections", "a", "--groundtruth", "b", "--labelmap", "c"],
+    "eval_events": ["--detections", "a", "--groundtruth", "b"],
     "inspect_data": ["--cfg", "configs/LongCook/SLOWONLY_PGT.yaml"],
     "prepare_data": ["check", "folder"],
     "detect_persons": ["videos", "--out", "b"],

@@ -33,9 +33,12 @@ class CharadesRow:
     length_sec: float
 
 
-def read_annotation(path: Path, num_classes: int, *, on_fault: OnFault = stop) -> list[CharadesRow]:
-    """All rows of a csv file. Raises DatasetError for a file that cannot be read or lists nothing; `on_fault` gets every row
-    that does not fit the format, with file and row."""
+def read_annotation(path: Path, num_classes: int | None, *, on_fault: OnFault = stop) -> list[CharadesRow]:
+    """All rows of a csv file. num_classes: None: any that three digits can number.
+
+    Raises DatasetError for a file that cannot be read or lists nothing; `on_fault` gets every row that does not fit the format,
+    with file and row.
+    """
     rows = list(_read_rows(path, num_classes, on_fault))
     if not rows:
         raise DatasetError(path=str(path), found="no video", expected="a row for each video below the header")
@@ -59,11 +62,13 @@ def oddities(path: Path, rows: Sequence[CharadesRow]) -> Iterator[str]:
         )
 
 
-def read_class_names(path: Path, num_classes: int) -> tuple[str, ...]:
-    """Names by class number, from lines like "c000 Holding some clothes"; c000, c001, ... if there is no such file."""
-    codes = [f"c{label:03d}" for label in range(num_classes)]
+def read_class_names(path: Path, num_classes: int | None) -> tuple[str, ...]:
+    """Names by class number, from lines like "c000 Holding some clothes"; c000, c001, ... if there is no such file.
+
+    num_classes: None: as many as the file names, none without a file. Raises DatasetError.
+    """
     if not path.exists():
-        return tuple(codes)
+        return tuple(f"c{label:03d}" for label in range(num_classes or 0))
     names: dict[str, str] = {}
     for row, line in read_lines(path, what="a class and its name in each line"):
         line = line.rstrip("\r\n")
@@ -72,14 +77,14 @@ def read_class_names(path: Path, num_classes: int) -> tuple[str, ...]:
             raise DatasetError(path=str(path), row=row, found=repr(line), expected="a new class and its name, like 'c000 Name'")
         names[code] = name.strip()
     names.pop("", None)
+    codes = [f"c{label:03d}" for label in range(len(names) if num_classes is None else num_classes)]
     if sorted(names) != codes:
-        raise DatasetError(
-            path=str(path), found=f"{len(names)} classes", expected=f"c000 .. {codes[-1]} (MODEL.NUM_CLASSES is {num_classes})"
-        )
+        why = "each once" if num_classes is None else f"(MODEL.NUM_CLASSES is {num_classes})"
+        raise DatasetError(path=str(path), found=f"{len(names)} classes", expected=f"c000 .. {codes[-1]} {why}")
     return tuple(names[code] for code in codes)
 
 
-def _read_rows(path: Path, num_classes: int, on_fault: OnFault) -> Iterator[CharadesRow]:
+def _read_rows(path: Path, num_classes: int | None, on_fault: OnFault) -> Iterator[CharadesRow]:
     first_row: dict[str, int] = {}
     # Nobody can say how carefully the descriptions, which are not read, were quoted.
     for row, values in read_rows(path, COLUMNS, strict=False, on_fault=on_fault):
@@ -95,7 +100,7 @@ def _read_rows(path: Path, num_classes: int, on_fault: OnFault) -> Iterator[Char
             yield parsed
 
 
-def _parse_row(path: Path, row: int, values: Mapping[str, str], num_classes: int) -> CharadesRow:
+def _parse_row(path: Path, row: int, values: Mapping[str, str], num_classes: int | None) -> CharadesRow:
     if not values["id"]:
         raise DatasetError(path=str(path), row=row, found="an empty id", expected="the name of a video")
     length = number(values["length"])
@@ -114,7 +119,7 @@ class _BadEntryError(Exception):
         self.found, self.expected = found, expected
 
 
-def _parse_action(entry: str, num_classes: int) -> ActionInterval:
+def _parse_action(entry: str, num_classes: int | None) -> ActionInterval:
     """`entry` is like "c092 11.90 21.20": class, start, end in seconds."""
     parts = entry.split()
     if len(parts) != 3:
@@ -123,7 +128,7 @@ def _parse_action(entry: str, num_classes: int) -> ActionInterval:
     match = _CLASS.fullmatch(code)
     if not match:
         raise _BadEntryError(f"class {code!r} in {entry!r}", "a class like 'c092'")
-    if int(match[1]) >= num_classes:
+    if num_classes is not None and int(match[1]) >= num_classes:
         raise _BadEntryError(
             f"class {code!r} in {entry!r}", f"one of c000 .. c{num_classes - 1:03d} (MODEL.NUM_CLASSES is {num_classes})"
         )

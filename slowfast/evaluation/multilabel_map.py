@@ -36,7 +36,7 @@ def multilabel_map(scores: Floats, labels: NDArray[np.generic]) -> tuple[float, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CharadesScore:
-    """The figures of the Charades classification script.
+    """The figures of the scripts of Charades.
 
     mean_ap: plain mean over all classes, undefined (NaN) when one of them has no positive. mean_ap_with_positives: over the
     others. weighted_ap: mean weighted by the number of positives. per_class: (K,), NaN for classes without a positive.
@@ -56,7 +56,14 @@ def charades_official(scores: Floats, labels: NDArray[np.generic]) -> CharadesSc
     minus infinity for every class. Shapes and errors as in `multilabel_map`.
     """
     positive = _check(scores, labels)
-    scores = np.where(positive.any(axis=1, keepdims=True), scores, -np.inf)
+    return rank_by_row(np.where(positive.any(axis=1, keepdims=True), scores, -np.inf), positive)
+
+
+def rank_by_row(scores: Floats, positive: NDArray[np.bool_]) -> CharadesScore:
+    """AP as both scripts of Charades, of classification and of localisation, take it: equal scores rank by row, earlier first.
+
+    scores, positive: (N, K), the scores without NaN.
+    """
     order = np.argsort(-scores, axis=0, kind="stable")
     ranked_positive = np.take_along_axis(positive, order, axis=0)
     per_class = _mean_precision_at_positives(ranked_positive, _precision(ranked_positive))
