@@ -13,7 +13,7 @@ from slowfast_tools.arguments import Parser
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(
-        description="Mean average precision of detected events at temporal overlaps, as ActivityNet and THUMOS take it."
+        description="Detection mAP of events at temporal overlaps, as ActivityNet and THUMOS take it."
     )
     for name, content, is_required in (
         ("--detections", "ActivityNet's results (.json), or csv with video,start,end,class,score", True),

@@ -148,7 +148,11 @@ def _read_truths(path: Path, detected: Collection[str]) -> ListedEvents:
 def _read_charades(path: Path, detected: Collection[str]) -> ListedEvents:
     """Classes have the names in the file of classes beside it, if there is one and detections do not use the codes (c000)."""
     faults = Faults(str(path))
-    rows = charades_csv.read_annotation(path, None, on_fault=faults.add)
+    try:
+        rows = charades_csv.read_annotation(path, None, on_fault=faults.add)
+    except DatasetError:
+        faults.check()  # there may be no right row just because all are wrong
+        raise
     class_file = path.with_name(charades_csv.CLASS_FILE)
     names = charades_csv.read_class_names(class_file, None)
     largest = max((action.label for row in rows for action in row.actions), default=-1)
@@ -187,8 +191,8 @@ def _check_meeting(scoring: EventScoring, detections: ListedEvents, truths: List
     for what, found, right in (("video", detections.videos, truths.videos), ("class", detections.classes, truths.classes)):
         if found and not set(found) & set(right):
             raise ScoreError(
-                f"{scoring.detections}: no {what} is one of {scoring.groundtruth}: it has {found[0]!r}, for instance; right would "
-                f"be names as there, such as {right[0]!r}"
+                f"{scoring.detections}: no {what} is one of {scoring.groundtruth}: it has {found[0]!r}, for instance; right "
+                f"would be names as there, such as {right[0]!r}"
             )
 
 

@@ -43,8 +43,8 @@ class Candidates:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TunedJoin:
     """rule: the best for each class. figure: float64 (K,), what it reaches on the videos it was tuned on; NaN for classes
-    without truths there. Their threshold is that of the level, and their gap and length are those, that are
-    best over all classes."""
+    without truths there. Their threshold is that of the level, and their gap and length are those, that are best
+    over all classes."""
 
     rule: JoinRule
     figure: Floats
