@@ -12,9 +12,7 @@ from slowfast_tools.arguments import Parser
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = Parser(
-        description="Detection mAP of events at temporal overlaps, as ActivityNet and THUMOS take it."
-    )
+    parser = Parser(description="Detection mAP of events at temporal overlaps, as ActivityNet and THUMOS take it.")
     for name, content, is_required in (
         ("--detections", "ActivityNet's results (.json), or csv with video,start,end,class,score", True),
         ("--groundtruth", "ActivityNet's truths (.json), or csv: that of Charades, or with video,start,end,class", True),

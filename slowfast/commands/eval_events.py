@@ -179,6 +179,8 @@ def _chosen_subsets(path: Path, truths: ListedEvents, subsets: Sequence[str]) ->
     known = ", ".join(name or "(none)" for name in there)
     if not subsets and len(there) > 1:
         raise DatasetError(path=str(path), found=f"there are the subsets {known}", expected="--subset with those to score")
+    if subsets and there == [""]:
+        raise DatasetError(path=str(path), found="its videos are of no subset", expected="no --subset with it")
     if missing := [name for name in subsets if name not in there]:
         raise DatasetError(path=str(path), found=f"there is no subset {missing[0]!r}", expected=f"one of {known}")
     return truths.of_subsets(subsets) if subsets else truths

@@ -1,4 +1,4 @@
-"""Random small cases in which all that is odd happens often: equal scores, empty videos, moments, gaps, classes without truths."""
+"""Random small cases in which all that is odd happens often: equal scores, empty videos, moments, gaps, missing classes."""
 
 from __future__ import annotations
 

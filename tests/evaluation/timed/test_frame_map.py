@@ -122,7 +122,10 @@ def test_a_rate_that_is_none_is_refused(rate: float) -> None:
 
 def test_truths_of_videos_or_classes_that_are_not_there_are_refused() -> None:
     videos = draw_videos(np.random.default_rng(0), num_videos=2, num_classes=2)
-    for number, label, text in ((2, 0, "a truth is of video 2; right would be 0 to 1"), (0, 2, "of class 2; right would be 0 to 1")):
+    for number, label, text in (
+        (2, 0, "a truth is of video 2; right would be 0 to 1"),
+        (0, 2, "of class 2; right would be 0 to 1"),
+    ):
         truths = Events(video=np.array([number]), label=np.array([label]), start=np.zeros(1), end=np.ones(1))
         with pytest.raises(ScoreError, match=text):
             frame_map(videos, truths, rate=1)

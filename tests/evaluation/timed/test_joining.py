@@ -30,7 +30,9 @@ def literal_join(number: int, video: TimedScores, label: int, rule: JoinRule) ->
         start, end = stretches[0][0], stretches[-1][1]
         if end - start >= rule.min_length[label]:
             seconds = sum(stop - begin for begin, stop, _ in stretches)
-            events.append((number, label, start, end, sum((stop - begin) * score for begin, stop, score in stretches) / seconds))
+            events.append(
+                (number, label, start, end, sum((stop - begin) * score for begin, stop, score in stretches) / seconds)
+            )
     return events
 
 
@@ -46,7 +48,10 @@ def test_joining_equals_going_along_the_video(seed: int) -> None:
         min_length=rng.integers(0, 8, num_classes) / 4,
     )
     expected = [
-        row for number, video in enumerate(videos) for label in range(num_classes) for row in literal_join(number, video, label, rule)
+        row
+        for number, video in enumerate(videos)
+        for label in range(num_classes)
+        for row in literal_join(number, video, label, rule)
     ]
     found = rows(join_events(videos, rule))
     assert [row[:4] for row in found] == [row[:4] for row in expected]

@@ -44,7 +44,9 @@ def test_points_are_25_from_the_start_and_the_end_is_none() -> None:
 
 
 def test_ends_of_an_action_belong_to_it() -> None:
-    video = TimedScores(seconds=np.array([[0.0, 4.0], [4.0, 6.1], [6.1, 25.0]]), scores=np.array([[0.1], [0.9], [0.2]]), duration=25)
+    video = TimedScores(
+        seconds=np.array([[0.0, 4.0], [4.0, 6.1], [6.1, 25.0]]), scores=np.array([[0.1], [0.9], [0.2]]), duration=25
+    )
     number = np.zeros(1, int)
     # On at seconds 4, 5 and 6, where the score is best: no more, no less.
     result = localization_map([video], Events(video=number, label=number, start=np.array([4.0]), end=np.array([6.0])))

@@ -58,4 +58,6 @@ def test_seconds_out_of_order_or_outside_of_the_video_are_refused(seconds: list[
 
 def test_stretches_that_went_through_float32_touch() -> None:
     times = np.arange(1000, 1020, dtype=np.float32) / np.float32(3)
-    TimedScores(seconds=np.stack([times, times + np.float32(1 / 3)], axis=1).astype(float), scores=np.zeros((20, 1)), duration=400)
+    TimedScores(
+        seconds=np.stack([times, times + np.float32(1 / 3)], axis=1).astype(float), scores=np.zeros((20, 1)), duration=400
+    )

@@ -72,7 +72,9 @@ def test_truths_that_are_moments_or_fill_everything_can_be_tuned_on() -> None:
     number = np.zeros(1, int)
     moment = tune_join_rule([video], Events(video=number, label=number, start=np.ones(1), end=np.ones(1)))
     assert moment.figure.tolist() == [0], "a moment can be matched by nothing"
-    whole = tune_join_rule([video], Events(video=number, label=number, start=np.zeros(1), end=np.full(1, 90.0)), iou_threshold=0.01)
+    whole = tune_join_rule(
+        [video], Events(video=number, label=number, start=np.zeros(1), end=np.full(1, 90.0)), iou_threshold=0.01
+    )
     assert whole.figure.tolist() == [1]
 
 
