@@ -43,6 +43,7 @@ class LaneClip:
 
     frames: Tensor
     times: Tensor
+    frame_sec: Tensor
     valid: Tensor
     labels: Tensor
     pieces: tuple[Piece | None, ...]
@@ -52,10 +53,11 @@ class LaneClip:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """A video's own frames, and how many of them are sampled."""
+    """num_frames: of the video. sampled: which of them are read. frame_sec: from one of these to the next."""
 
     num_frames: int
     sampled: Frames
+    frame_sec: float
 
     def pieces(self, piece_frames: int) -> int:
         return -(-len(self.sampled) // piece_frames)
@@ -114,7 +116,7 @@ class WholeVideos(Dataset[LaneClip]):
         if self._max_seconds:
             num_frames = max(1, min(num_frames, math.ceil(self._max_seconds * opened.fps)))
         sampled = np.floor(np.arange(math.ceil(num_frames / spacing)) * spacing + 1e-9).astype(np.int64)
-        return opened, Length(num_frames, sampled)
+        return opened, Length(num_frames, sampled, spacing / opened.fps)
 
     def __getitem__(self, key: LaneKey) -> LaneClip:
         walk = self._walks.setdefault(key.lane, _Walk(self))
@@ -122,6 +124,7 @@ class WholeVideos(Dataset[LaneClip]):
         return LaneClip(
             frames=torch.from_numpy(np.concatenate([part.frames for part in parts])).permute(3, 0, 1, 2),
             times=torch.from_numpy(np.concatenate([part.times for part in parts])),
+            frame_sec=torch.tensor([part.frame_sec for part in parts]),
             valid=torch.from_numpy(np.concatenate([part.valid for part in parts])),
             labels=torch.stack([part.labels for part in parts]),
             pieces=key.pieces,
@@ -150,6 +153,7 @@ class _Part:
     valid: NDArray[np.bool_]
     labels: Tensor
     broken: str = ""
+    frame_sec: float = 0.0
 
 
 class _Walk:
@@ -188,7 +192,7 @@ class _Walk:
         own = self._own(piece)[: len(pictures)]
         part.times[: len(own)] = self._opened.seconds(own)
         labels = dataset.labels.stretch(self._record, *self._stretch(piece), self._length.num_frames)
-        return dataclasses.replace(part, labels=labels)
+        return dataclasses.replace(part, labels=labels, frame_sec=self._length.frame_sec)
 
     def _begin(self, piece: Piece) -> None:
         """Opens a video at a piece of it."""
@@ -225,6 +229,7 @@ def collate_lanes(clips: Sequence[LaneClip], whole: WholeVideos) -> LaneBatch:
     return LaneBatch(
         frames=frames.permute(0, 4, 1, 2, 3),
         times=default_collate([clip.times for clip in clips]),
+        frame_sec=default_collate([clip.frame_sec for clip in clips]),
         valid=default_collate([clip.valid for clip in clips]),
         begins=pieces == 0,
         labels=default_collate([clip.labels for clip in clips]),

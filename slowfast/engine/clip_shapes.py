@@ -37,6 +37,7 @@ def shape_of_lanes(cfg: CfgNode, *, side: int, lanes: int = 1) -> LaneBatch:
     return LaneBatch(
         frames=torch.empty((lanes, 3, frames, side, side), dtype=torch.uint8, device="meta"),
         times=torch.zeros((lanes, frames)),
+        frame_sec=torch.ones((lanes, pieces)),
         valid=torch.ones((lanes, frames), dtype=torch.bool),
         begins=numbers == 0,
         labels=labels,

@@ -46,7 +46,7 @@ class ScoredPieces:
         times = batch.times.cpu().numpy().astype(np.float64).reshape(*rows.shape, -1)[rows]
         counts = valid.sum(axis=1)
         first, last = times[:, 0], np.take_along_axis(times, np.maximum(counts - 1, 0)[:, None], axis=1)[:, 0]
-        spacing = np.max((last - first) / np.maximum(counts - 1, 1), initial=0.0)
+        spacing = batch.frame_sec.cpu().numpy().astype(np.float64)[rows]
         columns = [tensor.cpu().numpy()[rows] for tensor in (batch.videos, batch.views, batch.pieces)]
         return cls(
             keys=np.stack(columns, axis=1),

@@ -75,6 +75,7 @@ def lanes_of(videos: list[tuple[Tensor, Tensor]], lanes: list[list[int]], *, pie
                 ]
             ),
             times=torch.zeros((len(cut), pieces * frames)),
+            frame_sec=torch.ones((len(cut), pieces)),
             valid=(numbers >= 0).repeat_interleave(frames, dim=1),
             begins=numbers == 0,
             labels=torch.stack(
