@@ -14,21 +14,21 @@ FEWEST_BAD_VIDEOS = 10
 
 class BadVideos:
     """Reasons by path. Once they are FEWEST_BAD_VIDEOS or more, and their share among all videos exceeds `max_share`,
-    TooManyBadVideosError is raised. known: number of all videos."""
+    TooManyBadVideosError is raised."""
 
-    def __init__(self, *, known: int, max_share: float) -> None:
+    def __init__(self, *, max_share: float) -> None:
         self.reasons: dict[str, str] = {}
-        self._known, self._max_share = known, max_share
+        self._max_share = max_share
 
-    def note(self, text: str, consequence: str) -> None:
-        """text: "path: reason". Each video is logged once."""
+    def note(self, text: str, consequence: str, *, known: int) -> None:
+        """text: "path: reason". Each video is logged once. known: number of all videos."""
         path, _, reason = text.rpartition(": ")
         if path not in self.reasons:
             self.reasons[path] = reason
             logger.warning("unreadable video, %s: %s", consequence, text)
         bad = len(self.reasons)
-        if bad >= FEWEST_BAD_VIDEOS and bad > self._max_share * self._known:
+        if bad >= FEWEST_BAD_VIDEOS and bad > self._max_share * known:
             raise TooManyBadVideosError(
-                f"{bad} of {self._known} videos cannot be read, more than the share of {self._max_share:g} that "
+                f"{bad} of {known} videos cannot be read, more than the share of {self._max_share:g} that "
                 f"TRAIN.MAX_BAD_SHARE allows; the last is {path}: {reason}"
             )

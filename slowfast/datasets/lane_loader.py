@@ -50,10 +50,10 @@ class LaneLoader:
         self.reading = ReadingLog()
         self.waiting_seconds = 0.0
         self._lanes, self._pin_memory = lanes, pin_memory
-        self._bad = BadVideos(known=len(self.dataset.records), max_share=max_bad_share)
+        self._bad = BadVideos(max_share=max_bad_share)
         self.bad_videos = self._bad.reasons
         for path, reason in videos.unreadable.items():
-            self._bad.note(f"{path}: {reason}", "left out")
+            self._bad.note(f"{path}: {reason}", "left out", known=len(self.dataset.records))
         num_workers = next((count for count in range(min(num_workers, lanes.lanes), 0, -1) if lanes.lanes % count == 0), 0)
         self._workers: Workers[Sample[LaneClip]] = Workers(
             Guarded(videos), num_workers=num_workers, collate=_only, pin_memory=False
@@ -98,7 +98,7 @@ class LaneLoader:
         for name in sample.result.names:
             self.reading.add(name, sample.seconds / len(sample.result.names), replaced=len(sample.result.broken))
         for text in sample.result.broken:
-            self._bad.note(text, "it ends where it breaks")
+            self._bad.note(text, "it ends where it breaks", known=len(self.dataset.records))
         return sample.result
 
     def close(self) -> None:

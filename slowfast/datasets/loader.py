@@ -41,7 +41,7 @@ class ClipLoader:
         leaves_out: bool = False,
     ) -> None:
         self.dataset = dataset
-        self._bad = BadVideos(known=len(dataset.records), max_share=max_bad_share)
+        self._bad = BadVideos(max_share=max_bad_share)
         self.bad_videos = self._bad.reasons
         self.reading = ReadingLog()
         self._leaves_out = leaves_out
@@ -77,7 +77,7 @@ class ClipLoader:
             for name, seconds, replaced in loaded.reading:
                 self.reading.add(name, seconds, replaced=len(replaced))
                 for text in replaced:
-                    self._bad.note(text, "another takes its place")
+                    self._bad.note(text, "another takes its place", known=len(self.dataset.records))
             if loaded.batch is not None:
                 yield loaded.batch
         if self.reading.left_out:
