@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import time
 import zlib
 from collections.abc import Iterator, Sequence
 from types import TracebackType
@@ -40,7 +39,7 @@ class LaneLoader:
     """Batches of whole videos, the same whatever the number of workers; a loader as ClipLoader is.
 
     A lane is read by one worker, which keeps its file open, so workers are at most as many as lanes, and divide them.
-    bad_videos, reading: as those of ClipLoader. waiting_seconds: of the pass so far, for workers to have read.
+    bad_videos, reading: as those of ClipLoader.
     """
 
     def __init__(
@@ -48,7 +47,6 @@ class LaneLoader:
     ) -> None:
         self.videos, self.dataset = videos, videos.dataset
         self.reading = ReadingLog()
-        self.waiting_seconds = 0.0
         self._lanes, self._pin_memory = lanes, pin_memory
         self._bad = BadVideos(max_share=max_bad_share)
         self.bad_videos = self._bad.reasons
@@ -82,21 +80,19 @@ class LaneLoader:
         """
         assert not offset and clip_frames is None, "lanes have one number and pieces one length, in all of a training"
         self.reading.clear()
-        self.waiting_seconds = 0.0
         keys = ([key] for batch in self._lanes.batches(epoch, start) for key in batch)
         samples = self._workers.read(keys)
         for _ in range(start, len(self)):
-            began = time.perf_counter()
             clips = [self._taken(sample) for sample in itertools.islice(samples, self._lanes.lanes)]
             batch = collate_lanes(clips, self.videos)
-            self.waiting_seconds += time.perf_counter() - began
             yield batch.pin_memory() if self._pin_memory else batch
 
     def _taken(self, sample: Sample[LaneClip]) -> LaneClip:
         if not isinstance(sample.result, LaneClip):
             raise sample.result
-        for name in sample.result.names:
-            self.reading.add(name, sample.seconds / len(sample.result.names), replaced=len(sample.result.broken))
+        names, broken = sample.result.names, len(sample.result.broken)
+        for number, name in enumerate(names):
+            self.reading.add(name, sample.seconds / len(names), replaced=0 if number else broken)
         for text in sample.result.broken:
             self._bad.note(text, "it ends where it breaks", known=len(self.dataset.records))
         return sample.result

@@ -187,6 +187,16 @@ def test_a_network_that_computes_something_else_the_second_time_is_refused(
         ProgressiveTrainStep.from_cfg(cfg)(model, make_batch(cfg.DATA.NUM_FRAMES), updater)
 
 
+def test_memories_that_are_on_the_host_anyway_are_told_of_once(
+    tiny_cfg: Make, make_batch: Make, updater: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    cfg = tiny_cfg(PGT__GRADIENT="exact", PGT__OFFLOAD=True)
+    model, step = build_model(cfg).train(), ProgressiveTrainStep.from_cfg(cfg)
+    for _ in range(2):
+        step(model, make_batch(cfg.DATA.NUM_FRAMES), updater)
+    assert caplog.text.count("PGT.OFFLOAD has no effect") == 1
+
+
 def test_exact_reaches_over_all_steps_unless_told(tiny_cfg: Make) -> None:
     assert tiny_cfg(PGT__GRADIENT="exact").PGT.TBPTT_STEPS == 3
     assert tiny_cfg(PGT__GRADIENT="exact", PGT__TBPTT_STEPS=2).PGT.TBPTT_STEPS == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 from pgt.memory import State
 from slowfast.errors import UserError
 from slowfast.runtime.random_state import RandomState
+
+logger = logging.getLogger(__name__)
 
 SAME = 0.05
 """Relative difference, in the L2 norm, that two runs of one step may have: rounding on a GPU, in half precision."""
@@ -85,6 +88,9 @@ class RecomputedGradient:
     ) -> tuple[list[Tensor], State]:
         *earlier, last = numbers
         device = next(model.parameters()).device
+        if self._offload and device.type == "cpu":
+            logger.warning("PGT.OFFLOAD has no effect: this run computes on the host, where the memories are anyway")
+            self._offload = False
         borders: list[_Border] = []
         with torch.no_grad():
             for number in earlier:
