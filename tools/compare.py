@@ -1,5 +1,5 @@
-"""Trains SlowOnly on LongCook in four ways, for the same number of frames: on short clips, with PGT, with PGT and its exact
-gradient, and end to end.
+"""Trains SlowOnly on LongCook in five ways, for the same number of frames: on short clips, with PGT, with PGT and its exact
+gradient, end to end, and end to end with activation checkpointing.
 
 python tools/compare.py [--seeds N] [KEY VALUE ...]
 """
@@ -20,6 +20,7 @@ CONTENDERS = {
     "PGT": "SLOWONLY_PGT",
     "PGT, exact gradient": "SLOWONLY_EXACT",
     "end to end": "SLOWONLY_END2END",
+    "end to end, checkpointed": "SLOWONLY_CHECKPOINTED",
 }
 
 
@@ -36,7 +37,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--output-dir", default="runs/compare", metavar="DIR", help="folder for the runs (default: %(default)s)"
     )
     parser.add_argument(
-        "--seeds", type=_count, default=1, metavar="N", help="runs of each, with N seeds from RNG_SEED on (default: 1)"
+        "--seeds", type=_count, default=3, metavar="N", help="runs of each, with seeds from RNG_SEED on (default: %(default)s)"
     )
     add_debug(parser)
     parser.add_pairs("options that replace those of all configs")

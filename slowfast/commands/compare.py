@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,15 @@ from slowfast.runtime.environment import membership
 from slowfast.runtime.errors import LaunchError
 from slowfast.runtime.launch import launch
 from slowfast.runtime.logging import LOG_FILE, read_stats
+from slowfast.runtime.peak_memory import peak_memory_bytes
 from slowfast.runtime.tables import format_spread, format_table
 
 logger = logging.getLogger(__name__)
 
 COMPARISON = "comparison.json"
+
+_MEASURED_STEPS = 4
+"""Training steps before the memory of a process is looked at: gradients and the optimizer's state are there by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +52,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """One way to train, in a run for each seed. clip_frames: frames of a sample. frames_seen: by one run.
+    """One way to train, in a run for each seed.
 
-    video_frames: frames of the longest sample of all contenders.
+    clip_frames: frames of a sample. frames_seen: by one run. activation_bytes: the most that a training step keeps for going
+    back. process_bytes: the most memory that a process which trains has used, of the GPU or without one altogether.
     """
 
     name: str
@@ -57,9 +63,13 @@ class Contender:
     clip_frames: int
     frames_seen: int
     activation_bytes: int
+    process_bytes: int
 
     def seconds_per_video(self, video_frames: int) -> float:
-        """Seconds of training for as many frames as a whole video has, whatever the clips they came in; mean of the runs."""
+        """Seconds of training for as many frames as a whole video has, whatever the clips they came in; mean of the runs.
+
+        video_frames: frames of the longest sample of all contenders.
+        """
         seconds = sum(run.seconds for run in self.runs) / len(self.runs)
         return seconds / (self.frames_seen / video_frames)
 
@@ -82,7 +92,7 @@ def compare(cfgs: Mapping[str, Sequence[CfgNode]], output_dir: Path) -> list[Con
         for cfg in of_seeds:
             logger.info("training and testing %s with RNG_SEED %d", name, cfg.RNG_SEED)
             launch(cfg, train_and_test)
-        launch(of_seeds[0], _measure_activations)
+        launch(of_seeds[0], _measure_memory, fresh=True)
         contenders.append(_read(name, of_seeds))
     write_json(output_dir / COMPARISON, [asdict(contender) for contender in contenders])
     return contenders
@@ -103,7 +113,7 @@ def comparison_table(contenders: Sequence[Contender]) -> str:
     a multiple of the first one's."""
     video_frames = max(contender.clip_frames for contender in contenders)
     measures = list(contenders[0].runs[0].metrics)
-    header = ["training", "frames a sample", *measures, "ms / video", "activations, MiB", "times"]
+    header = ["training", "frames a sample", *measures, "ms / video", "activations, MiB", "times", "process, MiB"]
     rows: list[list[str | int | float | None]] = [
         [
             contender.name,
@@ -112,6 +122,7 @@ def comparison_table(contenders: Sequence[Contender]) -> str:
             1000 * contender.seconds_per_video(video_frames),
             contender.activation_bytes / 2**20,
             contender.activation_bytes / contenders[0].activation_bytes,
+            round(contender.process_bytes / 2**20),
         ]
         for contender in contenders
     ]
@@ -134,10 +145,10 @@ def _check_same_frames(cfgs: dict[str, CfgNode]) -> None:
         )  # fmt: skip
 
 
-def _measure_activations(cfg: CfgNode, place: Place) -> None:
-    """Writes OUTPUT_DIR/activations.json: the most bytes that one training step on real clips keeps for going back.
+def _measure_memory(cfg: CfgNode, place: Place) -> None:
+    """Writes OUTPUT_DIR/memory.json: what a few training steps on real clips use, of this process and of activations alone.
 
-    Of several processes each takes its share of the batch, as in training, and the one that keeps most counts.
+    Of several processes each takes its share of the batch, as in training, and the one that uses most counts.
     """
     model = build_model(cfg).to(place.device).train()
     step, optimizer = build_train_step(cfg), build_optimizer(cfg, model)
@@ -146,29 +157,36 @@ def _measure_activations(cfg: CfgNode, place: Place) -> None:
     with build_loader(
         cfg, "train", rank=distributed.rank(), world_size=world, batch_size=cfg.TRAIN.BATCH_SIZE // world
     ) as loader:
-        batch: Any = next(iter(loader.batches(0)))
-        batch = batch.to(place.device)
+        batches: Iterator[Any] = itertools.islice(loader.batches(0), _MEASURED_STEPS)
+        for batch in batches:
+            batch = batch.to(place.device)
+            step(model, batch, updater)
+    process = peak_memory_bytes(place.device)  # before the meter, which uses some itself
     with ActivationMeter(exclude=model) as meter:
         step(model, batch, updater)
-    peak = distributed.largest(meter.peak_bytes, place.device)
+    peaks = {
+        "activation_bytes": distributed.largest(meter.peak_bytes, place.device),
+        "process_bytes": distributed.largest(process, place.device),
+    }
     if distributed.main_process():
-        write_json(_activations(cfg), {"peak_bytes": peak, "clips": len(batch), "videos": len(loader.dataset.records)})
+        write_json(_memory(cfg), {**peaks, "clips": len(batch), "videos": len(loader.dataset.records)})
     distributed.barrier()
 
 
-def _activations(cfg: CfgNode) -> Path:
-    return Path(cfg.OUTPUT_DIR) / "activations.json"
+def _memory(cfg: CfgNode) -> Path:
+    return Path(cfg.OUTPUT_DIR) / "memory.json"
 
 
 def _read(name: str, cfgs: Sequence[CfgNode]) -> Contender:
     first = cfgs[0]
-    activations = json.loads(_activations(first).read_text())
+    measured = json.loads(_memory(first).read_text())
     return Contender(
         name=name,
         runs=tuple(map(_read_run, cfgs)),
         clip_frames=first.DATA.NUM_FRAMES,
-        frames_seen=frames_seen(first, activations["videos"]),
-        activation_bytes=activations["peak_bytes"],
+        frames_seen=frames_seen(first, measured["videos"]),
+        activation_bytes=measured["activation_bytes"],
+        process_bytes=measured["process_bytes"],
     )
 
 

@@ -35,13 +35,14 @@ _LOOK_SECONDS = 0.1
 """How often a launcher looks after its processes."""
 
 
-def launch(cfg: CfgNode, job: Job) -> None:
+def launch(cfg: CfgNode, job: Job, *, fresh: bool = False) -> None:
     """Runs `job` on as many processes as the config asks for and returns when all are done.
 
-    Under torchrun (LOCAL_RANK is set) this process is one of them already. Otherwise, one process is this one and several are
-    spawned by torch's elastic launcher; `job` must then be a function at the top level of a module. Raises WorkerError with
-    the message of the process that failed first, Interrupted when the job was stopped by a signal and saved its state, and
-    LaunchError for an environment, or a script, in which the processes cannot be started.
+    Under torchrun (LOCAL_RANK is set) this process is one of them already. Otherwise, one process is this one (unless `fresh`
+    asks for a new one, whose memory is that of the job alone), and several are spawned by torch's elastic launcher; `job` must
+    then be a function at the top level of a module. Raises WorkerError with the message of the process that failed first,
+    Interrupted when the job was stopped by a signal and saved its state, and LaunchError for an environment, or a script, in
+    which the processes cannot be started.
     """
     leave_if_imported_again()
     own = membership()
@@ -51,7 +52,7 @@ def launch(cfg: CfgNode, job: Job) -> None:
         _run(cfg, job, own)
         return
     processes = local_processes(cfg)
-    if processes * cfg.NUM_SHARDS == 1:
+    if processes * cfg.NUM_SHARDS == 1 and not fresh:
         _run(cfg, job, Membership())
     else:
         check_can_be_imported_again()

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from slowfast.commands.activation_meter import ActivationMeter
 
@@ -116,6 +117,23 @@ def test_operations_of_our_own_are_seen() -> None:
         Square.apply(x).sum().backward()
     assert meter.peak_bytes == BYTES
     assert torch.allclose(x.grad, 2 * x)
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 5])
+def test_what_is_computed_again_counts_as_long_as_it_lives(blocks: int) -> None:
+    def block(x: Tensor) -> Tensor:
+        return x.exp().sin().exp()  # keeps both results of exp: 2 N numbers
+
+    x = leaf()
+    with ActivationMeter() as meter:
+        y = x
+        for _ in range(blocks):
+            y = checkpoint(block, y, use_reentrant=False)
+        forward = meter.live_bytes
+        y.sum().backward()
+    assert forward == blocks * BYTES, "the inputs of the blocks"
+    assert 2 * BYTES <= meter.peak_bytes - forward <= 3 * BYTES, "one block at a time, with the result of sin in passing"
+    assert meter.live_bytes == 0
 
 
 def test_gradients_are_those_without_a_meter() -> None:

@@ -40,15 +40,16 @@ def test_contenders_are_trained_tested_and_put_side_by_side(tmp_path: Path) -> N
         "PGT": tiny("SLOWONLY_PGT", tmp_path, frames=10, epochs=1, seeds=2),
     }
     clips, pgt = compare(cfgs, tmp_path)
-    alone = json.loads((tmp_path / "SLOWONLY_PGT" / "activations.json").read_text())
+    alone = json.loads((tmp_path / "SLOWONLY_PGT" / "memory.json").read_text())
     place = Place(torch.device("cpu"), loader_workers=0)
-    in_two_processes(lambda: comparing._measure_activations(cfgs["PGT"][0], place), tmp_path)
-    shared = json.loads((tmp_path / "SLOWONLY_PGT" / "activations.json").read_text())
+    in_two_processes(lambda: comparing._measure_memory(cfgs["PGT"][0], place), tmp_path)
+    shared = json.loads((tmp_path / "SLOWONLY_PGT" / "memory.json").read_text())
     assert (shared["clips"], alone["clips"], shared["videos"]) == (1, 2, alone["videos"]), "a process measures its own share"
-    assert shared["peak_bytes"] < alone["peak_bytes"]
+    assert shared["activation_bytes"] < alone["activation_bytes"]
     assert clips.frames_seen == pgt.frames_seen == 40
     assert clips.seconds_per_video(10) == pytest.approx(clips.runs[0].seconds / 4)
     assert pgt.activation_bytes < clips.activation_bytes, "a step of 4 frames keeps less than a clip of 5"
+    assert clips.process_bytes > 2**26 and pgt.process_bytes > 2**26, "a process with PyTorch in it"
     assert [[run.seed for run in contender.runs] for contender in (clips, pgt)] == [[0], [0, 1]]
     folders = [tmp_path / "SLOWONLY_PGT", tmp_path / "SLOWONLY_PGT_seed1"]
     results = [json.loads((folder / "results.json").read_text()) for folder in folders]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import resource
 import time
 from typing import Any
 
@@ -13,6 +12,7 @@ from slowfast.engine.hooks.base import Hook
 from slowfast.engine.trainer import Trainer
 from slowfast.runtime import distributed
 from slowfast.runtime.logging import log_stats
+from slowfast.runtime.peak_memory import peak_memory_bytes
 
 
 class LogHook(Hook):
@@ -124,7 +124,4 @@ class _Sums:
 
 
 def _memory(device: torch.device) -> str:
-    """The most memory used so far: the GPU's, or without one the process's."""
-    if device.type == "cuda":
-        return f"{torch.cuda.max_memory_allocated(device) / 2**30:.2f}G"
-    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f}G"
+    return f"{peak_memory_bytes(device) / 2**30:.2f}G"
