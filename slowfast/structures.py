@@ -144,7 +144,8 @@ class LaneBatch:
     """The next S pieces of B lanes, each of which goes through one whole video after the other; T = S x frames of a piece.
 
     frames: uint8 (B, C, T, H, W), RGB. times: float32 (B, T), seconds from the start of the video. frame_sec: float32 (B, S),
-    seconds from one frame of a piece to the next. valid: bool (B, T), false for frames that are none of a video: behind its
+    seconds from one frame of a piece to the next. video_sec: float64 (B, S), how long the video is that a piece is of, or how
+    much of it is read. valid: bool (B, T), false for frames that are none of a video: behind its
     end, or where it cannot be read. begins: bool (B, S), pieces that are the
     first of their video. labels: int64 (B, S), or float32 (B, S, K) with the classes that are on in the piece.
     videos, views: int64 (B, S), the video's number in its data set and its view; -1: no video. pieces: int64 (B, S), from 0.
@@ -154,6 +155,7 @@ class LaneBatch:
     frames: Tensor
     times: Tensor
     frame_sec: Tensor
+    video_sec: Tensor
     valid: Tensor
     begins: Tensor
     labels: Tensor

@@ -29,16 +29,14 @@ from slowfast.annotations.events import (
 from slowfast.annotations.events.listed import Faults
 from slowfast.datasets import charades_csv
 from slowfast.evaluation import ScoreError
-from slowfast.evaluation.timed import ACTIVITYNET_IOU, THUMOS_IOU, EventMap, event_map
+from slowfast.evaluation.timed import ALL_IOU, AVERAGES, EventMap, averages, event_map, summarize
 from slowfast.evaluation.timed.matching import check_thresholds
 from slowfast.runtime.atomic_files import write_json, write_text
 from slowfast.runtime.tables import format_table
 
-ALL_IOU = tuple(sorted({*ACTIVITYNET_IOU, *THUMOS_IOU}))
 SHOWN_IOU = (0.5, 0.75, 0.95)
 """Thresholds at which the table shows every class, unless others were asked for."""
 
-AVERAGES = {"ActivityNet": ACTIVITYNET_IOU, "THUMOS": THUMOS_IOU}
 DEFAULT_SUBSET = "validation"
 
 
@@ -110,27 +108,11 @@ def score_events(scoring: EventScoring) -> None:
     for line in _warnings(counts):
         print(f"warning: {line}", file=sys.stderr)
     if scoring.json:
-        write_json(scoring.json, summary(result, classes, dataclasses.asdict(counts)))
+        write_json(scoring.json, {**summarize(result, classes), "counts": dataclasses.asdict(counts)})
     if scoring.write_detections:
         write_text(scoring.write_detections, _text(scoring.write_detections, scored, format_results))
     if scoring.write_groundtruth:
         write_text(scoring.write_groundtruth, _text(scoring.write_groundtruth, _in_some_subset(truths), format_truths))
-
-
-def summary(result: EventMap, classes: Sequence[str], counts: dict[str, int]) -> dict[str, Any]:
-    """The result for a json file; None is undefined. Averages are there if all of their thresholds are."""
-    names = [f"{threshold:g}" for threshold in result.iou_thresholds]
-    return {
-        "average_mAP": {name: _defined(value) for name, value in _averages(result).items()},
-        "mAP_by_iou": {name: _defined(value) for name, value in zip(names, result.mean_ap(), strict=True)},
-        "ap": {
-            name: {threshold: _defined(value) for threshold, value in zip(names, column, strict=True)}
-            for name, column in zip(classes, result.ap.T, strict=True)
-        },
-        "truths": dict(zip(classes, result.num_truths.tolist(), strict=True)),
-        "detections": dict(zip(classes, result.num_detections.tolist(), strict=True)),
-        "counts": counts,
-    }
 
 
 def _is_json(path: Path) -> bool:
@@ -215,14 +197,6 @@ def _text(path: Path, listed: ListedEvents, as_json: Any) -> str:
     return str(as_json(listed) if path.suffix == ".json" else format_csv(listed))
 
 
-def _averages(result: EventMap) -> dict[str, float]:
-    return {
-        name: result.average(thresholds)
-        for name, thresholds in AVERAGES.items()
-        if set(thresholds) <= set(result.iou_thresholds)
-    }
-
-
 def _report(result: EventMap, classes: Sequence[str], shown: Sequence[float]) -> list[str]:
     lines = [result.iou_thresholds.index(threshold) for threshold in shown]
     per_class: list[list[Any]] = [
@@ -232,17 +206,17 @@ def _report(result: EventMap, classes: Sequence[str], shown: Sequence[float]) ->
     means: list[list[Any]] = [
         [f"{threshold:g}", float(value)] for threshold, value in zip(result.iou_thresholds, result.mean_ap(), strict=True)
     ]
-    averages = [
+    reported = [
         f"{name}: average mAP {'undefined' if math.isnan(value) else format(value, '.6f')} over overlaps "
         f"{', '.join(f'{threshold:g}' for threshold in AVERAGES[name])}"
-        for name, value in _averages(result).items()
+        for name, value in averages(result).items()
     ]
     return [
         format_table(["class", "truths", "detections", *(f"AP@{threshold:g}" for threshold in shown)], per_class, decimals=4),
         "",
         format_table(["overlap", "mAP"], means, decimals=4),
         "",
-        *averages,
+        *reported,
     ]
 
 
@@ -257,7 +231,3 @@ def _warnings(counts: _Counts) -> list[str]:
         "truths are repeats of others; each counts": counts.truths_repeated,
     }
     return [f"{count} {what}" for what, count in told.items() if count]
-
-
-def _defined(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)

@@ -13,6 +13,7 @@ from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.lane_loader import LaneLoader, Lanes
 from slowfast.datasets.lanes import EvaluationLanes, TrainingLanes
 from slowfast.datasets.loader import ClipLoader
+from slowfast.datasets.new_videos import of_new_videos
 from slowfast.datasets.samplers import SampleOrder, SequentialOrder, ShuffledOrder
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.whole_videos import WholeVideos
@@ -23,7 +24,8 @@ SPLITS = ("train", "val", "test")
 
 
 def build_dataset(cfg: CfgNode, split: str) -> ClipDataset:
-    """The data set that TRAIN.DATASET (train, val) or TEST.DATASET (test) names. Raises ConfigError, DatasetError."""
+    """The data set that TRAIN.DATASET (train, val) or TEST.DATASET (test) names; of new videos, if TEST.VIDEOS tells of some.
+    Raises ConfigError, DatasetError."""
     leave_if_imported_again()
     assert split in SPLITS, split
     section = "TEST" if split == "test" else "TRAIN"
@@ -35,6 +37,8 @@ def build_dataset(cfg: CfgNode, split: str) -> ClipDataset:
             key=f"{section}.DATASET", value=cfg[section].DATASET, why=str(error), right=f"one of {', '.join(DATASETS)}"
         ) from None
     dataset = cast(ClipDataset, build(cfg, split))  # as the registry asks; its place below this part keeps the type out of it
+    if split == "test" and cfg.TEST.VIDEOS:
+        dataset = of_new_videos(cfg, dataset)
     if cfg.DATA.CHECK_FILES and isinstance(dataset, VideoDataset):
         dataset.check_files()
     dataset.time_limit_sec = cfg.DATA_LOADER.VIDEO_TIMEOUT_SEC
@@ -50,14 +54,21 @@ def check_clip_length(cfg: CfgNode) -> None:
 
 
 def build_loader(
-    cfg: CfgNode, split: str, *, batch_size: int, rank: int = 0, world_size: int = 1, num_workers: int = 0
+    cfg: CfgNode,
+    split: str,
+    *,
+    batch_size: int,
+    rank: int = 0,
+    world_size: int = 1,
+    num_workers: int = 0,
+    dataset: ClipDataset | None = None,
 ) -> ClipLoader | LaneLoader:
     """Loader of process `rank` of `world_size`; `batch_size` is that of one process: clips, or lanes of whole videos.
 
-    Training is shuffled and drops what does not fill a global batch; evaluation takes every sample once, in order. Raises
-    ConfigError, DatasetError.
+    Training is shuffled and drops what does not fill a global batch; evaluation takes every sample once, in order. dataset:
+    where it is not all of the split. Raises ConfigError, DatasetError.
     """
-    dataset = build_dataset(cfg, split)
+    dataset = build_dataset(cfg, split) if dataset is None else dataset
     pin_memory = cfg.DATA_LOADER.PIN_MEMORY and torch.cuda.is_available() and cfg.NUM_GPUS != 0
     if cfg.DATA.LANE_PIECES:
         videos = whole_videos(cfg, dataset, split)

@@ -40,7 +40,8 @@ class ClipDataset(Dataset[Clip], ABC):
     a video is unreadable, another sample, drawn at random, takes its place, and the clip says so (training); else DecodeError
     is raised. num_views: samples that are taken from one video and whose scores belong together. breaks: the samples before
     which a batch ends in evaluation, as clips differ in size there; rising. time_limit_sec: how long reading one sample may
-    take before its video counts as unreadable; 0 is no limit. start_second: the second, as the annotation counts them, that a
+    take before its video counts as unreadable; 0 is no limit. labelled: whether anybody knows what is seen in the videos.
+    start_second: the second, as the annotation counts them, that a
     video begins with.
     """
 
@@ -48,6 +49,7 @@ class ClipDataset(Dataset[Clip], ABC):
     start_second: int = 0
     time_limit_sec: float = 0.0
     breaks: tuple[int, ...] = ()
+    labelled: bool = True
 
     def __init__(
         self,

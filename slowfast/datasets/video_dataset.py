@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
@@ -72,6 +73,18 @@ class VideoDataset(ClipDataset):
             replaces=split == "train",
             class_groups=class_groups,
         )
+
+    def of(self, records: Sequence[VideoRecord], *, labelled: bool = True) -> Self:
+        """The same with other videos, which are read and cut out alike."""
+        other = copy.copy(self)
+        other.records, other.labelled = records, labelled
+        return other
+
+    def cut_as(self, crops: SpatialRule) -> Self:
+        """The same with other crops."""
+        other = copy.copy(self)
+        other.crops, other.num_views = crops, self.num_views // self.crops.num_crops * crops.num_crops
+        return other
 
     def __len__(self) -> int:
         return len(self.records) * self.num_views

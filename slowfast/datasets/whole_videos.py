@@ -44,6 +44,7 @@ class LaneClip:
     frames: Tensor
     times: Tensor
     frame_sec: Tensor
+    video_sec: Tensor
     valid: Tensor
     labels: Tensor
     pieces: tuple[Piece | None, ...]
@@ -53,9 +54,11 @@ class LaneClip:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """num_frames: of the video. sampled: which of them are read. frame_sec: from one of these to the next."""
+    """num_frames: of the video, or that are read of it; seconds: of these. sampled: which of them are read. frame_sec: from one
+    of these to the next."""
 
     num_frames: int
+    seconds: float
     sampled: Frames
     frame_sec: float
 
@@ -116,7 +119,7 @@ class WholeVideos(Dataset[LaneClip]):
         if self._max_seconds:
             num_frames = max(1, min(num_frames, math.ceil(self._max_seconds * opened.fps)))
         sampled = np.floor(np.arange(math.ceil(num_frames / spacing)) * spacing + 1e-9).astype(np.int64)
-        return opened, Length(num_frames, sampled, spacing / opened.fps)
+        return opened, Length(num_frames, num_frames / opened.fps, sampled, spacing / opened.fps)
 
     def __getitem__(self, key: LaneKey) -> LaneClip:
         walk = self._walks.setdefault(key.lane, _Walk(self))
@@ -125,6 +128,7 @@ class WholeVideos(Dataset[LaneClip]):
             frames=torch.from_numpy(np.concatenate([part.frames for part in parts])).permute(3, 0, 1, 2),
             times=torch.from_numpy(np.concatenate([part.times for part in parts])),
             frame_sec=torch.tensor([part.frame_sec for part in parts]),
+            video_sec=torch.tensor([part.video_sec for part in parts], dtype=torch.float64),
             valid=torch.from_numpy(np.concatenate([part.valid for part in parts])),
             labels=torch.stack([part.labels for part in parts]),
             pieces=key.pieces,
@@ -154,6 +158,7 @@ class _Part:
     labels: Tensor
     broken: str = ""
     frame_sec: float = 0.0
+    video_sec: float = 0.0
 
 
 class _Walk:
@@ -192,7 +197,7 @@ class _Walk:
         own = self._own(piece)[: len(pictures)]
         part.times[: len(own)] = self._opened.seconds(own)
         labels = dataset.labels.stretch(self._record, *self._stretch(piece), self._length.num_frames)
-        return dataclasses.replace(part, labels=labels, frame_sec=self._length.frame_sec)
+        return dataclasses.replace(part, labels=labels, frame_sec=self._length.frame_sec, video_sec=self._length.seconds)
 
     def _begin(self, piece: Piece) -> None:
         """Opens a video at a piece of it."""
@@ -230,6 +235,7 @@ def collate_lanes(clips: Sequence[LaneClip], whole: WholeVideos) -> LaneBatch:
         frames=frames.permute(0, 4, 1, 2, 3),
         times=default_collate([clip.times for clip in clips]),
         frame_sec=default_collate([clip.frame_sec for clip in clips]),
+        video_sec=default_collate([clip.video_sec for clip in clips]),
         valid=default_collate([clip.valid for clip in clips]),
         begins=pieces == 0,
         labels=default_collate([clip.labels for clip in clips]),

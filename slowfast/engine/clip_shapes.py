@@ -38,6 +38,7 @@ def shape_of_lanes(cfg: CfgNode, *, side: int, lanes: int = 1) -> LaneBatch:
         frames=torch.empty((lanes, 3, frames, side, side), dtype=torch.uint8, device="meta"),
         times=torch.zeros((lanes, frames)),
         frame_sec=torch.ones((lanes, pieces)),
+        video_sec=torch.full((lanes, pieces), float(frames), dtype=torch.float64),
         valid=torch.ones((lanes, frames), dtype=torch.bool),
         begins=numbers == 0,
         labels=labels,

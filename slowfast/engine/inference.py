@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,13 +51,14 @@ class Metrics:
     """values: figures in percent, by name; NaN where nothing defines them. counts: what they were measured on.
 
     per_class_ap: classes with their average precisions, in [0, 1], NaN for classes without a positive; None if not measured.
-    confusion: of videos with one label; None otherwise.
+    confusion: of videos with one label; None otherwise. in_time: what more was measured in time, for results.json.
     """
 
     values: dict[str, float]
     counts: dict[str, int] = field(default_factory=dict)
     per_class_ap: tuple[tuple[str, float], ...] | None = None
     confusion: Confusion | None = None
+    in_time: Mapping[str, Any] | None = None
 
 
 class Evaluation(Protocol):

@@ -16,6 +16,7 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.config import ConfigError
+from slowfast.config.sections.events import events_in_time
 from slowfast.datasets import ClipDataset, VideoDataset, build_dataset
 from slowfast.datasets.build import check_clip_length
 from slowfast.datasets.same_file import spelling_key
@@ -23,7 +24,8 @@ from slowfast.engine import checkpoint
 from slowfast.engine.clip_shapes import shape_of_batch
 from slowfast.engine.steps import with_short_clips
 from slowfast.engine.tasks import build_eval_step, build_evaluation, build_train_step
-from slowfast.engine.testing import load_for_test
+from slowfast.engine.testing import checkpoint_path, load_for_test
+from slowfast.engine.timed_evaluation import EventSettings
 from slowfast.models import build_model
 from slowfast.runtime import distributed
 from slowfast.runtime.atomic_files import WriteError, make_folder, room_on_disk, writing
@@ -54,12 +56,14 @@ def check_run(cfg: CfgNode, place: Place) -> None:
         for split in evaluated_splits(cfg):
             check_evaluation(cfg, split)
         if cfg.TEST.ENABLE and cfg.TEST.CHECKPOINT_FILE_PATH:
-            load_for_test(cfg, cfg.TEST.CHECKPOINT_FILE_PATH)
+            load_for_test(cfg, checkpoint_path(cfg))
 
 
 def evaluated_splits(cfg: CfgNode) -> list[str]:
-    """What a run evaluates besides training: val, test, both or neither."""
-    validates, tests = cfg.TRAIN.ENABLE and cfg.TRAIN.EVAL_PERIOD, cfg.TEST.ENABLE
+    """What a run evaluates besides training: val, test, both or neither. Events are tuned on validation videos, too."""
+    tests = cfg.TEST.ENABLE
+    tunes = tests and events_in_time(cfg) and EventSettings.from_cfg(cfg).tunes
+    validates = (cfg.TRAIN.ENABLE and cfg.TRAIN.EVAL_PERIOD) or tunes
     return [split for split, wanted in (("val", validates), ("test", tests)) if wanted]
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from slowfast.config import CfgNode, ConfigError
+from slowfast.config.sections.events import events_in_time
 from slowfast.datasets import ClipDataset
 from slowfast.engine.ava_evaluation import AvaEvaluation
 from slowfast.engine.detection_steps import DetectionEvalStep, DetectionTrainStep
 from slowfast.engine.inference import Evaluation
 from slowfast.engine.steps import EvalStep, PlainEvalStep, PlainTrainStep, TrainStep
+from slowfast.engine.timed_evaluation import TimedEvaluation
 from slowfast.engine.video_evaluation import VideoEvaluation
 from slowfast.engine.whole_video_evaluation import WholeVideoEvaluation
 from slowfast.registry import EVAL_STEPS, TRAIN_STEPS, Registry, Step
@@ -33,12 +36,15 @@ CLASSIFICATION = Task(name="classification", train_step=PlainTrainStep, eval_ste
 WHOLE_VIDEOS = Task(name="whole_videos", train_step=PlainTrainStep, eval_step=PlainEvalStep, evaluation=WholeVideoEvaluation)
 """The steps are brought by who reads whole videos."""
 
+IN_TIME = dataclasses.replace(WHOLE_VIDEOS, evaluation=TimedEvaluation)
+"""Of whole videos whose labels have times."""
+
 DETECTION = Task(name="detection", train_step=DetectionTrainStep, eval_step=DetectionEvalStep, evaluation=AvaEvaluation)
 
 
 def task_of(cfg: CfgNode) -> Task:
     if cfg.DATA.LANE_PIECES:
-        return WHOLE_VIDEOS
+        return IN_TIME if events_in_time(cfg) else WHOLE_VIDEOS
     return DETECTION if cfg.DETECTION.ENABLE else CLASSIFICATION
 
 

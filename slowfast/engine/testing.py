@@ -14,9 +14,11 @@ from torch import nn
 from slowfast.config.comparing import changed_options
 from slowfast.datasets import ClipDataset, build_loader
 from slowfast.engine import checkpoint
+from slowfast.engine.event_rule import find_rule
 from slowfast.engine.inference import Confusion, Metrics, evaluate
 from slowfast.engine.steps import EvalStep
 from slowfast.engine.tasks import build_eval_step, build_evaluation
+from slowfast.engine.timed_evaluation import TimedEvaluation
 from slowfast.models import build_model
 from slowfast.runtime import distributed
 from slowfast.runtime.atomic_files import atomic_write, write_json
@@ -45,7 +47,7 @@ class Tested:
 
 def test(cfg: CfgNode, place: Place) -> Tested:
     """Tests a checkpoint and writes OUTPUT_DIR/results.json and the scores, as the config says. Runs on every process."""
-    path = _checkpoint_path(cfg)
+    path = checkpoint_path(cfg)
     model = load_for_test(cfg, path).to(place.device)
     step = build_eval_step(cfg)
     with build_loader(
@@ -60,6 +62,8 @@ def test(cfg: CfgNode, place: Place) -> Tested:
         started_at = time.monotonic()
         try:
             with StopRequest() as request:
+                if isinstance(evaluation, TimedEvaluation):
+                    evaluation.rule = find_rule(cfg, place, evaluation=evaluation, model=model, step=step, request=request)
                 metrics = evaluate(
                     model=model, step=step, loader=loader, device=place.device, evaluation=evaluation, request=request
                 )
@@ -90,14 +94,15 @@ def load_for_test(cfg: CfgNode, path: str) -> nn.Module:
     return model
 
 
-def _checkpoint_path(cfg: CfgNode) -> str:
-    if cfg.TEST.CHECKPOINT_FILE_PATH:
-        return str(cfg.TEST.CHECKPOINT_FILE_PATH)
-    found = checkpoint.newest_valid(cfg.OUTPUT_DIR)
+def checkpoint_path(cfg: CfgNode) -> str:
+    named = cfg.TEST.CHECKPOINT_FILE_PATH
+    if named and not Path(named).is_dir():
+        return str(named)
+    found = checkpoint.newest_valid(named or cfg.OUTPUT_DIR)
     if found is None:
         raise CheckpointError(
-            f"{checkpoint.folder(cfg.OUTPUT_DIR)}: there is no checkpoint to test; train first (TRAIN.ENABLE True), or name "
-            "one in TEST.CHECKPOINT_FILE_PATH"
+            f"{checkpoint.folder(named or cfg.OUTPUT_DIR)}: there is no checkpoint to test; train first (TRAIN.ENABLE True), "
+            "or name one in TEST.CHECKPOINT_FILE_PATH"
         )
     return str(found[0])
 
@@ -115,6 +120,8 @@ def _write_results(cfg: CfgNode, *, metrics: Metrics, checkpoint_path: str, seco
         results["per_class_ap"] = [{"class": name, "ap": _rounded(ap)} for name, ap in metrics.per_class_ap]
     if metrics.confusion is not None:
         results |= _confusion_entries(metrics.confusion)
+    if metrics.in_time is not None:
+        results["in_time"] = dict(metrics.in_time)
     path = Path(cfg.OUTPUT_DIR) / RESULTS
     write_json(path, results)
     counts = ", ".join(f"{count} {name.removeprefix('num_')}" for name, count in metrics.counts.items())
@@ -124,6 +131,8 @@ def _write_results(cfg: CfgNode, *, metrics: Metrics, checkpoint_path: str, seco
 
 def results_table(metrics: Metrics) -> str:
     """The figures, in percent, and those of each class where they are few enough to be read."""
+    if not metrics.values:
+        return "no figures: nobody has said what is seen in these videos"
     rows: list[tuple[str, float]] = list(metrics.values.items())
     if metrics.per_class_ap is not None and len(metrics.per_class_ap) <= MOST_CLASSES_SHOWN:
         rows += [(f"AP {name}", 100 * ap) for name, ap in metrics.per_class_ap]

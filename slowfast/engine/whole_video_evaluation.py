@@ -30,10 +30,12 @@ TIMED_SCORES = "scores_in_time.npz"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredPieces:
     """keys: int64 (N, 3), video, view and piece. seconds: float64 (N, 2), from the first frame of the piece to the end of its
-    last. scores: float32 (N, K). labels: (N,) or (N, K). joined_by: how pieces become one row, "sum" (their mean) or "max"."""
+    last. video_sec: float64 (N,), of their videos. scores: float32 (N, K). labels: (N,) or (N, K). joined_by: how pieces become
+    one row, "sum" (their mean) or "max"."""
 
     keys: NDArray[np.int64]
     seconds: NDArray[np.float64]
+    video_sec: NDArray[np.float64]
     scores: NDArray[np.float32]
     labels: NDArray[Any]
     joined_by: str
@@ -47,10 +49,13 @@ class ScoredPieces:
         counts = valid.sum(axis=1)
         first, last = times[:, 0], np.take_along_axis(times, np.maximum(counts - 1, 0)[:, None], axis=1)[:, 0]
         spacing = batch.frame_sec.cpu().numpy().astype(np.float64)[rows]
+        video_sec = batch.video_sec.cpu().numpy()[rows]
+        end = np.where(last < video_sec, np.minimum(last + spacing, video_sec), last + spacing)
         columns = [tensor.cpu().numpy()[rows] for tensor in (batch.videos, batch.views, batch.pieces)]
         return cls(
             keys=np.stack(columns, axis=1),
-            seconds=np.stack([first, last + spacing], axis=1),
+            seconds=np.stack([first, end], axis=1),
+            video_sec=video_sec,
             scores=output.scores.float().cpu().numpy()[rows],
             labels=batch.labels.cpu().numpy()[rows],
             joined_by=output.joined_by,
@@ -123,7 +128,14 @@ class WholeVideoEvaluation(VideoEvaluation):
             start_sec=pieces.seconds[:, 0],
             end_sec=pieces.seconds[:, 1],
             scores=pieces.scores,
+            duration_sec=self._durations(pieces),
         )
         with atomic_write(folder / TIMED_SCORES) as beside:
             beside.write_bytes(content.getvalue())
         logger.info("wrote %s", folder / TIMED_SCORES)
+
+    def _durations(self, pieces: ScoredPieces) -> NDArray[np.float64]:
+        """Seconds of each video of the data set; NaN where nothing of it was scored."""
+        durations = np.full(len(self._dataset.records), np.nan)
+        durations[pieces.keys[:, 0]] = pieces.video_sec
+        return durations

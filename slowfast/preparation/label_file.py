@@ -7,8 +7,9 @@ from pathlib import Path
 
 from slowfast.annotations.csv_reading import number, read_header, read_rows
 from slowfast.datasets.errors import DatasetError, raise_first
+from slowfast.datasets.found_files import SUFFIXES, files_below
 from slowfast.datasets.same_file import file_key
-from slowfast.preparation.videos import SUFFIXES, Inventory, LabelledVideo, Span, check_class_names, files_below
+from slowfast.preparation.videos import Inventory, LabelledVideo, Span, check_class_names
 
 
 def read_label_file(path: Path, root: Path) -> Inventory:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from slowfast.config.prepared_folder import MANIFEST, FolderManifest
 from slowfast.datasets.errors import DatasetError, DecodeError
+from slowfast.datasets.found_files import SUFFIXES, files_below
 from slowfast.preparation.encoding import Encoding, encode_copy
 from slowfast.preparation.lists import listed_paths, renamed_texts
 from slowfast.preparation.probing import in_parallel
-from slowfast.preparation.videos import SUFFIXES, files_below
 from slowfast.runtime.atomic_files import make_folder, write_text
 
 SETTINGS = "reencode.json"

@@ -15,6 +15,9 @@ from slowfast.structures import LaneBatch, LaneOutput
 VIDEOS = {0: 3, 1: 1, 2: 2}
 """Pieces of each; of 2 frames, but for the last one of video 1, which has one."""
 
+SECONDS = {0: 6.0, 1: 1.0, 2: 3.5}
+"""How long they are; the last frame of video 2 is shorter than the others."""
+
 SCORES = {
     (video, piece): np.array([0.1 * piece + 0.2, 0.3 * video], np.float32) for video in VIDEOS for piece in range(VIDEOS[video])
 }
@@ -30,6 +33,7 @@ def batch_of(pieces: list[tuple[int, int]], joined_by: str) -> tuple[LaneBatch, 
         frames=torch.zeros((1, 3, 2 * len(pieces), 2, 2), dtype=torch.uint8),
         times=(seconds * valid).flatten(1),
         frame_sec=torch.ones((1, len(pieces))),
+        video_sec=torch.tensor([[SECONDS.get(video, 0.0) for video, _ in pieces]], dtype=torch.float64),
         valid=valid.flatten(1),
         begins=numbers[..., 1] == 0,
         labels=labels,
@@ -74,5 +78,6 @@ def test_a_videos_score_is_that_of_its_pieces(
         assert saved["video_ids"].tolist() == ["v0", "v1", "v2"]
         assert saved["video"].tolist() == [0, 0, 0, 1, 2, 2]
         assert saved["start_sec"].tolist() == [0, 2, 4, 0, 0, 2]
-        assert saved["end_sec"].tolist() == [2, 4, 6, 1, 2, 4]
+        assert saved["end_sec"].tolist() == [2, 4, 6, 1, 2, 3.5], "none ends behind its video"
+        assert saved["duration_sec"].tolist() == [6, 1, 3.5]
         assert np.allclose(saved["scores"], [SCORES[key] for key in sorted(SCORES)])

@@ -76,6 +76,7 @@ def lanes_of(videos: list[tuple[Tensor, Tensor]], lanes: list[list[int]], *, pie
             ),
             times=torch.zeros((len(cut), pieces * frames)),
             frame_sec=torch.ones((len(cut), pieces)),
+            video_sec=torch.full((len(cut), pieces), float(pieces * frames), dtype=torch.float64),
             valid=(numbers >= 0).repeat_interleave(frames, dim=1),
             begins=numbers == 0,
             labels=torch.stack(

@@ -1,12 +1,13 @@
 """The options of the library, one file a theme."""
 
-from slowfast.config.sections import ava, data, families, model, nonlocal_, reports, resnet, run, solver, test, train
+from slowfast.config.sections import ava, data, events, families, model, nonlocal_, reports, resnet, run, solver, test, train
 from slowfast.registry import CONFIG_SECTIONS
 
 _SECTIONS = (
     run.SECTION,
     train.SECTION,
     test.SECTION,
+    events.SECTION,
     data.SECTION,
     data.LOADER,
     ava.SECTION,

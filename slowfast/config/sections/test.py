@@ -32,7 +32,14 @@ SECTION = Section(
             "kinetics", "Name of the data set to test on.", aliases=DATASET_ALIASES, refused=REFUSED_DATASETS, empty=False
         ),
         "BATCH_SIZE": Option(8, "Clips in one batch, over all processes together.", minimum=1, maximum=2**16),
-        "CHECKPOINT_FILE_PATH": Option("", "File (or URI) of weights to test; empty: the newest checkpoint in OUTPUT_DIR."),
+        "VIDEOS": Option(
+            "",
+            "Whole videos: new ones, without labels, in which events are found, instead of those of the test list: a folder, or "
+            "a text file with a path a line; empty: the test list.",
+        ),
+        "CHECKPOINT_FILE_PATH": Option(
+            "", "File (or URI) of weights to test, or OUTPUT_DIR of another run; empty: the newest checkpoint in OUTPUT_DIR."
+        ),
         "CHECKPOINT_TYPE": Option(
             "pytorch", "Format of that file.", choices=CHECKPOINT_TYPES, no_effect="the file's content tells its format."
         ),

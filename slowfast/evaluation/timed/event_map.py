@@ -41,7 +41,8 @@ class EventMap:
     def mean_ap(self) -> NDArray[np.float64]:
         """(T,): over the classes with truths; NaN if there is none."""
         chosen = self.num_truths > 0
-        return self.ap[:, chosen].mean(axis=1) if chosen.any() else np.full(len(self.ap), np.nan)
+        # In the order of their values, lest the last bit depend on how classes are numbered.
+        return np.sort(self.ap[:, chosen], axis=1).mean(axis=1) if chosen.any() else np.full(len(self.ap), np.nan)
 
     def average(self, iou_thresholds: Sequence[float]) -> float:
         """Mean of the mAP at these thresholds, NaN if one of them was not asked for."""
