@@ -18,6 +18,7 @@ from slowfast.annotations.events import Events
 from slowfast.engine.whole_video_evaluation import ScoredPieces
 from slowfast.evaluation.timed import TimedScores
 from slowfast.evaluation.timed.frame_map import frame_moments
+from slowfast.evaluation.timed.scores import TOUCHING_SEC
 from slowfast.runtime.atomic_files import atomic_write
 from slowfast.structures import VideoRecord
 
@@ -64,10 +65,13 @@ class ScoresInTime:
 
 
 def _apart(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Stretches that end where the next one begins at the latest: frames do not always come at the rate that is stated."""
+    """Stretches that end where the next one begins, if that is no later: frames do not always come at the rate that is stated.
+    seconds: (S, 2), of one video."""
     seconds = seconds.copy()
-    follows = seconds[1:, 0] > seconds[:-1, 0]
-    seconds[:-1, 1] = np.where(follows, np.minimum(seconds[:-1, 1], seconds[1:, 0]), seconds[:-1, 1])
+    start, end = seconds[:-1, 0], seconds[:-1, 1]
+    following = seconds[1:, 0]
+    meets = (following > start) & (following <= end + TOUCHING_SEC)
+    seconds[:-1, 1] = np.where(meets, following, end)
     return seconds
 
 

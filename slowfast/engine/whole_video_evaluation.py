@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 TIMED_SCORES = "scores_in_time.npz"
 
+DECIMALS = 4
+"""Of seconds: finer than frames, and about what their float32 is sure of in an hour."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredPieces:
@@ -54,7 +57,7 @@ class ScoredPieces:
         columns = [tensor.cpu().numpy()[rows] for tensor in (batch.videos, batch.views, batch.pieces)]
         return cls(
             keys=np.stack(columns, axis=1),
-            seconds=np.stack([first, end], axis=1),
+            seconds=np.stack([first, end], axis=1).round(DECIMALS),
             video_sec=video_sec,
             scores=output.scores.float().cpu().numpy()[rows],
             labels=batch.labels.cpu().numpy()[rows],

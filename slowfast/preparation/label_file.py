@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
 from slowfast.annotations.csv_reading import number, read_header, read_rows
 from slowfast.datasets.errors import DatasetError, raise_first
 from slowfast.datasets.found_files import SUFFIXES, files_below
+from slowfast.datasets.remote_files import is_remote
 from slowfast.datasets.same_file import file_key
 from slowfast.preparation.videos import Inventory, LabelledVideo, Span, check_class_names
+
+OTHER_NAMES = {"path": "video", "label": "class"}
+"""What files of events call these columns."""
 
 
 def read_label_file(path: Path, root: Path) -> Inventory:
     """A csv file with the columns path,label (one class), path,labels (several, with ";" between them), or
     path,label,start,end (seconds; a row for each time that a class is seen, and one with an empty label for a video without
-    any). Relative paths start from `root`. Raises DatasetError, which names file and row."""
+    any). Files of events call these columns video and class, and leave out endings; both are understood. Relative paths start
+    from `root`. Raises DatasetError, which names file and row."""
     header = read_header(path)
     faults: list[DatasetError] = []
     if {"start", "end"} <= set(header):
@@ -30,11 +36,35 @@ def read_label_file(path: Path, root: Path) -> Inventory:
     return Inventory(videos=tuple(videos), multi_label=multi_label, notes=tuple(_unlisted(path, root, videos)))
 
 
+def _rows(path: Path, root: Path, wanted: Sequence[str], faults: list[DatasetError]) -> Iterator[tuple[int, dict[str, str]]]:
+    """(row, values by our names of the columns); the path is that of a file, if there is one."""
+    header = read_header(path)
+    called = {name: name if name in header else OTHER_NAMES.get(name, name) for name in wanted}
+    called = {name: other if other in header else name for name, other in called.items()}
+    for row, values in read_rows(path, tuple(called.values()), on_fault=faults.append):
+        ours = {name: values[other] for name, other in called.items()}
+        files = _with_endings(root, ours["path"])
+        if len(files) > 1:
+            faults.append(DatasetError(
+                path=str(path), row=row, found=f"{ours['path']!r}, which may be {' or '.join(files)}", expected="one of these"
+            ))  # fmt: skip
+        else:
+            yield row, {**ours, "path": files[0]}
+
+
+def _with_endings(root: Path, name: str) -> list[str]:
+    """The files below the root that a name without ending may mean; the name alone, if it is one or means none."""
+    if not name or is_remote(name) or os.path.isfile(root / name):  # noqa: PTH113 - which no name makes raise an error
+        return [name]
+    named = [f"{name}{suffix}" for suffix in sorted(SUFFIXES)]
+    return [path for path in named if os.path.isfile(root / path)] or [name]  # noqa: PTH113
+
+
 def _whole_videos(path: Path, root: Path, column: str, faults: list[DatasetError]) -> list[LabelledVideo]:
     first: dict[Hashable, tuple[str, int]] = {}
     videos: list[LabelledVideo] = []
     several, commas = False, []
-    for row, values in read_rows(path, ("path", column), on_fault=faults.append):
+    for row, values in _rows(path, root, ("path", column), faults):
         name, text = values["path"], values[column]
         known, known_row = first.setdefault(file_key(str(root / name)), (name, row))
         if not name:
@@ -84,7 +114,7 @@ def _intervals(path: Path, root: Path, faults: list[DatasetError]) -> list[Label
     spans: dict[str, list[Span]] = {}
     first: dict[Hashable, tuple[str, int]] = {}
     without: dict[str, int] = {}
-    for row, values in read_rows(path, ("path", "label", "start", "end"), on_fault=faults.append):
+    for row, values in _rows(path, root, ("path", "label", "start", "end"), faults):
         try:
             name = values["path"]
             if not name:

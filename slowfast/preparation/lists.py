@@ -110,10 +110,11 @@ def _csv_text(rows: Iterable[tuple[str, tuple[str, ...]]]) -> str:
 
 
 def _actions(entry: ListedVideo, numbers: Mapping[str, int]) -> list[str]:
-    """Entries like "c001 0.5 2.25"; a class without times is on all the time."""
+    """Entries like "c001 0.5 2.25"; a class without times is on all the time, and none for longer than the video."""
+    length = _length(entry)
     return [
         f"c{numbers[span.name]:03d} {_written(span.start_sec or 0.0, math.floor)} "
-        f"{_written(_length(entry) if span.end_sec is None else span.end_sec, math.ceil)}"
+        f"{_written(length if span.end_sec is None else min(span.end_sec, length), math.ceil)}"
         for span in entry.video.spans
     ]
 

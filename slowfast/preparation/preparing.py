@@ -44,12 +44,12 @@ class Preparation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What came of it. splits: the good videos. broken: the others, with their problem. texts: files to be written, by name.
-    unknown_classes: classes that no readable video shows. notes: sentences on what may be meant otherwise."""
+    """What came of it. splits: the good videos. broken: the others, whose probes name the problem. texts: files to be written,
+    by name. unknown_classes: classes that no readable video shows. notes: sentences on what may be meant otherwise."""
 
     manifest: FolderManifest
     splits: dict[str, list[ListedVideo]]
-    broken: list[Probe]
+    broken: list[ListedVideo]
     ignored: dict[str, int]
     unknown_classes: list[str]
     notes: list[str]
@@ -75,7 +75,8 @@ def prepare(wanted: Preparation) -> Prepared:
     if not shares[2]:
         split_videos["test"] = split_videos["val"]
     splits = {name: [ListedVideo(video, found[video.path]) for video in videos] for name, videos in split_videos.items()}
-    return _describe(wanted, inventory, good, splits, [probe for probe in found.values() if probe.problem])
+    broken = [ListedVideo(video, found[video.path]) for video in inventory.videos if found[video.path].problem]
+    return _describe(wanted, inventory, good, splits, broken)
 
 
 def _describe(
@@ -83,7 +84,7 @@ def _describe(
     inventory: Inventory,
     good: Sequence[LabelledVideo],
     splits: dict[str, list[ListedVideo]],
-    broken: list[Probe],
+    broken: list[ListedVideo],
 ) -> Prepared:
     numbers = class_numbers(good)
     if len(numbers) == 1 and not inventory.multi_label:
@@ -97,9 +98,9 @@ def _describe(
     return Prepared(
         manifest=manifest,
         splits=splits,
-        broken=sorted(broken, key=lambda probe: probe.path),
+        broken=sorted(broken, key=lambda entry: entry.probe.path),
         ignored=inventory.ignored,
-        notes=[*inventory.notes, *_late_ends(splits), *_thin_splits(splits)],
+        notes=[*inventory.notes, *_late_ends(splits), *_moments(splits), *_thin_splits(splits)],
         unknown_classes=sorted(set(class_numbers(inventory.videos)) - set(numbers)),
         texts=make_texts(splits, numbers),
     )
@@ -130,6 +131,21 @@ def _late_ends(splits: Mapping[str, Sequence[ListedVideo]]) -> Iterator[str]:
     }
     if late:
         yield f"times that end behind the end of their videos, and last until it: {len(late)}, the first in {next(iter(late))}"
+
+
+def _moments(splits: Mapping[str, Sequence[ListedVideo]]) -> Iterator[str]:
+    moments = {
+        f"{entry.video.source.rpartition(', row ')[0]}, row {span.row}": None
+        for listed in splits.values()
+        for entry in listed
+        for span in entry.video.spans
+        if span.start_sec is not None and span.start_sec == span.end_sec
+    }
+    if moments:
+        yield (
+            "times that end as they begin, each of which is that of the frame shown then, and which no event that is found can "
+            f"match: {len(moments)}, the first in {next(iter(moments))}"
+        )
 
 
 def _thin_splits(splits: Mapping[str, Sequence[ListedVideo]]) -> Iterator[str]:

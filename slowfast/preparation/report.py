@@ -35,7 +35,7 @@ def as_json(prepared: Prepared) -> dict[str, object]:
         "frame_rates": _tally(_every_video(prepared), "fps"),
         "sizes": _tally(_every_video(prepared), "size"),
         "codecs": _tally(_every_video(prepared), "codec"),
-        "broken": [{"path": probe.path, "problem": probe.problem} for probe in prepared.broken],
+        "broken": [{"path": entry.probe.path, "problem": entry.probe.problem} for entry in prepared.broken],
     }
 
 
@@ -71,10 +71,12 @@ def kind_lines(prepared: Prepared) -> list[str]:
 
 
 def broken_rows(prepared: Prepared) -> list[Row]:
-    """Path below the folder of the videos, and problem."""
-    rows: list[Row] = [
-        (os.path.relpath(probe.path, prepared.manifest.videos), probe.problem) for probe in prepared.broken[:MOST_BROKEN_SHOWN]
-    ]
+    """Path below the folder of the videos, and problem, with the row of a file that names the video."""
+    rows: list[Row] = []
+    for entry in prepared.broken[:MOST_BROKEN_SHOWN]:
+        file, named, row = entry.video.source.rpartition(", row ")
+        where = f" ({os.path.basename(file)}{named}{row})" if named else ""  # noqa: PTH119 - a text in a message
+        rows.append((os.path.relpath(entry.probe.path, prepared.manifest.videos), f"{entry.probe.problem}{where}"))
     left_out = len(prepared.broken) - len(rows)
     return [*rows, (f"({left_out} more)", "see report.json")] if left_out else rows
 

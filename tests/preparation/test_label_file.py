@@ -145,3 +145,39 @@ def test_videos_without_a_label_and_videos_that_are_not_named_are_told(root: Pat
     assert unnamed.endswith("5.mp4")
     assert "count as videos in which none of the classes is seen: 2, the first in" in unlabelled
     assert unlabelled.endswith("labels.csv, row 4")
+
+
+def test_files_of_events_are_read_under_their_own_names_of_columns_and_without_endings(root: Path) -> None:
+    found = read(root, "video,start,end,class,score\n1,0.5,2,run,0.9\n2.mp4,0,1,jump,0.1\n1.mp4,3,4,jump,0.5\n3,,,,\n")
+    assert found.multi_label
+    assert named(found) == [("1.mp4", ("run", "jump")), ("2.mp4", ("jump",)), ("3.mp4", ())]
+    assert [(span.start_sec, span.end_sec) for span in found.videos[0].spans] == [(0.5, 2), (3, 4)]
+    assert named(read(root, "video,class\n1,run\n2,jump\n")) == TWO
+
+
+def test_a_name_that_two_files_may_have_is_refused_and_one_that_none_has_is_kept(root: Path) -> None:
+    (root / "1.mkv").touch()
+    with pytest.raises(DatasetError, match=r"row 2: '1', which may be 1\.mkv or 1\.mp4; expected one of these"):
+        read(root, "video,start,end,class\n1,0,1,run\n")
+    assert named(read(root, "video,start,end,class\n1.mp4,0,1,run\ngone,0,1,run\n")) == [
+        ("1.mp4", ("run",)),
+        ("gone", ("run",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        pytest.param("1,2,1.5,run", r"labels\.csv, row 2: an end, 1\.5, before the start, 2", id="end before start"),
+        pytest.param('1,"0,5",2,run', r"row 2: the time '0,5'; .*a point before their decimals", id="decimal comma"),
+        pytest.param("1,0,5,2,run", "row 2: 5 fields under the 4 columns", id="decimal comma without quotes"),
+        pytest.param("1,-1,2,run", "row 2: the time '-1'", id="before the video"),
+        pytest.param("1,0,,run", "row 2: the time ''", id="without end"),
+        pytest.param("1,nan,2,run", "row 2: the time 'nan'", id="not a number"),
+        pytest.param("1,0,1,", "row 2: times without a label", id="without class"),
+        pytest.param(",0,1,run", "row 2: an empty path", id="without video"),
+    ],
+)
+def test_wrong_rows_of_events_are_named(root: Path, row: str, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        read(root, f"\ufeffvideo,start,end,class\n{row}\n")

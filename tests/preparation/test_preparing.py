@@ -12,6 +12,7 @@ from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.labels import IntervalLabels
 from slowfast.preparation import probing, report
 from slowfast.preparation.preparing import Preparation, prepare
+from slowfast.preparation.report import broken_rows
 from slowfast.runtime.atomic_files import WriteError
 from slowfast.structures import VideoRecord
 
@@ -33,7 +34,7 @@ def test_lists_hold_each_good_video_once_with_its_class(class_folders: Path, tmp
         f"{name}/{n}.{'mkv' if n == 4 else 'mp4'} {k}" for k, name in enumerate(("jump rope", "läuft")) for n in range(5)
     ]
     assert lines == expected
-    assert [(Path(probe.path).name, probe.problem[:26]) for probe in prepared.broken] == [
+    assert [(Path(entry.probe.path).name, entry.probe.problem[:26]) for entry in prepared.broken] == [
         ("broken.mp4", "the file cannot be read as")
     ]
 
@@ -67,7 +68,7 @@ def test_intervals_become_a_list_that_readers_of_charades_take(
         path.write_text(prepared.texts[path.name], encoding="utf-8")
         rows |= {row.video_id: [(a.label, a.start_sec, a.end_sec) for a in row.actions] for row in read_annotation(path, 3)}
     assert len(rows) == 9
-    assert rows["jump rope/0"] == [(1, 0.0, 0.25), (2, 0.2, 9.0)]
+    assert rows["jump rope/0"] == [(1, 0.0, 0.25), (2, 0.2, 0.5)], "none lasts longer than its video"
     assert rows["läuft/4.mkv"] == []
 
 
@@ -207,3 +208,13 @@ def test_videos_that_differ_in_their_ending_alone_have_ids_of_their_own(class_fo
         (tmp_path / name).write_text(text, encoding="utf-8")
     ids = [row.video_id for split in ("train", "val") for row in read_annotation(tmp_path / f"Charades_v1_{split}.csv", 2)]
     assert sorted(ids) == ["a", "a.mp4", "b", "b.MP4"]
+
+
+def test_events_without_length_and_videos_without_a_file_are_told_with_their_row(class_folders: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "events.csv"
+    rows = "".join(f"jump rope/{n},0.1,0.4,hop\n" for n in range(3))
+    labels.write_text(f"video,start,end,class\n{rows}jump rope/3,0.2,0.2,hop\ngone,0,1,hop\n", encoding="utf-8")
+    prepared = prepare(preparation(class_folders, tmp_path / "data", labels=labels, shares=(0.5, 0.5)))
+    [note] = [note for note in prepared.notes if "end as they begin" in note]
+    assert note.endswith(f"match: 1, the first in {labels}, row 5")
+    assert broken_rows(prepared) == [("gone", "the file does not exist (events.csv, row 6)")]

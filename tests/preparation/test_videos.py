@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from slowfast.datasets.errors import DatasetError
+from slowfast.datasets.found_files import LOOP
 from slowfast.preparation.label_file import read_label_file
-from slowfast.preparation.videos import LOOP, Span, find_class_folders
+from slowfast.preparation.videos import Span, find_class_folders
 
 
 def touch(root: Path, *paths: str) -> None:

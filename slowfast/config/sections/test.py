@@ -34,8 +34,8 @@ SECTION = Section(
         "BATCH_SIZE": Option(8, "Clips in one batch, over all processes together.", minimum=1, maximum=2**16),
         "VIDEOS": Option(
             "",
-            "Whole videos: new ones, without labels, in which events are found, instead of those of the test list: a folder, or "
-            "a text file with a path a line; empty: the test list.",
+            "Whole videos: new ones, without labels, in which events are found, instead of those of the test list: a folder, "
+            "or a text file with a path a line; empty: the test list.",
         ),
         "CHECKPOINT_FILE_PATH": Option(
             "", "File (or URI) of weights to test, or OUTPUT_DIR of another run; empty: the newest checkpoint in OUTPUT_DIR."

@@ -48,9 +48,7 @@ def read_rule(path: Path, classes: Sequence[str]) -> KeptRule:
     missing, strange = [name for name in classes if name not in found], [name for name in found if name not in classes]
     if missing or strange:
         what = f"no rule for the class {missing[0]!r}" if missing else f"a rule for {strange[0]!r}, which is no class here"
-        raise DatasetError(
-            path=str(path), found=what, expected=f"a rule for each of the {len(classes)} classes of the data set"
-        )
+        raise DatasetError(path=str(path), found=what, expected=f"a rule for each of the {len(classes)} classes tested")
     columns = np.array([[_number(path, name, found[name], key) for key in _NUMBERS] for name in classes], dtype=np.float64)
     threshold, max_gap, min_length = columns.reshape(-1, len(_NUMBERS)).T.copy()
     try:
