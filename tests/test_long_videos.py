@@ -9,6 +9,7 @@ import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -17,6 +18,7 @@ import pytest
 
 from slowfast.annotations.events import read_detected_csv, read_results, read_truths
 from slowfast.config import ConfigError, load_config
+from slowfast.engine.timed_evaluation import TimedEvaluation
 from slowfast_tools import eval_events, prepare_data, run_net
 from tests.datasets.videos import picture
 
@@ -234,6 +236,29 @@ def test_labelled_videos_without_their_labels_have_the_same_events(place: Path, 
     assert [video.removesuffix(".mp4") for video in found.videos] == list(wanted.videos)
     assert np.array_equal(found.events.start, wanted.events.start)
     assert np.array_equal(found.events.score, wanted.events.score)
+
+
+def test_a_new_video_that_cannot_be_read_is_named_or_left_out(
+    place: Path, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = Path(shutil.copytree(place / "NEW", tmp_path / "new"))
+    (new / "broken.mp4").write_bytes(b"nothing")
+    options = ("TEST.VIDEOS", new, "EVENTS.RULE_FILE", place / "runs/long/event_rule.json")
+    run(*options, code=2)
+    assert "broken.mp4: the file cannot be read as a video" in capsys.readouterr().err
+    found = run(*options, "TEST.SKIP_UNREADABLE", True)
+    assert (found / "events.csv").read_text() == (place / "runs/new/events.csv").read_text()
+    assert set(read_results(found / "events.json").videos) == {"n1.mp4", "deeper/n2.mp4"}, (
+        "nothing is said of what was not seen"
+    )
+
+
+def test_groups_of_classes_have_figures_of_their_own() -> None:
+    frames = np.array([0.5, np.nan, 1.0])
+    dataset: Any = SimpleNamespace(class_groups={"some": (0, 1), "none": (1,)}, records=[], num_classes=3)
+    found = TimedEvaluation(dataset, method="sum", multi_label=True)._of_groups("frame_mAP", frames)
+    assert found["frame_mAP_some"] == 50
+    assert np.isnan(found["frame_mAP_none"])
 
 
 def test_scores_as_a_table_have_a_row_a_second(place: Path, run: Run) -> None:

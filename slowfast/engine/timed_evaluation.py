@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 from fvcore.common.config import CfgNode
+from numpy.typing import NDArray
 
 from slowfast.annotations.events import Events, ListedEvents, format_csv, format_results, format_truths
 from slowfast.annotations.events.listed import name_fault
@@ -21,6 +22,7 @@ from slowfast.config.sections.events import TUNED
 from slowfast.datasets import ClipDataset, DatasetError
 from slowfast.engine.inference import Metrics
 from slowfast.engine.scores_in_time import ScoresInTime, write_csv
+from slowfast.engine.video_evaluation import mean_of_defined
 from slowfast.engine.whole_video_evaluation import WholeVideoEvaluation
 from slowfast.evaluation.timed import (
     ALL_IOU,
@@ -45,6 +47,9 @@ SCORES_TABLE = "scores_in_time.csv"
 EVENTS_TABLE, EVENTS = "events.csv", "events.json"
 TRUTHS = "truths.json"
 RULE = "event_rule.json"
+
+SHOWN_IOU = 0.5
+"""The overlap at which groups of classes have a figure of their own."""
 
 SUBSET = "testing"
 """What the videos of a test are called in ActivityNet's files."""
@@ -145,7 +150,8 @@ class TimedEvaluation(WholeVideoEvaluation):
         if labelled:
             truths = self._truths(scored)
             frames = frame_map(scored.scores, truths, rate=self.settings.fps)
-            values |= {"frame_mAP": 100 * frames.mean_ap, "frame_cmAP": 100 * frames.mean_calibrated_ap}
+            values |= {"frame_mAP": 100 * frames.mean_ap, **self._of_groups("frame_mAP", frames.ap)}
+            values["frame_cmAP"] = 100 * frames.mean_calibrated_ap
             values["localization_mAP"] = 100 * localization_map(scored.scores, truths).mean_ap_with_positives
             entries["frames"] = _frame_entries(frames, self._dataset.class_names)
         if self.rule is not None:
@@ -154,6 +160,7 @@ class TimedEvaluation(WholeVideoEvaluation):
             if labelled:
                 measured = event_map(found, truths, num_classes=self._dataset.num_classes, iou_thresholds=ALL_IOU)
                 values |= _event_values(measured)
+                values |= self._of_groups(f"event_mAP@{SHOWN_IOU:g}", measured.ap[ALL_IOU.index(SHOWN_IOU)])
                 entries["events"] = summarize(measured, self._dataset.class_names)
         return dataclasses.replace(metrics, values={**metrics.values, **values}, in_time=entries)
 
@@ -184,6 +191,11 @@ class TimedEvaluation(WholeVideoEvaluation):
         counts = np.bincount(found.events.label, minlength=self._dataset.num_classes)
         told = ", ".join(f"{count} {name}" for name, count in zip(self._dataset.class_names, counts, strict=True) if count)
         logger.info("wrote %s: %d events in %d videos (%s)", folder / EVENTS_TABLE, len(found.events), len(names), told)
+
+    def _of_groups(self, name: str, ap: NDArray[np.float64]) -> dict[str, float]:
+        """The mean of each group of classes, in percent. ap: (K,)."""
+        groups = self._dataset.class_groups
+        return {f"{name}_{group}": 100 * mean_of_defined(ap[list(classes)]) for group, classes in groups.items()}
 
     def _truths(self, scored: ScoresInTime) -> Events:
         assert self.settings is not None

@@ -107,7 +107,7 @@ def measure_several_labels(
     """Mean average precision of all classes, and of each group, over the videos that have scores."""
     scored = _scored(scores)
     mean_ap, per_class_ap = multilabel_map(scores.scores[scored], scores.labels[scored])
-    groups = {f"mAP_{name}": _mean(per_class_ap[list(classes)]) for name, classes in class_groups.items()}
+    groups = {f"mAP_{name}": mean_of_defined(per_class_ap[list(classes)]) for name, classes in class_groups.items()}
     return Metrics(
         values={name: 100 * value for name, value in {"mAP": mean_ap, **groups}.items()},
         counts=_counts(scores),
@@ -126,7 +126,7 @@ def _counts(scores: VideoScores) -> dict[str, int]:
     return {"num_videos": int((scores.view_counts > 0).sum()), "num_views": int(scores.view_counts.sum())}
 
 
-def _mean(per_class_ap: NDArray[np.float64]) -> float:
+def mean_of_defined(per_class_ap: NDArray[np.float64]) -> float:
     """The mean over classes that have one; NaN when none has."""
     defined = per_class_ap[~np.isnan(per_class_ap)]
     return float(defined.mean()) if len(defined) else float("nan")
