@@ -109,8 +109,8 @@ class Step:
             return None
         if (old.shape[:2], old.shape[3:]) != (x.shape[:2], x.shape[3:]):
             raise MemoryMismatchError(
-                f"{cell.name} remembers frames of shape {tuple(old.shape)} but now sees {tuple(x.shape)}; "
-                "call reset() before the first step of every batch"
+                f"{cell.name} remembers frames of shape {tuple(old.shape)} but now sees {tuple(x.shape)}; right would "
+                "be: frames of one size in all steps of a batch, and reset() before the first step of another"
             )
         return Past(_follow(old, x, cell), self._rows(cell, x))
 
@@ -177,7 +177,6 @@ class Memory:
         with self.run(self.frames, begins=begins, input_shapes=input_shapes) as step:
             yield step
         self.frames = step.state()
-        self._ran |= step.new.keys()
         self.behind_pools = step.pooled_before
 
     @contextmanager
@@ -211,6 +210,7 @@ class Memory:
                 yield step
         finally:
             self._step = outer
+        self._ran |= step.new.keys()
 
     def keep_with(self, outputs: Any) -> None:
         """Remembers what the newest step read for as long as the graph of its outputs lives, for activation checkpointing."""
@@ -315,7 +315,7 @@ class Memory:
 
     def check(self, state: Mapping[str, Tensor]) -> None:
         """Raises MemoryMismatchError for a state that this network cannot have left, by names, shapes and types."""
-        if not self.cells or not state:
+        if not state:
             return
         _check_state(state, self.cells)
         required = {name for name, cell in self.cells.items() if not cell.optional}
@@ -355,7 +355,9 @@ def _check_state(state: Mapping[str, Tensor], cells: Mapping[str, Cell]) -> None
                 raise MemoryMismatchError(f"{name}: {frames.dtype} of shape {tuple(frames.shape)}; right would be: one integer")
             continue
         if name not in cells:
-            raise MemoryMismatchError(f"{name}: this network has no operator of that name; it has {', '.join(sorted(cells))}")
+            raise MemoryMismatchError(
+                f"{name}: this network has no operator of that name; it has {', '.join(sorted(cells)) or 'none'}"
+            )
         if not frames.is_floating_point():
             raise MemoryMismatchError(f"{name}: {frames.dtype}; right would be: a floating-point type")
         _check_shape(cells[name], frames)
