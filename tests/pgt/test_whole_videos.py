@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
+from pgt import StreamBatch
 from pgt.memory import MemoryMismatchError
 from pgt.whole_videos import LaneCutter, WholeVideoEvalStep, WholeVideoTrainStep
 from slowfast.commands.activation_meter import ActivationMeter
@@ -20,7 +23,7 @@ from slowfast.config import CfgNode, ConfigError
 from slowfast.datasets.clip_sampling import RandomStridedClip
 from slowfast.datasets.labels import IntervalLabels
 from slowfast.datasets.lane_loader import LaneLoader
-from slowfast.datasets.lanes import TrainingLanes
+from slowfast.datasets.lanes import EvaluationLanes, TrainingLanes
 from slowfast.datasets.sources import FileSource
 from slowfast.datasets.transforms import RandomCrop
 from slowfast.datasets.video_dataset import VideoDataset
@@ -267,7 +270,8 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [write_video(folder / f"{i}.mp4", length, fps=24) for i, length in enumerate(LENGTHS)]
 
 
-def make_trainer(cfg: CfgNode, paths: list[str], *, stop_after: int = 10**6, epochs: int = 2) -> Trainer:
+def whole_videos(paths: list[str], frames: int) -> WholeVideos:
+    """Pieces of so many frames."""
     records = [
         VideoRecord(video_id=str(i), path=path, source=f"row {i}", actions=(ActionInterval(i % CLASSES, 0.1, 0.8),))
         for i, path in enumerate(paths)
@@ -282,7 +286,62 @@ def make_trainer(cfg: CfgNode, paths: list[str], *, stop_after: int = 10**6, epo
         seed=5,
         replaces=True,
     )
-    videos = WholeVideos(dataset, piece_frames=piece_frames(cfg), goes_on=True)
+    return WholeVideos(dataset, piece_frames=frames, goes_on=True)
+
+
+def evaluation_batches(path: str, frames: int, *, pieces: int, start: int = 0) -> Iterator[LaneBatch]:
+    """One file, opened anew, without its first `start` batches."""
+    videos = whole_videos([path], frames)
+    return LaneLoader(videos, EvaluationLanes(lengths=videos.lengths, lanes=1, pieces=pieces)).batches(0, start)
+
+
+@pytest.mark.parametrize("kind", ["max", "avg with momentum", "causal", "two pathways"])
+def test_scores_of_a_file_do_not_depend_on_how_it_is_fed_to_the_bit(
+    kind: str, tiny_cfg: Make, paths: list[str], tmp_path: Path
+) -> None:
+    cfg = whole_cfg(tiny_cfg, **KINDS[kind])
+    frames, path = piece_frames(cfg), paths[3]
+    steps = -(-LENGTHS[3] // frames)
+    torch.manual_seed(1)
+    model: Any = build_model(cfg).eval()
+    found = []
+    for pieces in (1, 3, steps):
+        step = WholeVideoEvalStep.from_cfg(cfg)
+        with torch.no_grad():
+            scores = [step(model, batch).scores[0] for batch in evaluation_batches(path, frames, pieces=pieces)]
+        found.append(torch.cat(scores)[:steps])
+    # By streams, each of which goes on from what the one before has left in a file, in the middle of the video.
+    cutter, memory, scores = LaneCutter.from_cfg(cfg), tmp_path / "memory.pt", []
+    torch.save({}, memory)
+    for first, stop in itertools.pairwise([0, 1, steps // 2, steps]):
+        streams: StreamBatch[str] = StreamBatch(model, normalize=cutter.normalizer)
+        streams.add("part")
+        streams.restore("part", torch.load(memory))
+        for batch in itertools.islice(evaluation_batches(path, frames, pieces=1, start=first), stop - first):
+            scores.append(streams.step({"part": batch.frames[0].unbind(1)})["part"])
+        torch.save(streams.save("part"), memory)
+    found.append(torch.stack(scores))
+    assert len(found[0]) == steps and len(found[0].unique(dim=0)) == steps
+    for other in found[1:]:
+        assert torch.equal(other, found[0])
+
+
+def test_reading_holds_a_few_pieces_of_a_video_whatever_its_length(tmp_path: Path) -> None:
+    peaks = []
+    for length in (60, 600):
+        path = write_video(tmp_path / f"{length}.mp4", length, fps=24)
+        list(evaluation_batches(path, 3, pieces=2))  # makes the index
+        gc.collect()
+        tracemalloc.start()
+        for _ in evaluation_batches(path, 3, pieces=2):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 2**18, "600 pictures of 32 x 32 are 1.8 MB"
+
+
+def make_trainer(cfg: CfgNode, paths: list[str], *, stop_after: int = 10**6, epochs: int = 2) -> Trainer:
+    videos = whole_videos(paths, piece_frames(cfg))
     lanes = TrainingLanes(
         lengths=videos.lengths, lanes=2, pieces=2, seed=0, rank=distributed.rank(), world_size=distributed.world_size()
     )
