@@ -6,7 +6,7 @@ B batch, C colour channels, T frames, H height, W width, K classes, S steps.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -44,11 +44,11 @@ class VideoRecord:
 class Keyframes:
     """Persons at annotated moments: R boxes, at all the annotated seconds that a clip, or the clips of a batch, shows.
 
-    clips: int64 (R,), number of the clip in its batch. seconds: int64 (R,), the moment, in seconds as the annotation counts
-    them. main: bool (R,), whether that is the moment the clip was cut out for. boxes: float32 (R, 4), x1 y1 x2 y2 in pixels of
-    the frames; original: float64 (R, 4), the same as the annotation has them, in fractions of the picture. labels: float32
-    (R, K). videos: int64 (R,), number of the video in its data set. numbers: int64 (R,), number of the box among those of its
-    second; (video, second, number) is the same wherever the box turns up.
+    clips: int64 (R,), number of the clip, or lane, in its batch. seconds: int64 (R,), the moment, in seconds as the annotation
+    counts them. main: bool (R,), whether that is the moment the clip was cut out for. boxes: float32 (R, 4), x1 y1 x2 y2 in
+    pixels of the frames; original: float64 (R, 4), the same as the annotation has them, in fractions of the picture. labels:
+    float32 (R, K). videos: int64 (R,), number of the video in its data set. numbers: int64 (R,), number of the box among those
+    of its second; (video, second, number) is the same wherever the box turns up.
     """
 
     clips: Tensor
@@ -73,6 +73,34 @@ class Keyframes:
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Keyframes:
         return Keyframes(**{field.name: function(getattr(self, field.name)) for field in dataclasses.fields(self)})
+
+    @classmethod
+    def join(cls, parts: Sequence[Keyframes]) -> Keyframes:
+        """The rows of all parts, one part after the other."""
+        return cls(
+            **{field.name: torch.cat([getattr(part, field.name) for part in parts]) for field in dataclasses.fields(cls)}
+        )
+
+    @classmethod
+    def of_clips(cls, parts: Sequence[Keyframes]) -> Keyframes:
+        """The persons of a batch, from those of each of its clips, or lanes, in order."""
+        numbers = torch.repeat_interleave(torch.tensor([len(part) for part in parts]))
+        return dataclasses.replace(cls.join(parts), clips=numbers)
+
+    @classmethod
+    def none(cls, num_classes: int) -> Keyframes:
+        """Nobody."""
+        rows = torch.zeros(0, dtype=torch.int64)
+        return cls(
+            clips=rows,
+            seconds=rows,
+            main=rows.bool(),
+            boxes=torch.zeros((0, 4)),
+            original=torch.zeros((0, 4), dtype=torch.float64),
+            labels=torch.zeros((0, num_classes)),
+            videos=rows,
+            numbers=rows,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +177,8 @@ class LaneBatch:
     end, or where it cannot be read. begins: bool (B, S), pieces that are the
     first of their video. labels: int64 (B, S), or float32 (B, S, K) with the classes that are on in the piece.
     videos, views: int64 (B, S), the video's number in its data set and its view; -1: no video. pieces: int64 (B, S), from 0.
-    names: ids of the videos, each once. replaced: "path: reason" of each video that broke off here.
+    names: ids of the videos, each once. replaced: "path: reason" of each video that broke off here. keyframes: of each of the S
+    pieces the persons of all lanes, in detection only; all of them are `main`.
     """
 
     frames: Tensor
@@ -164,6 +193,7 @@ class LaneBatch:
     pieces: Tensor
     names: tuple[str, ...]
     replaced: tuple[str, ...] = ()
+    keyframes: tuple[Keyframes, ...] | None = None
 
     def __len__(self) -> int:
         return self.frames.shape[0]
@@ -181,10 +211,14 @@ class LaneBatch:
         return self.valid.reshape(*self.begins.shape, -1).any(dim=2)
 
     def to(self, device: torch.device) -> LaneBatch:
-        return _map_tensors(self, lambda tensor: tensor.to(device, non_blocking=True))
+        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> LaneBatch:
-        return _map_tensors(self, lambda tensor: tensor.pin_memory())
+        return self._map(lambda tensor: tensor.pin_memory())
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> LaneBatch:
+        keyframes = None if self.keyframes is None else tuple(persons.map(function) for persons in self.keyframes)
+        return dataclasses.replace(_map_tensors(self, function), keyframes=keyframes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

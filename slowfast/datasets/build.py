@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import cast
 
 import torch
@@ -14,13 +15,19 @@ from slowfast.datasets.lane_loader import LaneLoader, Lanes
 from slowfast.datasets.lanes import EvaluationLanes, TrainingLanes
 from slowfast.datasets.loader import ClipLoader
 from slowfast.datasets.new_videos import of_new_videos
+from slowfast.datasets.readable_whole import ReadableWhole
 from slowfast.datasets.samplers import SampleOrder, SequentialOrder, ShuffledOrder
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.whole_videos import WholeVideos
 from slowfast.registry import DATASETS, UnknownNameError
 from slowfast.runtime.main_script import leave_if_imported_again
 
+logger = logging.getLogger(__name__)
+
 SPLITS = ("train", "val", "test")
+
+PIECES_OF_A_CLIP = 5
+"""Of the clips that whole videos are compared with: what progressive training takes by default."""
 
 
 def build_dataset(cfg: CfgNode, split: str) -> ClipDataset:
@@ -72,6 +79,8 @@ def build_loader(
     pin_memory = cfg.DATA_LOADER.PIN_MEMORY and torch.cuda.is_available() and cfg.NUM_GPUS != 0
     if cfg.DATA.LANE_PIECES:
         videos = whole_videos(cfg, dataset, split)
+        if cfg.DETECTION.ENABLE:
+            _tell_of_frames(cfg, videos, clips=len(dataset))
         return LaneLoader(
             videos,
             _lanes(cfg, videos, split, batch_size=batch_size, rank=rank, world_size=world_size),
@@ -106,7 +115,7 @@ def build_loader(
 
 def whole_videos(cfg: CfgNode, dataset: ClipDataset, split: str) -> WholeVideos:
     """The data set's videos from their first frame to their last. Raises ConfigError for data sets that have none."""
-    if not isinstance(dataset, VideoDataset):
+    if not isinstance(dataset, ReadableWhole):
         name = cfg["TEST" if split == "test" else "TRAIN"].DATASET
         raise ConfigError(
             key="DATA.LANE_PIECES",
@@ -114,6 +123,9 @@ def whole_videos(cfg: CfgNode, dataset: ClipDataset, split: str) -> WholeVideos:
             right="0, for clips",
             why=f"the samples of the data set {name} cannot be read as whole videos",
         )
+    if cfg.DETECTION.ENABLE and not dataset.has_boxes:
+        why = "the data set has labels of whole videos, but no boxes of persons"
+        raise ConfigError(key="DETECTION.ENABLE", value=True, why=why, right="False, or a data set such as ava")
     return WholeVideos(
         dataset,
         piece_frames=cfg.DATA.NUM_FRAMES // cfg.DATA.LANE_PIECES,
@@ -125,7 +137,9 @@ def whole_videos(cfg: CfgNode, dataset: ClipDataset, split: str) -> WholeVideos:
 def _lanes(cfg: CfgNode, videos: WholeVideos, split: str, *, batch_size: int, rank: int, world_size: int) -> Lanes:
     lengths, pieces = videos.lengths, cfg.DATA.LANE_PIECES
     if split != "train":
-        return EvaluationLanes(lengths=lengths, lanes=batch_size, pieces=pieces, rank=rank, world_size=world_size)
+        return EvaluationLanes(
+            lengths=lengths, lanes=batch_size, pieces=pieces, rank=rank, world_size=world_size, groups=videos.shapes
+        )
     lanes = TrainingLanes(lengths=lengths, lanes=batch_size, pieces=pieces, seed=cfg.RNG_SEED, rank=rank, world_size=world_size)
     if not len(lanes):
         raise DatasetError(
@@ -135,3 +149,17 @@ def _lanes(cfg: CfgNode, videos: WholeVideos, split: str, *, batch_size: int, ra
             expected="fewer lanes, or more or longer videos",
         )
     return lanes
+
+
+def _tell_of_frames(cfg: CfgNode, videos: WholeVideos, *, clips: int) -> None:
+    """How many frames one pass over the videos reads, and how many clips would, one around each annotated second."""
+    frames = PIECES_OF_A_CLIP * (cfg.DATA.NUM_FRAMES // cfg.DATA.LANE_PIECES)
+    logger.info(
+        "one pass of %d frames over %d videos instead of %d clips x %d frames (%d steps each): %.1f times fewer",
+        videos.num_frames,
+        len(videos.videos),
+        clips,
+        frames,
+        PIECES_OF_A_CLIP,
+        clips * frames / max(videos.num_frames, 1),
+    )

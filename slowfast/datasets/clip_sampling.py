@@ -190,6 +190,19 @@ class KeyframeClip:
         before = self.length * self.step // 2 if self.place is None else self.place * self.step
         return strided(keyframe - before, self.length, self.step, num_frames)
 
+    def begin(self, keyframe: int, lead: int) -> int:
+        """The frame from which a video is read whole whose first keyframe is this one: at most `lead` frames before it."""
+        return max(keyframe - lead, 0)
+
+    def pieces(self, keyframes: Frames, begin: int, piece_frames: int) -> Frames:
+        """Numbers (M,), from 0, of the pieces of P frames that keyframes (M,) belong to in a video that is read from frame
+        `begin` on: those with the nearest frame number `place` (P // 2 without a place), of two the later."""
+        place = piece_frames // 2 if self.place is None else self.place
+        span = self.step * piece_frames
+        # In whole numbers: floor((keyframe - begin - place * step) / span + 1/2).
+        numbers: Frames = (2 * (keyframes - begin - place * self.step) + span) // (2 * span)
+        return np.maximum(numbers, 0)
+
     def resized(self, length: int) -> KeyframeClip:
         """A clip of another length, with the keyframe as far from its end as here, or in the middle if it is here."""
         place = None if self.place is None else max(self.place + length - self.length, 0)

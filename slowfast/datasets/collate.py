@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import torch
@@ -38,6 +37,4 @@ def _join(parts: Sequence[Keyframes], num_clips: int) -> Keyframes | None:
     if not parts:
         return None
     assert len(parts) == num_clips, "only some clips have keyframes"
-    columns = {field.name: torch.cat([getattr(part, field.name) for part in parts]) for field in dataclasses.fields(Keyframes)}
-    columns["clips"] = torch.repeat_interleave(torch.tensor([len(part) for part in parts]))
-    return Keyframes(**columns)
+    return Keyframes.of_clips(parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -113,22 +113,48 @@ class TrainingLanes:
 
 
 class EvaluationLanes:
-    """Evaluation: every video once, in the order of the list, each by the lane that is free first; lanes end when they do."""
+    """Evaluation: every video once, each by the lane that is free first, in the order of the list, one group of videos after
+    the other; lanes end when they do, and begin the next group together."""
 
-    def __init__(self, *, lengths: Sequence[int], lanes: int, pieces: int, rank: int = 0, world_size: int = 1) -> None:
-        """As for TrainingLanes."""
+    def __init__(
+        self,
+        *,
+        lengths: Sequence[int],
+        lanes: int,
+        pieces: int,
+        rank: int = 0,
+        world_size: int = 1,
+        groups: Sequence[Hashable] = (),
+    ) -> None:
+        """groups: of each video; those of different groups are never in one batch. Empty: all are one. As for TrainingLanes."""
         self.lanes, self.pieces, self._all_lanes = lanes, pieces, lanes * world_size
-        work = [(0, lane) for lane in range(self._all_lanes)]
-        videos: list[list[int]] = [[] for _ in work]
-        for video, length in enumerate(lengths):
-            done, lane = work[0]
-            heapq.heapreplace(work, (done + length, lane))
-            videos[lane].append(video)
-        own = range(rank * lanes, (rank + 1) * lanes)
-        self._lengths, self._videos = list(lengths), [videos[lane] for lane in own]
-        longest = max((done for done, lane in work if lane in own), default=0)
-        self._batches = -(-longest // pieces)
-        self._num_videos = len(lengths)
+        self._lengths, self._num_videos = list(lengths), len(lengths)
+        members: dict[Hashable, list[int]] = {}
+        for video in range(len(lengths)):
+            members.setdefault(groups[video] if groups else None, []).append(video)
+        own = slice(rank * lanes, (rank + 1) * lanes)
+        batches = [0] * world_size
+        self._parts: list[tuple[list[list[int]], int]] = []
+        for videos in members.values():
+            dealt, work = self._dealt(videos, batches)
+            found = [-(-max(work[first : first + lanes]) // pieces) for first in range(0, self._all_lanes, lanes)]
+            self._parts.append((dealt[own], found[rank]))
+            batches = [done + more for done, more in zip(batches, found, strict=True)]
+        self._batches = batches[rank]
+
+    def _dealt(self, videos: Sequence[int], batches: Sequence[int]) -> tuple[list[list[int]], list[int]]:
+        """The videos of each lane of all processes, and how many pieces these have. batches: that each process has already; of
+        lanes that are equally free, one of the process with the fewest is next."""
+        heap = [(0, batches[lane // self.lanes], lane) for lane in range(self._all_lanes)]
+        heapq.heapify(heap)
+        dealt: list[list[int]] = [[] for _ in heap]
+        work = [0] * self._all_lanes
+        for video in videos:
+            done, before, lane = heap[0]
+            work[lane] = done + self._lengths[video]
+            heapq.heapreplace(heap, (work[lane], before, lane))
+            dealt[lane].append(video)
+        return dealt, work
 
     def __len__(self) -> int:
         """Batches of this process."""
@@ -143,11 +169,13 @@ class EvaluationLanes:
         return f"{self._num_videos} whole videos in order"
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[list[LaneKey]]:
-        walks = [itertools.chain(self._walk(videos), itertools.repeat(None)) for videos in self._videos]
-        for number in range(len(self)):
-            keys = [LaneKey(lane, tuple(itertools.islice(walk, self.pieces))) for lane, walk in enumerate(walks)]
-            if number >= start:
-                yield keys
+        yield from itertools.islice(itertools.chain.from_iterable(itertools.starmap(self._of_group, self._parts)), start, None)
+
+    def _of_group(self, videos: Sequence[Sequence[int]], batches: int) -> Iterator[list[LaneKey]]:
+        """videos: of each lane of this process."""
+        walks = [itertools.chain(self._walk(own), itertools.repeat(None)) for own in videos]
+        for _ in range(batches):
+            yield [LaneKey(lane, tuple(itertools.islice(walk, self.pieces))) for lane, walk in enumerate(walks)]
 
     def _walk(self, videos: Sequence[int]) -> Iterator[Piece]:
         for video in videos:

@@ -12,18 +12,19 @@ from typing import Self
 import numpy as np
 import torch
 from fvcore.common.config import CfgNode
+from torch import Tensor
 
-from slowfast.datasets.clip_dataset import ClipDataset
 from slowfast.datasets.clip_sampling import ClipRule
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.labels import LabelRule
+from slowfast.datasets.readable_whole import ReadableWhole
 from slowfast.datasets.remote_files import is_remote
 from slowfast.datasets.sources import FrameSource
 from slowfast.datasets.transforms import ClipColours, ColourRule, CropFrames, SpatialRule, Unchanged
 from slowfast.structures import Clip, VideoRecord
 
 
-class VideoDataset(ClipDataset):
+class VideoDataset(ReadableWhole):
     """Views of videos. Sample number = video number * num_views + view; view = temporal view * number of crops + crop."""
 
     def __init__(
@@ -114,6 +115,24 @@ class VideoDataset(ClipDataset):
                 expected="every listed file (validation and tests leave missing ones out with TEST.SKIP_UNREADABLE True)",
             )
 
+    @property
+    def num_crops(self) -> int:
+        return self.crops.num_crops
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Crops have one size, whatever the size of the video."""
+        return self.crops.draw(0, np.random.default_rng(0)).box(480, 640).shape
+
+    def spacing(self, fps: float) -> float | None:
+        return self.clips.spacing(fps)
+
+    def shown(self, video: int, view: int, rng: np.random.Generator) -> CropFrames:
+        return CropFrames(self.crops.draw(view, rng), self.colours.draw(rng))
+
+    def piece_labels(self, video: int, first: int, last: int, num_frames: int) -> Tensor:
+        return self.labels.stretch(self.records[video], first, last, num_frames)
+
     def _read(self, sample: int, rng: np.random.Generator, replaced: tuple[str, ...], clip_frames: int | None) -> Clip:
         video, view = divmod(sample, self.num_views)
         record = self.records[video]
@@ -121,7 +140,7 @@ class VideoDataset(ClipDataset):
         opened = self.source.open(record.path)
         clips = self.clips if clip_frames is None else dataclasses.replace(self.clips, length=clip_frames)
         frames = clips.frames(opened.num_frames, opened.fps, temporal_view, rng)
-        pictures = opened.read(frames, CropFrames(self.crops.draw(crop, rng), self.colours.draw(rng)))
+        pictures = opened.read(frames, self.shown(video, crop, rng))
         labels = self.labels.labels(record, frames, opened.num_frames)
         return Clip(
             frames=torch.from_numpy(pictures).permute(3, 0, 1, 2),

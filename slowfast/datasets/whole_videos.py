@@ -22,11 +22,10 @@ from tqdm import tqdm
 from slowfast.datasets.clip_sampling import Frames
 from slowfast.datasets.errors import DatasetError, DecodeError
 from slowfast.datasets.lanes import LaneKey, Piece
+from slowfast.datasets.readable_whole import PieceOfVideo, ReadableWhole
 from slowfast.datasets.sources import OpenVideo
 from slowfast.datasets.time_limit import within
-from slowfast.datasets.transforms import CropFrames
-from slowfast.datasets.video_dataset import VideoDataset
-from slowfast.structures import LaneBatch
+from slowfast.structures import Keyframes, LaneBatch
 
 Picture = NDArray[np.uint8]
 
@@ -39,7 +38,8 @@ FEW_SECONDS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneClip:
-    """S pieces of one lane, T frames; see `LaneBatch` for what the fields hold. broken: of videos that broke off here."""
+    """S pieces of one lane, T frames; see `LaneBatch` for what the fields hold. broken: of videos that broke off here.
+    keyframes: of each piece."""
 
     frames: Tensor
     times: Tensor
@@ -50,11 +50,12 @@ class LaneClip:
     pieces: tuple[Piece | None, ...]
     names: tuple[str, ...]
     broken: tuple[str, ...]
+    keyframes: tuple[Keyframes | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """num_frames: of the video, or that are read of it; seconds: of these. sampled: which of them are read. frame_sec: from one
+    """num_frames: of the video, up to where it is read; seconds: of these. sampled: which of them are read. frame_sec: from one
     of these to the next."""
 
     num_frames: int
@@ -73,57 +74,71 @@ class WholeVideos(Dataset[LaneClip]):
     function of (seed, visit, video), and ends with a piece that repeats its last frame. Keys may come in any order, but a lane
     whose key goes on where its last one ended goes on reading; any other opens the file anew, at the frame that is wanted. A
     video that cannot be read any further ends there: what is left of it is not valid. videos: of the data set, but for those
-    that cannot be opened, which `unreadable` tells by path. Number in a key = place in `videos` * views + view.
+    that have nothing to show (`ReadableWhole.read_whole`) or cannot be opened, which `unreadable` tells by path. Number in a
+    key = place in `videos` * views + view. shapes: (height, width) of the pictures of each video, in the order of `lengths`.
+    num_frames: that one pass over all videos reads.
     """
 
-    def __init__(self, dataset: VideoDataset, *, piece_frames: int, max_seconds: float = 0.0, goes_on: bool = False) -> None:
+    def __init__(self, dataset: ReadableWhole, *, piece_frames: int, max_seconds: float = 0.0, goes_on: bool = False) -> None:
         """max_seconds: of each video, from its start; 0: all of it. goes_on: whether unreadable videos are left out, and broken
         ones end where they break. Raises DatasetError where clips are not sampled at a rate, and DecodeError."""
         self.dataset, self.piece_frames, self._max_seconds = dataset, piece_frames, max_seconds
         self.goes_on = goes_on
-        self.num_views = dataset.crops.num_crops
+        self.num_views = dataset.num_crops
         self.videos: list[int] = []
         self.unreadable: dict[str, str] = {}
         self.lengths: list[int] = []
+        self.shapes: list[tuple[int, int]] = []
+        self.num_frames = 0
         self._walks: dict[int, _Walk] = {}
-        # Crops have one size, whatever the size of the video.
-        self._shape = (*dataset.crops.draw(0, np.random.default_rng(0)).box(480, 640).shape, 3)
         self._measure()
 
     def _measure(self) -> None:
         """Finds out how many pieces each video has, by the indexes of the files."""
-        records = self.dataset.records
-        for video in tqdm(range(len(records)), desc="measuring videos", leave=False, delay=FEW_SECONDS):
+        for video in tqdm(self.dataset.read_whole(), desc="measuring videos", leave=False, delay=FEW_SECONDS):
             try:
-                pieces = self.open(video)[1].pieces(self.piece_frames)
+                opened, length = self.open(video)
+                shape = self.dataset.shape or self._shape_of(video, opened, length)
             except DecodeError as error:
                 if not self.goes_on:
                     raise
                 self.unreadable[error.path] = error.reason
                 continue
             self.videos.append(video)
-            self.lengths += [pieces] * self.num_views
+            self.lengths += [length.pieces(self.piece_frames)] * self.num_views
+            self.shapes += [shape] * self.num_views
+            self.num_frames += len(length.sampled) * self.num_views
+
+    def _shape_of(self, video: int, opened: OpenVideo, length: Length) -> tuple[int, int]:
+        """Height and width at which a video is shown, by its first picture. Raises DecodeError."""
+        shown = self.dataset.shown(video, 0, np.random.default_rng(0))
+        picture = within(
+            self.dataset.time_limit_sec,
+            self.dataset.records[video].path,
+            lambda: next(iter(opened.stream(length.sampled[:1], shown))),
+        )
+        return picture.shape[0], picture.shape[1]
 
     def open(self, video: int) -> tuple[OpenVideo, Length]:
         """A video of the data set. Raises DecodeError."""
         record = self.dataset.records[video]
         opened = self.dataset.source.open(record.path)
-        spacing = self.dataset.clips.spacing(opened.fps)
+        spacing = self.dataset.spacing(opened.fps)
         if spacing is None:
             raise DatasetError(
                 path=record.source,
                 found="clips of this data set are spread over their videos, however long these are",
                 expected="for whole videos (DATA.LANE_PIECES): a data set whose clips have a frame rate, such as charades",
             )
-        num_frames = opened.num_frames
+        begin, stop = self.dataset.stretch(video, opened.num_frames, self.piece_frames)
         if self._max_seconds:
-            num_frames = max(1, min(num_frames, math.ceil(self._max_seconds * opened.fps)))
-        sampled = np.floor(np.arange(math.ceil(num_frames / spacing)) * spacing + 1e-9).astype(np.int64)
-        return opened, Length(num_frames, num_frames / opened.fps, sampled, spacing / opened.fps)
+            stop = max(begin + 1, min(stop, math.ceil(self._max_seconds * opened.fps)))
+        sampled = begin + np.floor(np.arange(math.ceil((stop - begin) / spacing)) * spacing + 1e-9).astype(np.int64)
+        return opened, Length(stop, stop / opened.fps, sampled, spacing / opened.fps)
 
     def __getitem__(self, key: LaneKey) -> LaneClip:
         walk = self._walks.setdefault(key.lane, _Walk(self))
-        parts = [self.nothing() if piece is None else walk.read(piece) for piece in key.pieces]
+        parts = [walk.rest() if piece is None else walk.read(piece) for piece in key.pieces]
         return LaneClip(
             frames=torch.from_numpy(np.concatenate([part.frames for part in parts])).permute(3, 0, 1, 2),
             times=torch.from_numpy(np.concatenate([part.times for part in parts])),
@@ -134,14 +149,15 @@ class WholeVideos(Dataset[LaneClip]):
             pieces=key.pieces,
             names=tuple(dict.fromkeys(self.name_of(piece) for piece in key.pieces if piece is not None)),
             broken=tuple(part.broken for part in parts if part.broken),
+            keyframes=tuple(part.keyframes for part in parts),
         )
 
     def name_of(self, piece: Piece) -> str:
         return self.dataset.records[self.videos[piece.video // self.num_views]].video_id
 
-    def nothing(self, last: Picture | None = None, broken: str = "") -> _Part:
+    def nothing(self, shape: tuple[int, int], last: Picture | None = None, broken: str = "") -> _Part:
         """A piece of no video, or one that repeats a picture. broken: what is wrong with the video."""
-        frames = np.zeros((self.piece_frames, *self._shape), np.uint8)
+        frames = np.zeros((self.piece_frames, *shape, 3), np.uint8)
         if last is not None:
             frames[:] = last
         labels = torch.zeros(self.dataset.num_classes) if self.dataset.multi_label else torch.tensor(0)
@@ -159,6 +175,7 @@ class _Part:
     broken: str = ""
     frame_sec: float = 0.0
     video_sec: float = 0.0
+    keyframes: Keyframes | None = None
 
 
 class _Walk:
@@ -170,6 +187,11 @@ class _Walk:
         self._pictures: Iterator[Picture] = iter(())
         self._last: Picture | None = None
         self._is_broken = False
+        self._shape = videos.shapes[0] if videos.shapes else (1, 1)
+
+    def rest(self) -> _Part:
+        """A piece of no video."""
+        return self._videos.nothing(self._shape)
 
     def read(self, piece: Piece) -> _Part:
         """Raises DecodeError, unless reading goes on without what is unreadable."""
@@ -190,30 +212,40 @@ class _Walk:
         self._next = piece._replace(piece=piece.piece + 1)
         self._last = pictures[-1] if pictures else self._last
         if not pictures:
-            return videos.nothing(self._last, broken)
-        part = videos.nothing(self._last, broken)
+            return videos.nothing(self._shape, self._last, broken)
+        part = videos.nothing(self._shape, self._last, broken)
         part.frames[: len(pictures)] = pictures
         part.valid[: len(pictures)] = True
         own = self._own(piece)[: len(pictures)]
         part.times[: len(own)] = self._opened.seconds(own)
-        labels = dataset.labels.stretch(self._record, *self._stretch(piece), self._length.num_frames)
-        return dataclasses.replace(part, labels=labels, frame_sec=self._length.frame_sec, video_sec=self._length.seconds)
+        return dataclasses.replace(
+            part,
+            labels=dataset.piece_labels(self._video, *self._stretch(piece), self._length.num_frames),
+            frame_sec=self._length.frame_sec,
+            video_sec=self._length.seconds,
+            keyframes=None if broken else self._keyframes(piece),
+        )
 
     def _begin(self, piece: Piece) -> None:
         """Opens a video at a piece of it."""
         videos, dataset = self._videos, self._videos.dataset
         place, view = divmod(piece.video, videos.num_views)
-        self._record = dataset.records[videos.videos[place]]
+        self._video, self._shape = videos.videos[place], videos.shapes[piece.video]
+        self._record = dataset.records[self._video]
         self._last, self._is_broken = None, False
-        self._opened, self._length = videos.open(videos.videos[place])
+        self._opened, self._length = videos.open(self._video)
         rng = np.random.default_rng((VISIT_STREAM, dataset.seed, piece.visit, piece.video))
-        transform = CropFrames(dataset.crops.draw(view, rng), dataset.colours.draw(rng))
-        self._pictures = self._opened.stream(self._length.sampled[piece.piece * videos.piece_frames :], transform)
+        self._shown = dataset.shown(self._video, view, rng)
+        self._pictures = self._opened.stream(self._length.sampled[piece.piece * videos.piece_frames :], self._shown)
 
     def _own(self, piece: Piece) -> Frames:
         """The frames of a piece, fewer at the end of the video."""
         first = piece.piece * self._videos.piece_frames
         return self._length.sampled[first : first + self._videos.piece_frames]
+
+    def _keyframes(self, piece: Piece) -> Keyframes | None:
+        own = PieceOfVideo(self._video, piece.piece, self._length.sampled, self._videos.piece_frames)
+        return self._videos.dataset.piece_keyframes(own, self._shown)
 
     def _stretch(self, piece: Piece) -> tuple[int, int]:
         """First and last frame of the video that belong to a piece: all since the piece before, so that pieces share all of
@@ -227,7 +259,7 @@ class _Walk:
 def collate_lanes(clips: Sequence[LaneClip], whole: WholeVideos) -> LaneBatch:
     """One batch of the lanes' next pieces, which `whole` has read."""
     num_views, videos = whole.num_views, whole.videos
-    frames = default_collate([clip.frames.permute(1, 2, 3, 0) for clip in clips])
+    frames = default_collate([clip.frames.permute(1, 2, 3, 0) for clip in _of_one_size(clips)])
     places = [[(-1, -1) if piece is None else divmod(piece.video, num_views) for piece in clip.pieces] for clip in clips]
     numbers = [[-1 if piece is None else piece.piece for piece in clip.pieces] for clip in clips]
     pieces = torch.tensor(numbers)
@@ -244,4 +276,21 @@ def collate_lanes(clips: Sequence[LaneClip], whole: WholeVideos) -> LaneBatch:
         pieces=pieces,
         names=tuple(dict.fromkeys(name for clip in clips for name in clip.names)),
         replaced=tuple(text for clip in clips for text in clip.broken),
+        keyframes=_keyframes(clips, whole.dataset.num_classes) if whole.dataset.has_boxes else None,
     )
+
+
+def _of_one_size(clips: Sequence[LaneClip]) -> Sequence[LaneClip]:
+    """Videos side by side are of one size; a lane that has no video left takes that of the others."""
+    busy = [clip for clip in clips if any(piece is not None for piece in clip.pieces)]
+    shape = (busy or clips)[0].frames.shape
+    return [
+        clip if clip.frames.shape == shape else dataclasses.replace(clip, frames=clip.frames.new_zeros(shape)) for clip in clips
+    ]
+
+
+def _keyframes(clips: Sequence[LaneClip], num_classes: int) -> tuple[Keyframes, ...]:
+    """The persons of each piece, in all lanes."""
+    nobody = Keyframes.none(num_classes)
+    pieces = zip(*(clip.keyframes for clip in clips), strict=True)
+    return tuple(Keyframes.of_clips([persons or nobody for persons in piece]) for piece in pieces)

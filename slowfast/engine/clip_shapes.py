@@ -46,6 +46,7 @@ def shape_of_lanes(cfg: CfgNode, *, side: int, lanes: int = 1) -> LaneBatch:
         views=torch.zeros_like(numbers),
         pieces=numbers,
         names=("shape",),
+        keyframes=(_one_person(cfg, side),) * pieces if cfg.DETECTION.ENABLE else None,
     )
 
 

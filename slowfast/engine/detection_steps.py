@@ -7,7 +7,7 @@ from torch import nn
 from slowfast.config import ConfigError
 from slowfast.engine.steps import PlainTrainStep, WholeClipStep
 from slowfast.engine.updater import Updater
-from slowfast.structures import ClipBatch, DetectionOutput, Keyframes, StepOutput
+from slowfast.structures import ClipBatch, DetectionOutput, Keyframes, LaneBatch, StepOutput
 
 
 class DetectionTrainStep(PlainTrainStep):
@@ -46,6 +46,17 @@ def main_persons(batch: ClipBatch) -> Keyframes:
 def all_persons(batch: ClipBatch) -> Keyframes:
     """Raises ConfigError when the data set has none to show."""
     if batch.keyframes is None:
-        why = "the data set has labels of whole clips, but no boxes of persons"
-        raise ConfigError(key="DETECTION.ENABLE", value=True, why=why, right="False, or a data set such as ava")
+        raise _without_boxes()
     return batch.keyframes
+
+
+def lane_persons(batch: LaneBatch) -> tuple[Keyframes, ...]:
+    """The persons of each piece. Raises ConfigError when the data set has none to show."""
+    if batch.keyframes is None:
+        raise _without_boxes()
+    return batch.keyframes
+
+
+def _without_boxes() -> ConfigError:
+    why = "the data set has labels of whole clips, but no boxes of persons"
+    return ConfigError(key="DETECTION.ENABLE", value=True, why=why, right="False, or a data set such as ava")

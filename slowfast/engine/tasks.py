@@ -42,7 +42,13 @@ IN_TIME = dataclasses.replace(WHOLE_VIDEOS, evaluation=TimedEvaluation)
 DETECTION = Task(name="detection", train_step=DetectionTrainStep, eval_step=DetectionEvalStep, evaluation=AvaEvaluation)
 
 
+WHOLE_DETECTION = dataclasses.replace(WHOLE_VIDEOS, name="whole_detection", evaluation=AvaEvaluation)
+"""Of persons in whole videos."""
+
+
 def task_of(cfg: CfgNode) -> Task:
+    if cfg.DATA.LANE_PIECES and cfg.DETECTION.ENABLE:
+        return WHOLE_DETECTION
     if cfg.DATA.LANE_PIECES:
         return IN_TIME if events_in_time(cfg) else WHOLE_VIDEOS
     return DETECTION if cfg.DETECTION.ENABLE else CLASSIFICATION

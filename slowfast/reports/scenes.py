@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +12,18 @@ from fvcore.common.config import CfgNode
 from numpy.typing import NDArray
 from torch import nn
 
-from slowfast.annotations.ava import START_SECOND
 from slowfast.datasets import ClipDataset, SampleKey
+from slowfast.datasets.ava import AvaDataset
+from slowfast.datasets.build import whole_videos
 from slowfast.datasets.collate import collate
+from slowfast.datasets.lanes import LaneKey, Piece
+from slowfast.datasets.whole_videos import Picture, WholeVideos, collate_lanes
 from slowfast.engine.ava_evaluation import AvaTruth, Predictions
 from slowfast.engine.steps import EvalStep
 from slowfast.evaluation.ava import Boxes, merge_repeated
 from slowfast.registry import EXAMPLES
 from slowfast.reports.examples import file_name, spread_evenly
-from slowfast.structures import ClipBatch, DetectionOutput
+from slowfast.structures import ClipBatch, DetectionOutput, LaneBatch
 from slowfast.visualization import BoxedPerson, Scene, draw_scene
 
 logger = logging.getLogger(__name__)
@@ -40,29 +43,65 @@ def draw_scenes(cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: Clip
         batch = collate([dataset[SampleKey(0, sample)]])
         output = step(model, batch.to(device))
         assert isinstance(output, DetectionOutput), "scenes show scores of persons"
-        predictions = Predictions.of(output)
-        scene = build_scene(
-            batch, predictions, truth, start=dataset.start_second, mirrored=cfg.AVA.TEST_FORCE_FLIP, bgr=cfg.AVA.BGR
-        )
-        path = Path(cfg.OUTPUT_DIR) / "scenes" / f"{file_name(scene.title)}.png"
-        draw_scene(scene, path)
-        logger.info("drew %s", path)
+        assert batch.keyframes is not None
+        moment = int(batch.videos[0]), int(batch.keyframes.seconds[batch.keyframes.main][0])
+        _draw(cfg, build_scene(moment, _picture(cfg, dataset, batch, moment[1]), Predictions.of(output), truth))
 
 
-def build_scene(
-    batch: ClipBatch, predictions: Predictions, truth: AvaTruth, *, start: int = START_SECOND, mirrored: bool, bgr: bool
-) -> Scene:
-    """The own moment of the only clip of a batch; of `predictions` those of that moment are shown.
+@EXAMPLES.register("whole_detection")
+def draw_scenes_of_whole_videos(
+    cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: ClipDataset, device: torch.device
+) -> None:
+    """The same, of videos that are read whole: at every moment the network has seen all that is before."""
+    assert isinstance(dataset, AvaDataset), "whole videos with persons are those of AVA"
+    videos, persons = whole_videos(cfg, dataset, "test"), dataset.persons
+    truth = AvaTruth.from_cfg(cfg, videos=[record.video_id for record in dataset.records], split="test")
+    samples = spread_evenly(len(dataset), cfg.REPORT.NUM_TIMELINES)
+    wanted = {(int(persons.videos[sample]), int(persons.seconds[sample])) for sample in samples}
+    for place, video in enumerate(videos.videos):
+        if video in dict(wanted):
+            for batch, predictions in _predicted(videos, place, model, step, cfg.DATA.LANE_PIECES, device):
+                for moment in sorted(wanted & set(map(tuple, predictions.keys[:, :2].tolist()))):
+                    _draw(cfg, build_scene(moment, _picture(cfg, dataset, batch, moment[1]), predictions, truth))
 
-    start: the second that the video begins with. mirrored, bgr: how the frames differ from the picture that the boxes were
-    drawn in.
-    """
-    assert batch.keyframes is not None
-    video, second = int(batch.videos[0]), int(batch.keyframes.seconds[batch.keyframes.main][0])
-    frame = int((batch.times[0] - (second - start)).abs().argmin())
-    picture = batch.frames[0, :, frame].permute(1, 2, 0).numpy()
-    picture = np.ascontiguousarray(picture[:, :: -1 if mirrored else 1, :: -1 if bgr else 1])
 
+def _predicted(
+    videos: WholeVideos, place: int, model: nn.Module, step: EvalStep, pieces: int, device: torch.device
+) -> Iterator[tuple[LaneBatch, Predictions]]:
+    """A pass over one video; pieces: that are read at once."""
+    for first in range(0, videos.lengths[place], pieces):
+        numbers = range(first, first + pieces)
+        key = LaneKey(0, tuple(Piece(0, place, number) if number < videos.lengths[place] else None for number in numbers))
+        batch = collate_lanes([videos[key]], videos)
+        output = step(model, batch.to(device))
+        assert isinstance(output, DetectionOutput), "scenes show scores of persons"
+        yield batch, Predictions.of(output)
+
+
+def _draw(cfg: CfgNode, scene: Scene) -> None:
+    path = Path(cfg.OUTPUT_DIR) / "scenes" / f"{file_name(scene.title)}.png"
+    draw_scene(scene, path)
+    logger.info("drew %s", path)
+
+
+def _picture(cfg: CfgNode, dataset: ClipDataset, batch: ClipBatch | LaneBatch, second: int) -> Picture:
+    return shown_picture(batch, second - dataset.start_second, mirrored=cfg.AVA.TEST_FORCE_FLIP, bgr=cfg.AVA.BGR)
+
+
+def shown_picture(batch: ClipBatch | LaneBatch, second: float, *, mirrored: bool, bgr: bool) -> Picture:
+    """The frame of the first clip, or lane, that is nearest to a second of its video, as its boxes were drawn in it.
+
+    mirrored, bgr: how frames differ from that."""
+    away = (batch.times[0] - second).abs()
+    if isinstance(batch, LaneBatch):
+        away = away.masked_fill(~batch.valid[0], torch.inf)
+    picture = batch.frames[0, :, int(away.argmin())].permute(1, 2, 0).numpy()
+    return np.ascontiguousarray(picture[:, :: -1 if mirrored else 1, :: -1 if bgr else 1])
+
+
+def build_scene(moment: tuple[int, int], picture: Picture, predictions: Predictions, truth: AvaTruth) -> Scene:
+    """What is true and what is predicted at a moment (video, second), which `picture` shows."""
+    video, second = moment
     merged = merge_repeated(predictions.keys, predictions.scores, predictions.boxes)
     here = (merged.keys[:, :2] == (video, second)).all(axis=1)
     true = truth.truths[(truth.truths.video == video) & (truth.truths.second == second) & (truth.truths.label > 0)]

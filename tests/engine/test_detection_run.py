@@ -41,9 +41,18 @@ def run(name: str, data: Path, output_dir: Path, *overrides: object) -> dict:
     return json.loads((output_dir / "results.json").read_text())
 
 
-@pytest.mark.parametrize("name", ["SLOWONLY", "SLOWONLY_PGT"])
-def test_run_leaves_results_that_another_evaluation_of_its_file_finds_too(name: str, data: Path, tmp_path: Path) -> None:
-    results = run(name, data, tmp_path, "PGT.ALL_STEP_TEST", True)
+WHOLE = ("PGT.STEPS", "all", "PGT.UPDATE_EVERY", 3, "PGT.GRADIENT", "exact", "TRAIN.BATCH_SIZE", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [("SLOWONLY", ()), ("SLOWONLY_PGT", ("PGT.ALL_STEP_TEST", True)), ("SLOWONLY_PGT", WHOLE)],
+    ids=["plain", "steps", "whole videos"],
+)
+def test_run_leaves_results_that_another_evaluation_of_its_file_finds_too(
+    name: str, overrides: tuple[object, ...], data: Path, tmp_path: Path
+) -> None:
+    results = run(name, data, tmp_path, *overrides)
     assert set(results["metrics"]) == {"mAP", "mAP_atomic", "mAP_composite"}
     assert results["num_videos"] == 1
     assert len(list((tmp_path / "scenes").glob("*.png"))) == 2

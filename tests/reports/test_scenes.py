@@ -9,7 +9,7 @@ import torch
 
 from slowfast.engine.ava_evaluation import AvaTruth, Predictions
 from slowfast.evaluation.ava import Boxes
-from slowfast.reports.scenes import build_scene, match_persons
+from slowfast.reports.scenes import build_scene, match_persons, shown_picture
 from slowfast.structures import DetectionOutput
 from tests.engine.detection_toys import VIDEOS, detection_batch, detection_config, keyframes, write_annotations
 
@@ -52,9 +52,8 @@ def test_scene_shows_the_frame_of_the_clips_own_second_as_it_was_filmed(tmp_path
     # The second of two persons was scored twice; a third stands at another second.
     persons = keyframes([(0, (1, 905, 0)), (0, (1, 905, 1)), (0, (1, 905, 1)), (0, (1, 904, 0))])
     scores = torch.tensor([[0.5], [0.2], [0.4], [0.9]]).expand(4, 4)
-    scene = build_scene(
-        batch, Predictions.of(DetectionOutput(scores=scores, keyframes=persons)), truth, mirrored=mirrored, bgr=bgr
-    )
+    picture = shown_picture(batch, 5, mirrored=mirrored, bgr=bgr)
+    scene = build_scene((1, 905), picture, Predictions.of(DetectionOutput(scores=scores, keyframes=persons)), truth)
     assert scene.title == "two, second 905"
     expected = batch.frames[0, :, 2].permute(1, 2, 0).numpy()
     expected = expected[:, ::-1] if mirrored else expected

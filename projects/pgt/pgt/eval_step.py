@@ -41,11 +41,7 @@ class ProgressiveEvalStep(_StepByStep):
 
     @staticmethod
     def enabled(cfg: CfgNode) -> bool:
-        return (
-            bool(cfg.PGT.ENABLE and cfg.PGT.PG_EVAL and not cfg.DETECTION.ENABLE)
-            and not whole_videos(cfg)
-            and not whole_videos(cfg)
-        )
+        return bool(cfg.PGT.ENABLE and cfg.PGT.PG_EVAL and not cfg.DETECTION.ENABLE) and not whole_videos(cfg)
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> Self:
@@ -72,7 +68,7 @@ class ProgressiveDetectionEvalStep(_StepByStep):
 
     @staticmethod
     def enabled(cfg: CfgNode) -> bool:
-        return bool(cfg.PGT.ENABLE and cfg.DETECTION.ENABLE)
+        return bool(cfg.PGT.ENABLE and cfg.DETECTION.ENABLE) and not whole_videos(cfg)
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> Self:

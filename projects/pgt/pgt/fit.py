@@ -104,10 +104,14 @@ def settle_whole_videos(cfg: CfgNode, given: frozenset[str], schedule: StepSched
         ("PGT.SEMANTICS", cfg.PGT.SEMANTICS, "corrected", "the original code has no steps that begin with their video"),
         ("PGT.MGRID", cfg.PGT.MGRID, False, "there are no clips of several lengths"),
         ("PGT.PG_EVAL", cfg.PGT.PG_EVAL, True, "no pass goes over a whole video at once"),
-        ("DETECTION.ENABLE", cfg.DETECTION.ENABLE, False, "persons are classified in clips around their annotated second"),
     ):
         if value != right:
             raise ConfigError(key=key, value=value, why=f"{why} (PGT.STEPS all)", right=repr(right))
+    if cfg.DETECTION.ENABLE and cfg.DATA.MAX_SECONDS:
+        why = "what is read of a video follows from its annotated seconds"
+        raise ConfigError(
+            key="DATA.MAX_SECONDS", value=cfg.DATA.MAX_SECONDS, why=why, right="0; AVA.ANNOTATED_SECONDS says which count"
+        )
     pieces, frames = schedule.steps, schedule.steps * schedule.new_frames(schedule.num_pathways - 1)
     if "DATA.LANE_PIECES" in given and cfg.DATA.LANE_PIECES not in (0, pieces):
         why = f"{pieces} steps of whole videos make an update (PGT.UPDATE_EVERY)"

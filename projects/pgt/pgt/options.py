@@ -55,12 +55,17 @@ def _check_self_attention(cfg: CfgNode) -> None:
 
 
 def _settle_detection(cfg: CfgNode, given: frozenset[str], schedule: StepSchedule) -> None:
-    """Puts the annotated second at the centre of the last step, all other steps before it."""
+    """Puts the annotated second at the centre of the last step, all other steps before it; of whole videos at that of some
+    step, or at its first new frame if the memory is the larger part of it."""
     stated, right = cfg.AVA.CENTER_FRAME, schedule.num_frames - schedule.step_len[-1] // 2
+    if whole_videos(cfg):
+        right = max(schedule.step_len[-1] // 2 - schedule.overlap[-1], 0)
     if "AVA.CENTER_FRAME" in given and stated not in (-1, right):
         raise ConfigError(
             key="AVA.CENTER_FRAME", value=stated, right=f"{right} (or -1 to have it derived)",
-            why=f"the last of the {schedule.steps} steps does not have its centre there",
+            why="a step does not have its centre there"
+            if whole_videos(cfg)
+            else f"the last of the {schedule.steps} steps does not have its centre there",
         )  # fmt: skip
     cfg.AVA.CENTER_FRAME = right
     if not cfg.PGT.PG_EVAL:
@@ -139,6 +144,8 @@ def _step_by_step(cfg: CfgNode, given: frozenset[str]) -> str:
 
 
 def _one_pass(cfg: CfgNode, given: frozenset[str]) -> str:
+    if cfg.DETECTION.ENABLE and whole_videos(cfg):
+        return "in whole videos every person is scored once, at one step"
     if cfg.DETECTION.ENABLE:
         return "persons are scored at one step, or by the mean over all (PGT.ALL_STEP_TEST)"
     return "" if cfg.PGT.PG_EVAL else "evaluation takes a clip in one pass (PGT.PG_EVAL)"
@@ -153,6 +160,8 @@ def _clips(cfg: CfgNode, given: frozenset[str]) -> str:
 
 
 def _whole_clips(cfg: CfgNode, given: frozenset[str]) -> str:
+    if whole_videos(cfg):
+        return "in whole videos every person is scored once, at one step"
     return "" if cfg.DETECTION.ENABLE else "DETECTION.ENABLE is False"
 
 

@@ -18,12 +18,13 @@ from pgt.memory import PHASE, State
 from pgt.schedule import StepSchedule
 from pgt.train_step import Loss
 from pgt.wrapper import ProgressiveModel
+from slowfast.engine.detection_steps import lane_persons
 from slowfast.engine.updater import Updater
 from slowfast.models.losses import build_loss
 from slowfast.models.normalize import Normalizer
 from slowfast.registry import EVAL_STEPS, TRAIN_STEPS
 from slowfast.runtime import distributed
-from slowfast.structures import EpochPlan, LaneBatch, LaneOutput, StepOutput
+from slowfast.structures import DetectionOutput, EpochPlan, Keyframes, LaneBatch, LaneOutput, StepOutput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,8 @@ class WholeVideoTrainStep:
     """One update from the next steps of every lane. What lanes remember goes on from batch to batch; gradients do not.
 
     Losses of the steps add up, as those of a clip do that is trained together, and the reported loss is their mean. A lane has
-    no loss at a step without a frame of a video. Gradients flow through `tbptt_steps` steps; recompute, offload: see
+    no loss at a step without a frame of a video, and where persons are classified a step has none without persons. Gradients
+    flow through `tbptt_steps` steps; recompute, offload: see
     ProgressiveTrainStep.
     """
 
@@ -92,10 +94,15 @@ class WholeVideoTrainStep:
         def run(number: int, state: State) -> tuple[Tensor, State]:
             with updater.autocast():
                 inputs = self.cutter.step(batch.frames, number)
-                outputs: tuple[Tensor, State] = model.functional_step(inputs, state, begins=batch.begins[:, number])
+                outputs: tuple[Tensor, State] = model.functional_step(
+                    inputs, state, *_rois(batch, number), begins=batch.begins[:, number]
+                )
             return outputs
 
         def loss(number: int, logits: Tensor) -> Tensor | None:
+            if batch.keyframes is not None:
+                labels = batch.keyframes[number].labels
+                return self.loss(logits.float(), labels) if len(labels) else None
             rows = counts[:, number].nonzero().flatten()
             return self.loss(logits.float()[rows], batch.labels[rows, number]) if len(rows) else None
 
@@ -115,7 +122,8 @@ class WholeVideoTrainStep:
         model.truncate_memory(True)
         state: State = {}
         for number in range(batch.num_pieces):
-            _, state = model.functional_step(self.cutter.step(batch.frames, number), state, begins=batch.begins[:, number])
+            inputs, rois = self.cutter.step(batch.frames, number), _rois(batch, number)
+            _, state = model.functional_step(inputs, state, *rois, begins=batch.begins[:, number])
 
     def state_dict(self) -> dict[str, Any]:
         """What the lanes of all processes remember, in their order. Every process must ask."""
@@ -134,33 +142,67 @@ class WholeVideoTrainStep:
         self._state = {name: frames if name.endswith(PHASE) else frames.chunk(world)[rank] for name, frames in memory.items()}
 
 
-@EVAL_STEPS.register("pgt_whole_videos")
-class WholeVideoEvalStep:
-    """Scores of every step of every lane. What lanes remember goes on from batch to batch."""
+class _Lanes:
+    """What lanes remember goes on from batch to batch."""
 
-    def __init__(self, *, cutter: LaneCutter, ensemble: str) -> None:
-        """ensemble: "sum" or "max", how the steps of a video become one row of scores."""
-        self.cutter, self.ensemble = cutter, ensemble
+    def __init__(self, *, cutter: LaneCutter) -> None:
+        self.cutter = cutter
         self._state: State = {}
-
-    @staticmethod
-    def enabled(cfg: CfgNode) -> bool:
-        return whole_videos(cfg)
-
-    @classmethod
-    def from_cfg(cls, cfg: CfgNode) -> Self:
-        return cls(cutter=LaneCutter.from_cfg(cfg), ensemble=cfg.PGT.ENSEMBLE_METHOD)
 
     @staticmethod
     def shortened(cfg: CfgNode) -> CfgNode:
         return with_few_steps(cfg)
 
-    def __call__(self, model: ProgressiveModel, batch: LaneBatch) -> LaneOutput:
+    def scores(self, model: ProgressiveModel, batch: LaneBatch) -> list[Tensor]:
+        """What the network returns at each step."""
         if bool((batch.begins[:, 0] | (batch.pieces[:, 0] < 0)).all()):
             self._state = {}
         scores = []
         for number in range(batch.num_pieces):
-            inputs = self.cutter.step(batch.frames, number)
-            row, self._state = model.functional_step(inputs, self._state, begins=batch.begins[:, number])
+            inputs, rois = self.cutter.step(batch.frames, number), _rois(batch, number)
+            row, self._state = model.functional_step(inputs, self._state, *rois, begins=batch.begins[:, number])
             scores.append(row)
-        return LaneOutput(scores=torch.stack(scores, dim=1), joined_by=self.ensemble)
+        return scores
+
+
+@EVAL_STEPS.register("pgt_whole_videos")
+class WholeVideoEvalStep(_Lanes):
+    """Scores of every step of every lane."""
+
+    def __init__(self, *, cutter: LaneCutter, ensemble: str) -> None:
+        """ensemble: "sum" or "max", how the steps of a video become one row of scores."""
+        super().__init__(cutter=cutter)
+        self.ensemble = ensemble
+
+    @staticmethod
+    def enabled(cfg: CfgNode) -> bool:
+        return whole_videos(cfg) and not cfg.DETECTION.ENABLE
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> Self:
+        return cls(cutter=LaneCutter.from_cfg(cfg), ensemble=cfg.PGT.ENSEMBLE_METHOD)
+
+    def __call__(self, model: ProgressiveModel, batch: LaneBatch) -> LaneOutput:
+        return LaneOutput(scores=torch.stack(self.scores(model, batch), dim=1), joined_by=self.ensemble)
+
+
+@EVAL_STEPS.register("pgt_whole_videos_detection")
+class WholeVideoDetectionEvalStep(_Lanes):
+    """Scores of the persons at the step that holds their moment; steps without persons are run for what they remember."""
+
+    @staticmethod
+    def enabled(cfg: CfgNode) -> bool:
+        return whole_videos(cfg) and bool(cfg.DETECTION.ENABLE)
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> Self:
+        return cls(cutter=LaneCutter.from_cfg(cfg))
+
+    def __call__(self, model: ProgressiveModel, batch: LaneBatch) -> DetectionOutput:
+        persons = Keyframes.join(lane_persons(batch))
+        return DetectionOutput(scores=torch.cat(self.scores(model, batch)), keyframes=persons)
+
+
+def _rois(batch: LaneBatch, number: int) -> tuple[Tensor, ...]:
+    """What the network reads of a step besides frames: the boxes of its persons, in detection."""
+    return () if batch.keyframes is None else (batch.keyframes[number].rois(),)

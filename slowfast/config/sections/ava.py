@@ -55,6 +55,16 @@ _WITHOUT_COLOURS = _unless("TRAIN_USE_COLOR_AUGMENTATION", True, "AVA.TRAIN_USE_
 _WITH_VIDEOS = _unless("VIDEO_DIR", False, "with AVA.VIDEO_DIR, frames are read out of videos")
 
 
+def _clips(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "" if cfg.DATA.LANE_PIECES else "clips are read, not whole videos"
+
+
+def _no_step_to_fill(cfg: CfgNode, given: frozenset[str]) -> str:
+    if cfg.DATA.LANE_PIECES:
+        return "steps of whole videos have no annotated second to borrow from"
+    return switched_off("PGT")(cfg, given)
+
+
 SECTION = Section(
     name="AVA",
     meaning="Persons at annotated seconds: AVA (Gu et al., arXiv:1705.08421) and data sets in its format.",
@@ -156,11 +166,18 @@ SECTION = Section(
         "CENTER_FRAME": Option(
             -1, "Frame of the clip that shows the annotated second; -1: the middle, T // 2.", minimum=-1, maximum=2**16
         ),
+        "LEAD_SECONDS": Option(
+            20.0,
+            "Whole videos: how much is read of a video before its first annotated second.",
+            minimum=0,
+            maximum=10**6,
+            no_effect_if=_clips,
+        ),
         "EMPTY_STEP": Option(
             "keyframe",
             "What a step without boxes of its own is given: those of the clip's annotated second, or nothing.",
             choices=("keyframe", "skip"),
-            no_effect_if=switched_off("PGT"),
+            no_effect_if=_no_step_to_fill,
         ),
         "IMG_PROC_BACKEND": Option(
             "cv2", "Library that processes pictures.", no_effect="there is one way to process pictures."

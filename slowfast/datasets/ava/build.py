@@ -167,7 +167,7 @@ def rules_of(cfg: CfgNode, split: str) -> AvaRules:
         view = FixedCrops(size=cfg.DATA.TEST_CROP_SIZE, flip=cfg.AVA.TEST_FORCE_FLIP)
     else:
         view = WholePicture(short_side=cfg.DATA.TEST_CROP_SIZE, flip=cfg.AVA.TEST_FORCE_FLIP)
-    return AvaRules(clips=clips, view=view, colours=colours, times=AvaTimes.from_cfg(cfg))
+    return AvaRules(clips=clips, view=view, colours=colours, times=AvaTimes.from_cfg(cfg), lead_sec=cfg.AVA.LEAD_SECONDS)
 
 
 def _box_lists(cfg: CfgNode, split: str, folder: Path) -> BoxLists:

@@ -34,6 +34,11 @@ class Persons:
         inside = begin + np.searchsorted(self.seconds[begin:end], (first, last + 1))
         return np.union1d(np.arange(*inside), number)
 
+    def of_video(self, video: int) -> Ints:
+        """Numbers of all seconds of a video."""
+        return np.arange(*np.searchsorted(self.videos, (video, video + 1)))
+
     def rows(self, numbers: Ints) -> Ints:
         """Rows of the boxes of these seconds, one second after the other."""
-        return np.concatenate([np.arange(self.starts[number], self.starts[number + 1]) for number in numbers])
+        rows = [np.arange(self.starts[number], self.starts[number + 1]) for number in numbers]
+        return np.concatenate([np.zeros(0, np.int64), *rows])
