@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,3 +107,23 @@ def test_orders_differ_by_seed_and_by_visit() -> None:
     other = [key.pieces[0].video for keys in training(lengths, (1, 1, 1), seed=2).batches(0) for key in keys if key.pieces[0]]
     assert sorted(first) == sorted(second) == sorted(other) == list(range(40))
     assert first != second and first != other
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_videos_of_different_groups_are_never_in_one_batch_and_all_are_seen_once(world: int, lanes: int) -> None:
+    rng = np.random.default_rng(lanes)
+    lengths, groups = rng.integers(1, 9, 30).tolist(), rng.integers(0, 7, 30).tolist()
+    seen = []
+    counts = []
+    for rank in range(world):
+        dealt = EvaluationLanes(lengths=lengths, lanes=lanes, pieces=3, rank=rank, world_size=world, groups=groups)
+        batches = list(dealt.batches(0))
+        counts.append(len(batches))
+        assert len(batches) == len(dealt) and list(dealt.batches(0, 2)) == batches[2:]
+        for keys in batches:
+            pieces = [piece for key in keys for piece in key.pieces if piece is not None]
+            assert len({groups[piece.video] for piece in pieces}) == 1
+            seen += pieces
+    assert sorted((piece.video, piece.piece) for piece in seen) == [(v, p) for v in range(30) for p in range(lengths[v])]
+    assert max(counts) <= 2 * min(counts), "groups of few videos go to the process that has the fewest batches"
