@@ -84,7 +84,7 @@ class LaneLoader:
         samples = self._workers.read(keys)
         for _ in range(start, len(self)):
             clips = [self._taken(sample) for sample in itertools.islice(samples, self._lanes.lanes)]
-            batch = collate_lanes(clips, self.videos)
+            batch = collate_lanes([clip for clip in clips if clip.pieces], self.videos)
             yield batch.pin_memory() if self._pin_memory else batch
 
     def _taken(self, sample: Sample[LaneClip]) -> LaneClip:

@@ -26,7 +26,8 @@ class Piece(NamedTuple):
 
 
 class LaneKey(NamedTuple):
-    """What one lane reads for one batch: S pieces; None: nothing, for there is no video left. lane: in this process."""
+    """What one lane reads for one batch: S pieces; None: nothing, for there is no video left. No pieces: the lane has no video
+    of this group, and no row in its batches. lane: in this process."""
 
     lane: int
     pieces: tuple[Piece | None, ...]
@@ -174,8 +175,9 @@ class EvaluationLanes:
     def _of_group(self, videos: Sequence[Sequence[int]], batches: int) -> Iterator[list[LaneKey]]:
         """videos: of each lane of this process."""
         walks = [itertools.chain(self._walk(own), itertools.repeat(None)) for own in videos]
+        sizes = [self.pieces if own else 0 for own in videos]
         for _ in range(batches):
-            yield [LaneKey(lane, tuple(itertools.islice(walk, self.pieces))) for lane, walk in enumerate(walks)]
+            yield [LaneKey(lane, tuple(itertools.islice(walk, sizes[lane]))) for lane, walk in enumerate(walks)]
 
     def _walk(self, videos: Sequence[int]) -> Iterator[Piece]:
         for video in videos:

@@ -137,6 +137,12 @@ class WholeVideos(Dataset[LaneClip]):
         return opened, Length(stop, stop / opened.fps, sampled, spacing / opened.fps)
 
     def __getitem__(self, key: LaneKey) -> LaneClip:
+        if not key.pieces:
+            nothing = torch.zeros(0)
+            return LaneClip(
+                **dict.fromkeys(("frames", "times", "frame_sec", "video_sec", "valid", "labels"), nothing),
+                pieces=(), names=(), broken=(), keyframes=(),
+            )  # fmt: skip
         walk = self._walks.setdefault(key.lane, _Walk(self))
         parts = [walk.rest() if piece is None else walk.read(piece) for piece in key.pieces]
         return LaneClip(

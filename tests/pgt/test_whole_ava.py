@@ -59,6 +59,8 @@ KINDS: dict[str, dict[str, Any]] = {
 def cfg_of(folder: Folder, kind: str = "max", **changes: Any) -> CfgNode:
     tiny = TINY_SLOWFAST if kind == "two pathways" else TINY
     options = tiny | DETECTION | KINDS[kind] | {key.replace("__", "."): value for key, value in changes.items()}
+    if options["PGT.STEPS"] != "all":
+        del options["PGT.UPDATE_EVERY"]
     return folder.cfg(*itertools.chain.from_iterable(options.items()))
 
 

@@ -234,6 +234,8 @@ def test_a_batch_without_a_valid_piece_changes_nothing(tiny_cfg: Make, updater: 
         ({"PGT__MGRID": True}, "PGT.MGRID"),
         ({"PGT__PG_EVAL": False}, "PGT.PG_EVAL"),
         ({"PGT__TBPTT_STEPS": 3}, "PGT.TBPTT_STEPS"),
+        ({"PGT__GRADIENT": "exact", "PGT__UPDATE_EVERY": 1}, "PGT.UPDATE_EVERY"),
+        ({"PGT__GRADIENT": "exact", "PGT__STEPS": 1, "PGT__UPDATE_EVERY": 0}, "PGT.STEPS"),
         ({"DATA__LANE_PIECES": 7}, "DATA.LANE_PIECES"),
         ({"PGT__STEPS": "every"}, "PGT.STEPS"),
         ({"PGT__STEPS": 0}, "PGT.STEPS"),

@@ -79,6 +79,14 @@ def _settle_gradients(cfg: CfgNode, given: frozenset[str]) -> None:
     exact = cfg.PGT.GRADIENT == "exact"
     if cfg.PGT.TRUNCATE_GRAD or (exact and "PGT.TBPTT_STEPS" not in given):
         cfg.PGT.TBPTT_STEPS = longest
+    if exact and longest == 1:
+        key, more = (
+            ("PGT.UPDATE_EVERY", "2 or more, or 0 with PGT.TRAIN_TOGETHER True")
+            if whole_videos(cfg)
+            else ("PGT.STEPS", "2 or more")
+        )
+        why = "an update has one step, so no gradient crosses a step, and PGT.GRADIENT exact changes nothing"
+        raise ConfigError(key=key, value=1, why=why, right=f"{more}; or PGT.GRADIENT truncated")
     if exact and cfg.PGT.TBPTT_STEPS == 1 < longest:
         why = "then no gradient crosses a step, and PGT.GRADIENT exact changes nothing"
         raise ConfigError(key="PGT.TBPTT_STEPS", value=1, why=why, right=f"2 to {longest}, or not set: all steps")
