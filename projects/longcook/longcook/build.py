@@ -45,6 +45,7 @@ class LongCook:
             num_val=cfg.LONGCOOK.NUM_VAL,
             num_test=cfg.LONGCOOK.NUM_TEST,
             seed=cfg.LONGCOOK.SEED,
+            minutes=cfg.LONGCOOK.MINUTES if self.format == "hour" else None,
         )
         write_longcook(folder, recipe, num_processes=min(_MOST_PROCESSES, os.cpu_count() or 1))
         return self.read(cfg, split)
@@ -53,5 +54,6 @@ class LongCook:
 CLASS_GROUPS = {"atomic": tuple(range(COMPOSITES.start)), "composite": tuple(COMPOSITES)}
 
 build_longcook = DATASETS.register("longcook")(LongCook("charades", partial(build_charades, class_groups=CLASS_GROUPS)))
+build_longcook_hour = DATASETS.register("longcook_hour")(LongCook("hour", partial(build_charades, class_groups=CLASS_GROUPS)))
 build_longcook_kinetics = DATASETS.register("longcook_kinetics")(LongCook("kinetics", build_kinetics))
 build_longcook_ava = DATASETS.register("longcook_ava")(LongCook("ava", partial(build_ava, class_groups=CLASS_GROUPS)))

@@ -26,7 +26,8 @@ _EMPTY = "a new or empty folder as DATA.PATH_TO_DATA_DIR"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What the contents of a folder follow from. format: the data set whose layout it has."""
+    """What the contents of a folder follow from. format: the data set whose layout it has. minutes: of a video of
+    LongCook-Hour, None elsewhere."""
 
     format: str
     num_train: int
@@ -34,16 +35,21 @@ class Recipe:
     num_test: int
     seed: int
     version: int = _VERSION
+    minutes: int | None = None
 
     @property
     def counts(self) -> dict[str, int]:
         """Videos of each split."""
         return {"train": self.num_train, "val": self.num_val, "test": self.num_test}
 
+    def facts(self) -> dict[str, object]:
+        """As the manifest has it."""
+        return {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
+
 
 def write_manifest(folder: Path, recipe: Recipe, *, finished: bool) -> None:
     """Writes the manifest of `folder`; unless finished, it names no files and so only says what is being built here."""
-    content: dict[str, object] = {"recipe": dataclasses.asdict(recipe)}
+    content: dict[str, object] = {"recipe": recipe.facts()}
     if finished:
         content["bytes"] = _sizes(folder)
     temporary = folder / f"{MANIFEST}.tmp"
@@ -57,7 +63,7 @@ def write_manifest(folder: Path, recipe: Recipe, *, finished: bool) -> None:
 def is_complete(folder: Path, recipe: Recipe) -> bool:
     """Whether the folder holds every file of that recipe, in full length."""
     content = read_manifest(folder)
-    if content is None or content["recipe"] != dataclasses.asdict(recipe) or "bytes" not in content:
+    if content is None or content["recipe"] != recipe.facts() or "bytes" not in content:
         return False
     present = _sizes(folder)
     return all(present.get(name) == size for name, size in content["bytes"].items())
@@ -81,7 +87,7 @@ def refuse_other_content(folder: Path, recipe: Recipe) -> None:
     """Raises DatasetError unless LongCook may be written to `folder`: missing, empty, or a damaged copy of the same recipe."""
     content = read_manifest(folder)
     if content is not None:
-        wanted = dataclasses.asdict(recipe)
+        wanted = recipe.facts()
         if (version := content["recipe"].get("version")) != recipe.version:
             raise DatasetError(
                 path=str(folder),
@@ -92,7 +98,7 @@ def refuse_other_content(folder: Path, recipe: Recipe) -> None:
             raise DatasetError(
                 path=str(folder),
                 found=f"this folder holds LongCook with {_describe(content['recipe'])}, not with {_describe(wanted)}",
-                expected="the same data set, LONGCOOK.NUM_TRAIN, NUM_VAL, NUM_TEST and SEED, "
+                expected="the same data set, LONGCOOK.NUM_TRAIN, NUM_VAL, NUM_TEST, SEED and MINUTES, "
                 f"{_EMPTY}, or that this one be deleted",
             )
     elif folder.exists() and not folder.is_dir():

@@ -4,8 +4,9 @@ from fvcore.common.config import CfgNode
 
 from slowfast.options import Option, Section
 
-NAMES = ("longcook", "longcook_kinetics", "longcook_ava")
-"""The data sets that read these options: LongCook in the format of Charades, of Kinetics and of AVA."""
+HOUR = "longcook_hour"
+NAMES = ("longcook", "longcook_kinetics", "longcook_ava", HOUR)
+"""The data sets that read these options: LongCook in the format of Charades, of Kinetics and of AVA, and LongCook-Hour."""
 
 _AVA_FILES = {
     "VAL_LISTS": ["val.csv"],
@@ -33,6 +34,10 @@ def _other_data(cfg: CfgNode, given: frozenset[str]) -> str:
     return "" if set(names) & set(NAMES) else f"no data set of this config is LongCook ({', '.join(names)})"
 
 
+def _short_videos(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "" if HOUR in (cfg.TRAIN.DATASET, cfg.TEST.DATASET) else f"only videos of {HOUR} have a length to choose"
+
+
 SECTION = Section(
     name="LONGCOOK",
     meaning="The embedded data set; it is written to DATA.PATH_TO_DATA_DIR when it is missing there.",
@@ -43,6 +48,13 @@ SECTION = Section(
         "NUM_TRAIN": Option(400, "Training videos.", minimum=1, maximum=10**5),
         "NUM_VAL": Option(150, "Validation videos, on which choices are made.", minimum=1, maximum=10**5),
         "NUM_TEST": Option(150, "Test videos.", minimum=1, maximum=10**5),
+        "MINUTES": Option(
+            5,
+            f"Length of each video of {HOUR}. What was prepared matters for up to ten of them.",
+            minimum=1,
+            maximum=60,
+            no_effect_if=_short_videos,
+        ),
         "SEED": Option(0, "Seed of the kitchen: other seeds give other videos.", minimum=0, maximum=2**32 - 1),
     },
 )

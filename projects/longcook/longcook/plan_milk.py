@@ -53,6 +53,11 @@ class MilkScript(Script):
         """The class that is on, besides POUR, while milk is poured."""
         return composite_of(self.cause.label)
 
+    @property
+    def drinks(self) -> tuple[Event, ...]:
+        """The composite action, in time."""
+        return (dataclasses.replace(self.pouring, label=self.composite),)
+
     def with_cause(self, cause: int) -> MilkScript:
         """The same video with another cause, and so another composite; nothing else changes."""
         return dataclasses.replace(self, events=with_cause(self.events, cause))

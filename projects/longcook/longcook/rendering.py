@@ -19,8 +19,8 @@ from longcook.film import Film
 from longcook.paint import Canvas
 from longcook.pouring import pour_milk
 from longcook.props import Arm, Performance, Stage
-from longcook.scenery import paint_kitchen
-from longcook.script import FPS, Script
+from longcook.scenery import lay_cloth, paint_kitchen
+from longcook.script import Script
 
 ACTIONS: tuple[Callable[[Canvas, Stage], Performance], ...] = (
     grind_coffee, steep_tea, scoop_cocoa, crush_berries, stir, chop, wipe, pour_milk,
@@ -33,8 +33,8 @@ _NOISE_MARGIN = 16  # pixels by which a frame's cut out of the noise sheet may m
 
 def film_of(script: Script, path: str) -> Film:
     """The film of a video with one cook, to be written to `path`."""
-    key_frames = frozenset(event.first_frame(FPS) for event in script.events)
-    return Film(path=path, draw=partial(render, script), fps=FPS, key_frames=key_frames)
+    key_frames = frozenset(event.first_frame(script.fps) for event in script.events)
+    return Film(path=path, draw=partial(render, script), fps=script.fps, key_frames=key_frames)
 
 
 def render(script: Script) -> Iterator[np.ndarray]:
@@ -45,14 +45,17 @@ def render(script: Script) -> Iterator[np.ndarray]:
     shifts = camera.draw_shifts(script.num_frames, rng)
     kitchen, moving = Canvas.blank(), Canvas.blank()
     paint_kitchen(kitchen, rng)
+    fps = script.fps
     for number, event in enumerate(script.events):
         stage = Stage.draw(np.random.default_rng((*script.picture_seed, 1, number)), arm)
         still = Canvas(kitchen.pixels.copy())
+        if event.table is not None:
+            lay_cloth(still, event.table)
         perform = ACTIONS[event.label](still, stage)
-        stop = script.events[number + 1].first_frame(FPS) if number + 1 < len(script.events) else script.num_frames
-        for frame in range(event.first_frame(FPS), stop):
+        stop = script.events[number + 1].first_frame(fps) if number + 1 < len(script.events) else script.num_frames
+        for frame in range(event.first_frame(fps), stop):
             moving.copy_from(still)
-            perform(moving, frame / FPS - event.start_centisec / 100)
+            perform(moving, frame / fps - event.start_centisec / 100)
             yield camera.expose(moving.picture(), shifts[frame])
 
 

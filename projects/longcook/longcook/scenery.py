@@ -9,6 +9,9 @@ from longcook.paint import HEIGHT, WIDTH, Canvas, Colour, Point, hue, mix, tone
 HORIZON = 43
 """Row at which the table meets the wall."""
 
+CLOTHS: tuple[Colour, ...] = ((196, 60, 52), (52, 96, 190))
+"""Colours of the cloths on the tables, where there are several."""
+
 _CREAM: Colour = (246, 238, 220)
 _LAMPLIGHT: Colour = (255, 226, 160)
 _SHADOW: Colour = (30, 22, 18)
@@ -25,6 +28,15 @@ def paint_kitchen(canvas: Canvas, rng: np.random.Generator) -> None:
     _hanging_tools(canvas, rng)
     for x in (0, WIDTH):  # darker towards the sides
         canvas.glow((x, HEIGHT / 2), (WIDTH / 3, HEIGHT), _SHADOW, 0.22)
+
+
+def lay_cloth(canvas: Canvas, table: int) -> None:
+    """The cloth by which one table is told from another; it covers all of the table that is seen."""
+    colour = CLOTHS[table]
+    canvas.box((0, HORIZON + 1), (WIDTH, HEIGHT), colour)
+    for x in range(0, WIDTH, 12):
+        canvas.line([(x, HORIZON + 1), (x, HEIGHT)], 0.8, tone(colour, 0.8))
+    canvas.box((0, HORIZON + 1), (WIDTH, HORIZON + 2.5), tone(colour, 1.2))
 
 
 def _wall(canvas: Canvas, rng: np.random.Generator) -> None:

@@ -52,11 +52,15 @@ Splits = dict[str, list[Planned]]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One action of a cook. Times are in hundredths of a second, so that annotations state them exactly."""
+    """One action of a cook. Times are in hundredths of a second, so that annotations state them exactly.
+
+    table: which of several tables it happens at; None in a kitchen that has one.
+    """
 
     label: int
     start_centisec: int
     end_centisec: int
+    table: int | None = None
 
     def first_frame(self, fps: int) -> int:
         """The first frame at or after the start; frame t is shown at t / fps seconds."""
@@ -70,6 +74,7 @@ class Script:
     video_id: str
     events: tuple[Event, ...]
     picture_seed: tuple[int, ...]
+    fps: int = FPS
 
     @property
     def length_centisec(self) -> int:
@@ -77,7 +82,7 @@ class Script:
 
     @property
     def num_frames(self) -> int:
-        return frame_at(self.length_centisec, FPS)
+        return frame_at(self.length_centisec, self.fps)
 
 
 def frame_at(centisec: int, fps: int) -> int:
@@ -135,6 +140,11 @@ def plan_splits(
 def chain_generator(key: tuple[int, ...]) -> np.random.Generator:
     """What the lengths, places and fillers of a video are drawn from."""
     return np.random.default_rng((_CHAIN, *key))
+
+
+def choice_generator(picture_seed: tuple[int, ...]) -> np.random.Generator:
+    """What decides the labels of a video is drawn from, where `plan_splits` does not choose it: a stream of its own."""
+    return np.random.default_rng((_CHOICES, *picture_seed))
 
 
 def picture_seed(key: tuple[int, ...]) -> tuple[int, ...]:

@@ -6,7 +6,6 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 import portalocker
@@ -31,6 +30,7 @@ _FORMATS: dict[str, Callable[[Recipe], Contents]] = {
     "charades": charades.contents,
     "kinetics": kinetics.contents,
     "ava": ava.contents,
+    "hour": charades.hour_contents,
 }
 
 _PATIENCE_SEC = 3600.0  # how long to wait for another process that is writing the same folder
@@ -86,7 +86,7 @@ def _open_workshop(folder: Path, recipe: Recipe) -> Path:
     """The hidden folder to build in, with what an interrupted call has left of the same recipe."""
     workshop = folder.with_name(f".{folder.name}.partial")
     content = read_manifest(workshop)
-    if content is None or content["recipe"] != asdict(recipe):
+    if content is None or content["recipe"] != recipe.facts():
         shutil.rmtree(workshop, ignore_errors=True)
     workshop.mkdir(parents=True, exist_ok=True)
     for left in workshop.rglob("*.tmp"):

@@ -20,6 +20,9 @@ STEPS_OF_A_CLIP = 5
 ALL = "all"
 """As PGT.STEPS: as many as a video has."""
 
+NO_MEMORY = "none"
+"""As PGT.CACHE: every step begins anew."""
+
 
 def whole_videos(cfg: CfgNode) -> bool:
     """Whether videos are read from their first frame to their last, instead of clips."""

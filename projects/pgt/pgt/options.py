@@ -10,6 +10,7 @@ from torch import nn
 
 from pgt.fit import (
     ALL,
+    NO_MEMORY,
     STEPS_OF_A_CLIP,
     check_fit,
     check_one_pass,
@@ -32,6 +33,8 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     if not cfg.PGT.ENABLE:
         return
     _check_self_attention(cfg)
+    if cfg.PGT.CACHE == NO_MEMORY:
+        _check_no_memory(cfg)
     schedule = settle_steps(cfg, given)
     if whole_videos(cfg):
         settle_whole_videos(cfg, given, schedule)
@@ -52,6 +55,16 @@ def _check_self_attention(cfg: CfgNode) -> None:
     if cfg.PGT.SELFATT or any(cfg.PGT.SELFATT_LOCATION):
         why = "progressive self-attention is that of non-local blocks"
         raise ConfigError(key="PGT.SELFATT", value=True, why=why, right="False, with NONLOCAL.LOCATION and NONLOCAL.PROGRESS")
+
+
+def _check_no_memory(cfg: CfgNode) -> None:
+    why = f"steps that remember nothing are trained and scored along whole videos alone (PGT.CACHE {NO_MEMORY})"
+    if not whole_videos(cfg):
+        raise ConfigError(key="PGT.STEPS", value=cfg.PGT.STEPS, why=why, right=f"{ALL}, or PGT.ENABLE False for clips")
+    why = f"no gradient crosses steps that remember nothing (PGT.CACHE {NO_MEMORY})"
+    for key, right in (("GRADIENT", "truncated"), ("TBPTT_STEPS", 1), ("TRUNCATE_GRAD", False), ("CACHE_MOMENTUM", 0.0)):
+        if cfg.PGT[key] != right:
+            raise ConfigError(key=f"PGT.{key}", value=cfg.PGT[key], why=why, right=repr(right))
 
 
 def _settle_detection(cfg: CfgNode, given: frozenset[str], schedule: StepSchedule) -> None:
@@ -132,7 +145,7 @@ class ProgressiveWrapper:
             model,
             step_len=cfg.PGT.STEP_LEN,
             overlap=cfg.PGT.OVERLAP,
-            memory=cfg.PGT.CACHE,
+            memory="last" if cfg.PGT.CACHE == NO_MEMORY else cfg.PGT.CACHE,
             momentum=cfg.PGT.CACHE_MOMENTUM,
             head=cfg.PGT.HEAD,
             tpool_size=[1] if cfg.PGT.PG_EVAL else cfg.PGT.TPOOL_SIZE,
@@ -250,8 +263,9 @@ SECTION = Section(
         "CACHE": Option(
             "last",
             "What the memory keeps of the past: the last frames (with CACHE_MOMENTUM 0 nothing then travels farther than the "
-            "stacked kernels reach), or the maximum or mean over all of it, which carries every frame to all later steps.",
-            choices=("last", "max", "avg"),
+            "stacked kernels reach), or the maximum or mean over all of it, which carries every frame to all later steps; none, "
+            "to compare with (whole videos): every step is a short clip by itself.",
+            choices=("last", "max", "avg", NO_MEMORY),
         ),
         "CACHE_MOMENTUM": Option(
             0.0, "Share of the old memory in the new one; above 0, every frame reaches all later steps.", minimum=0, below=1

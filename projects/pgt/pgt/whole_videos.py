@@ -12,7 +12,7 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor
 
-from pgt.fit import schedule_of, whole_videos, with_few_steps
+from pgt.fit import NO_MEMORY, schedule_of, whole_videos, with_few_steps
 from pgt.gradient import Gradient, GraphGradient, RecomputedGradient, Steps
 from pgt.memory import PHASE, State
 from pgt.schedule import StepSchedule
@@ -34,10 +34,18 @@ class LaneCutter:
 
     schedule: StepSchedule
     normalizer: Normalizer
+    remembers: bool = True
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> Self:
-        return cls(schedule=schedule_of(cfg), normalizer=Normalizer.from_cfg(cfg))
+        return cls(
+            schedule=schedule_of(cfg), normalizer=Normalizer.from_cfg(cfg), remembers=cfg.PGT.CACHE != NO_MEMORY
+        )  # fmt: skip
+
+    def begins(self, batch: LaneBatch, number: int) -> Tensor:
+        """bool (B,): the lanes whose memory begins anew with this step; all of them where nothing is remembered."""
+        begins = batch.begins[:, number]
+        return begins if self.remembers else torch.ones_like(begins)
 
     def step(self, frames: Tensor, number: int) -> list[Tensor]:
         """frames: uint8 (B, C, T, H, W). One float tensor a pathway."""
@@ -95,7 +103,7 @@ class WholeVideoTrainStep:
             with updater.autocast():
                 inputs = self.cutter.step(batch.frames, number)
                 outputs: tuple[Tensor, State] = model.functional_step(
-                    inputs, state, *_rois(batch, number), begins=batch.begins[:, number]
+                    inputs, state, *_rois(batch, number), begins=self.cutter.begins(batch, number)
                 )
             return outputs
 
@@ -123,7 +131,7 @@ class WholeVideoTrainStep:
         state: State = {}
         for number in range(batch.num_pieces):
             inputs, rois = self.cutter.step(batch.frames, number), _rois(batch, number)
-            _, state = model.functional_step(inputs, state, *rois, begins=batch.begins[:, number])
+            _, state = model.functional_step(inputs, state, *rois, begins=self.cutter.begins(batch, number))
 
     def state_dict(self) -> dict[str, Any]:
         """What the lanes of all processes remember, in their order. Every process must ask."""
@@ -160,7 +168,7 @@ class _Lanes:
         scores = []
         for number in range(batch.num_pieces):
             inputs, rois = self.cutter.step(batch.frames, number), _rois(batch, number)
-            row, self._state = model.functional_step(inputs, self._state, *rois, begins=batch.begins[:, number])
+            row, self._state = model.functional_step(inputs, self._state, *rois, begins=self.cutter.begins(batch, number))
             scores.append(row)
         return scores
 

@@ -1,0 +1,151 @@
+"""One cook at two tables for a whole shift: the videos of LongCook-Hour.
+
+A shift is a chain of rounds of at most ten minutes. In the first part of a round the cook prepares something for each table,
+now for one, now for the other, and the same for a table whenever it is its turn; in the second part milk is poured at both.
+What the milk makes is what was prepared last at that table, minutes before. Fillers at either table lie between all of this.
+The two tables of a round never get the same, so that it does not do to know what has been prepared: one has to know where.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from longcook.script import (
+    CAUSES,
+    FILLERS,
+    POUR,
+    Event,
+    Script,
+    Splits,
+    chain_generator,
+    choice_generator,
+    composite_of,
+    draw_centisec,
+    picture_seed,
+    plan_splits,
+)
+
+SHIFT_FPS = 4
+"""Few, as the pictures of an hour are drawn."""
+
+NUM_TABLES = 2
+PAIRS = tuple(itertools.permutations(CAUSES, NUM_TABLES))
+"""What is prepared at the tables of a round: one cause for each."""
+
+ROUND_SEC = 600
+"""The longest round, and so the longest way from a cause to its effect."""
+
+EVENT_SEC = (2.0, 4.0)
+MIN_GAP_EVENTS = 2
+"""Fillers, at least, between the last preparation and the first pouring: 8 frames at 2 a second never see both."""
+
+PREPARING_SHARE = 0.3
+"""Part of a round in which things are prepared; then milk is poured."""
+
+POURING_SHARE = 0.5
+"""Chance that an event of the second part pours."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftScript(Script):
+    """A video of one or more rounds of equal length. rounds: how many."""
+
+    rounds: int = 1
+
+    @property
+    def drinks(self) -> tuple[Event, ...]:
+        """The composite actions, in time: one for each pouring, from the same start to the same end."""
+        prepared: dict[int | None, int] = {}
+        drinks = []
+        for event in self.events:
+            if event.label in CAUSES:
+                prepared[event.table] = event.label
+            elif event.label == POUR:
+                drinks.append(dataclasses.replace(event, label=composite_of(prepared[event.table])))
+        return tuple(drinks)
+
+    @property
+    def waits_centisec(self) -> tuple[int, ...]:
+        """For each pouring, the time from the end of the last preparation at its table to its start."""
+        prepared: dict[int | None, int] = {}
+        waits = []
+        for event in self.events:
+            if event.label in CAUSES:
+                prepared[event.table] = event.end_centisec
+            elif event.label == POUR:
+                waits.append(event.start_centisec - prepared[event.table])
+        return tuple(waits)
+
+    def round_of(self, event: Event) -> int:
+        return event.start_centisec * self.rounds // self.length_centisec
+
+    def with_pairs(self, pairs: list[int]) -> ShiftScript:
+        """The same video with the causes of other pairs, numbers in PAIRS, one a round; nothing else changes."""
+        events = tuple(
+            dataclasses.replace(event, label=PAIRS[pairs[self.round_of(event)]][event.table or 0])
+            if event.label in CAUSES
+            else event
+            for event in self.events
+        )
+        return dataclasses.replace(self, events=events)
+
+
+def plan_shifts(counts: Mapping[str, int], *, seed: int, minutes: int) -> Splits[ShiftScript]:
+    """Scripts of all splits, counts[split] each. Pairs of the first rounds are balanced in each; those of later rounds are
+    drawn."""
+    return plan_splits(
+        partial(draw_shift, minutes=minutes), _choose_pairs, counts, seed=seed, id_length=7, num_choices=len(PAIRS)
+    )
+
+
+def draw_shift(video_id: str, key: tuple[int, ...], *, minutes: int) -> ShiftScript:
+    """The chain of one video, with causes to be chosen."""
+    rng = chain_generator(key)
+    num_rounds = math.ceil(60 * minutes / ROUND_SEC)
+    events: list[Event] = []
+    for number in range(num_rounds):
+        start, end = (6000 * minutes * border // num_rounds for border in (number, number + 1))
+        events += _draw_round(start, end, rng)
+    return ShiftScript(video_id, tuple(events), picture_seed(key), SHIFT_FPS, num_rounds)
+
+
+def _choose_pairs(script: ShiftScript, first: int) -> ShiftScript:
+    rng = choice_generator(script.picture_seed)
+    return script.with_pairs([first, *rng.integers(len(PAIRS), size=script.rounds - 1).tolist()])
+
+
+def _draw_round(start: int, end: int, rng: np.random.Generator) -> list[Event]:
+    """Events from start to end, in hundredths of a second, with the first of CAUSES in the place of every cause."""
+    count = round((end - start) / (50 * sum(EVENT_SEC)))
+    borders = np.cumsum([0, *draw_centisec(EVENT_SEC, count, rng)])
+    borders = start + np.round(borders * ((end - start) / borders[-1])).astype(np.int64)
+    num_preparing = round(PREPARING_SHARE * count)
+    turns = max(1, num_preparing // 5)  # of each table
+    places = np.sort(rng.choice(num_preparing - MIN_GAP_EVENTS, size=NUM_TABLES * turns, replace=False)).tolist()
+    tables = rng.permuted(np.arange(NUM_TABLES).repeat(turns)).tolist()
+    preparations = dict(zip(places, tables, strict=True))
+    done: tuple[int, int] = (-1, -1)
+    events = []
+    for number, (begun, ended) in enumerate(itertools.pairwise(borders.tolist())):
+        if number in preparations:
+            done = CAUSES[0], preparations[number]
+        else:
+            done = _draw_other(done, pours=number >= num_preparing and rng.random() < POURING_SHARE, rng=rng)
+        label, table = done
+        events.append(Event(label, begun, ended, table))
+    return events
+
+
+def _draw_other(before: tuple[int, int], *, pours: bool, rng: np.random.Generator) -> tuple[int, int]:
+    """What is done next, and at which table: not the same as before, so that every border between events can be seen."""
+    labels = [POUR] if pours else list(FILLERS)
+    possible = [done for done in itertools.product(labels, range(NUM_TABLES)) if done != before]
+    label, table = possible[int(rng.integers(len(possible)))]
+    return label, table
