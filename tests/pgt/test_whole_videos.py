@@ -96,7 +96,7 @@ def train_step(cfg: CfgNode) -> WholeVideoTrainStep:
     cutter = LaneCutter.from_cfg(cfg)
     double: Any = DoubleNormalizer(cutter.normalizer)
     return WholeVideoTrainStep(
-        cutter=LaneCutter(schedule=cutter.schedule, normalizer=double),
+        cutter=LaneCutter(schedule=cutter.schedule, normalizer=double, remembers=cutter.remembers),
         loss=lambda logits, labels: bce(logits.double(), labels.double(), reduction="sum"),
         tbptt_steps=cfg.PGT.TBPTT_STEPS,
         recompute=cfg.PGT.GRADIENT == "exact",
@@ -460,3 +460,38 @@ def test_two_processes_stop_and_go_on_with_the_memory_of_each(
         (tmp_path / Path(path).name).symlink_to(path)
     monkeypatch.chdir(tmp_path)
     in_two_processes(_two_processes_job, tmp_path)
+
+
+def test_without_memory_every_step_is_a_video_of_its_own(tiny_cfg: Make, updater: Any) -> None:
+    frames = piece_frames(whole_cfg(tiny_cfg))
+    ((pixels, labels),) = draw_videos([4], frames)
+    pieces = [(pixels[:, p * frames : (p + 1) * frames], labels[p : p + 1]) for p in range(4)]
+    cfg = whole_cfg(tiny_cfg, PGT__CACHE="none")
+    torch.manual_seed(1)
+    model = build_model(cfg).eval()
+    evaluate = WholeVideoEvalStep.from_cfg(cfg)
+    with torch.no_grad():
+        along = torch.cat([evaluate(model, b).scores for b in lanes_of([(pixels, labels)], [[0]], pieces=2, frames=frames)], 1)
+        alone = torch.cat([evaluate(model, b).scores for b in lanes_of(pieces, [[0], [1], [2], [3]], pieces=1, frames=frames)])
+    torch.testing.assert_close(along[0], alone[:, 0])
+
+    remembering = whole_cfg(tiny_cfg, PGT__CACHE="last")
+    trained_along = trained(cfg, lanes_of([(pixels, labels)], [[0]], pieces=2, frames=frames), updater)
+    trained_alone = trained(
+        remembering, itertools.chain(*(lanes_of(pieces, [[p]], pieces=1, frames=frames) for p in range(4))), updater
+    )
+    assert_equal_gradients(trained_along, trained_alone)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"PGT__STEPS": 3}, r"PGT\.STEPS"),
+        ({"PGT__GRADIENT": "exact"}, r"PGT\.GRADIENT"),
+        ({"PGT__TBPTT_STEPS": 2}, r"PGT\.TBPTT_STEPS"),
+        ({"PGT__CACHE_MOMENTUM": 0.5}, r"PGT\.CACHE_MOMENTUM"),
+    ],
+)
+def test_options_that_need_a_memory_are_refused_without_one(changes: dict[str, Any], key: str, tiny_cfg: Make) -> None:
+    with pytest.raises(ConfigError, match=key):
+        whole_cfg(tiny_cfg, PGT__CACHE="none", **changes)

@@ -112,7 +112,7 @@ def draw_shift(video_id: str, key: tuple[int, ...], *, minutes: int) -> ShiftScr
     events: list[Event] = []
     for number in range(num_rounds):
         start, end = (6000 * minutes * border // num_rounds for border in (number, number + 1))
-        events += _draw_round(start, end, rng)
+        events += _draw_full_round(start, end, events[-1:], rng)
     return ShiftScript(video_id, tuple(events), picture_seed(key), SHIFT_FPS, num_rounds)
 
 
@@ -121,8 +121,19 @@ def _choose_pairs(script: ShiftScript, first: int) -> ShiftScript:
     return script.with_pairs([first, *rng.integers(len(PAIRS), size=script.rounds - 1).tolist()])
 
 
-def _draw_round(start: int, end: int, rng: np.random.Generator) -> list[Event]:
-    """Events from start to end, in hundredths of a second, with the first of CAUSES in the place of every cause."""
+def _draw_full_round(start: int, end: int, before: list[Event], rng: np.random.Generator) -> list[Event]:
+    """A round in which milk is poured at every table; drawn again until it is."""
+    while True:
+        events = _draw_round(start, end, before, rng)
+        if len({event.table for event in events if event.label == POUR}) == NUM_TABLES:
+            return events
+
+
+def _draw_round(start: int, end: int, before: list[Event], rng: np.random.Generator) -> list[Event]:
+    """Events from start to end, in hundredths of a second, with the first of CAUSES in the place of every cause.
+
+    before: the event that ends where they start, if there is one.
+    """
     count = round((end - start) / (50 * sum(EVENT_SEC)))
     borders = np.cumsum([0, *draw_centisec(EVENT_SEC, count, rng)])
     borders = start + np.round(borders * ((end - start) / borders[-1])).astype(np.int64)
@@ -131,21 +142,21 @@ def _draw_round(start: int, end: int, rng: np.random.Generator) -> list[Event]:
     places = np.sort(rng.choice(num_preparing - MIN_GAP_EVENTS, size=NUM_TABLES * turns, replace=False)).tolist()
     tables = rng.permuted(np.arange(NUM_TABLES).repeat(turns)).tolist()
     preparations = dict(zip(places, tables, strict=True))
-    done: tuple[int, int] = (-1, -1)
-    events = []
+    events = before.copy()
     for number, (begun, ended) in enumerate(itertools.pairwise(borders.tolist())):
         if number in preparations:
-            done = CAUSES[0], preparations[number]
+            label, table = CAUSES[0], preparations[number]
         else:
-            done = _draw_other(done, pours=number >= num_preparing and rng.random() < POURING_SHARE, rng=rng)
-        label, table = done
+            pours = number >= num_preparing and rng.random() < POURING_SHARE
+            label, table = _draw_other(events[-1:], pours=pours, rng=rng)
         events.append(Event(label, begun, ended, table))
-    return events
+    return events[len(before) :]
 
 
-def _draw_other(before: tuple[int, int], *, pours: bool, rng: np.random.Generator) -> tuple[int, int]:
+def _draw_other(before: list[Event], *, pours: bool, rng: np.random.Generator) -> tuple[int, int]:
     """What is done next, and at which table: not the same as before, so that every border between events can be seen."""
     labels = [POUR] if pours else list(FILLERS)
-    possible = [done for done in itertools.product(labels, range(NUM_TABLES)) if done != before]
+    same = [(event.label, event.table) for event in before]
+    possible = [done for done in itertools.product(labels, range(NUM_TABLES)) if done not in same]
     label, table = possible[int(rng.integers(len(possible)))]
     return label, table

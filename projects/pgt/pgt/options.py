@@ -263,8 +263,8 @@ SECTION = Section(
         "CACHE": Option(
             "last",
             "What the memory keeps of the past: the last frames (with CACHE_MOMENTUM 0 nothing then travels farther than the "
-            "stacked kernels reach), or the maximum or mean over all of it, which carries every frame to all later steps; none, "
-            "to compare with (whole videos): every step is a short clip by itself.",
+            "stacked kernels reach), or the maximum or mean over all of it, which carries every frame to all later steps; or "
+            "none, to compare with (whole videos): every step is a short clip by itself.",
             choices=("last", "max", "avg", NO_MEMORY),
         ),
         "CACHE_MOMENTUM": Option(
