@@ -42,7 +42,7 @@ PAIRS = tuple(itertools.permutations(CAUSES, NUM_TABLES))
 ROUND_SEC = 600
 """The longest round, and so the longest way from a cause to its effect."""
 
-EVENT_SEC = (2.0, 4.0)
+EVENT_SEC = (3.0, 6.0)
 MIN_GAP_EVENTS = 2
 """Fillers, at least, between the last preparation and the first pouring: 8 frames at 2 a second never see both."""
 
