@@ -190,7 +190,7 @@ def test_scores_do_not_depend_on_how_a_video_is_cut_into_batches_to_the_bit(tiny
 
 
 def test_causal_steps_say_what_one_pass_says_at_their_end(tiny_cfg: Make) -> None:
-    cfg = whole_cfg(tiny_cfg, PGT__OPERATOR="causal", PGT__CACHE="last", MODEL__FINAL_POOL=["avg", "avg"])
+    cfg = whole_cfg(tiny_cfg, PGT__HEAD=True, PGT__OPERATOR="causal", PGT__CACHE="last", MODEL__FINAL_POOL=["avg", "avg"])
     frames = piece_frames(cfg)
     videos = draw_videos([4], frames)
     torch.manual_seed(1)
@@ -495,3 +495,11 @@ def test_without_memory_every_step_is_a_video_of_its_own(tiny_cfg: Make, updater
 def test_options_that_need_a_memory_are_refused_without_one(changes: dict[str, Any], key: str, tiny_cfg: Make) -> None:
     with pytest.raises(ConfigError, match=key):
         whole_cfg(tiny_cfg, PGT__CACHE="none", **changes)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_head_sees_its_own_step_where_labels_have_times_unless_told_otherwise(several: bool, tiny_cfg: Make) -> None:
+    labels = {"DATA__MULTI_LABEL": several, "MODEL__LOSS_FUNC": "bce_logit" if several else "cross_entropy"}
+    assert whole_cfg(tiny_cfg, **labels).PGT.HEAD != several
+    assert whole_cfg(tiny_cfg, PGT__HEAD=True, **labels).PGT.HEAD
+    assert tiny_cfg(**labels).PGT.HEAD

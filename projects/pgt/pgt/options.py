@@ -270,7 +270,11 @@ SECTION = Section(
         "CACHE_MOMENTUM": Option(
             0.0, "Share of the old memory in the new one; above 0, every frame reaches all later steps.", minimum=0, below=1
         ),
-        "HEAD": Option(True, "Whether the head's pooling over time includes its memory."),
+        "HEAD": Option(
+            True,
+            "Whether the head's pooling over time includes its memory; where nobody sets it, not in whole videos with several "
+            "labels, whose labels have times: what happens now is then not lost among all that ever happened.",
+        ),
         "PG_EVAL": Option(
             True, "Whether evaluation goes step by step too; otherwise a clip is run in one pass, without memory."
         ),
