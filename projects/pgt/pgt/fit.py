@@ -130,7 +130,7 @@ def settle_whole_videos(cfg: CfgNode, given: frozenset[str], schedule: StepSched
         text = " and ".join(without_effect)
         warnings.warn(f"{text} are for clips and have no effect: videos are read whole (PGT.STEPS all)", stacklevel=5)
     cfg.DATA.LANE_PIECES, cfg.DATA.NUM_FRAMES, cfg.TEST.NUM_ENSEMBLE_VIEWS = pieces, frames, 1
-    if "PGT.HEAD" not in given and cfg.DATA.MULTI_LABEL:
+    if "PGT.HEAD" not in given and (cfg.DATA.MULTI_LABEL or cfg.DETECTION.ENABLE):
         # A head that pools over all of a long video cannot tell what happens now from what ever happened.
         cfg.PGT.HEAD = False
 

@@ -272,8 +272,8 @@ SECTION = Section(
         ),
         "HEAD": Option(
             True,
-            "Whether the head's pooling over time includes its memory; where nobody sets it, not in whole videos with several "
-            "labels, whose labels have times: what happens now is then not lost among all that ever happened.",
+            "Whether the head's pooling over time includes its memory; where nobody sets it, not in whole videos whose labels "
+            "have times (several labels, persons): what happens now is then not lost among all that ever happened.",
         ),
         "PG_EVAL": Option(
             True, "Whether evaluation goes step by step too; otherwise a clip is run in one pass, without memory."
