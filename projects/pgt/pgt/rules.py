@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from fvcore.nn.squeeze_excitation import SqueezeExcitation
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
@@ -32,6 +31,7 @@ from pgt.operators import (
     has_own_forward,
 )
 from pgt.operators.nonlocal_block import replace_norm
+from pgt.operators.squeeze_excitation import SqueezeExcitation
 from pgt.site import Alone, Remember, Rule, Site, pathway_of
 from slowfast.models.heads import ClassificationHead
 from slowfast.models.layers.nonlocal_block import NonLocalBlock

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from fvcore.nn.squeeze_excitation import SqueezeExcitation
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pgt.memory import Cell, Memory, MemoryMismatchError, accumulator
 from pgt.operators.base import MarkovOperator, check_rhythm, newest, run_joined, triple
 from pgt.operators.conv import with_past
+from pgt.operators.squeeze_excitation import SqueezeExcitation
 from slowfast.models.layers.pools import TemporalPool
 from slowfast.models.layers.squeeze_excite import SqueezeExcite
 
