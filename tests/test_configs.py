@@ -10,7 +10,7 @@ from slowfast.engine.optimizer import build_optimizer
 from slowfast.engine.tasks import build_train_step
 from slowfast.engine.updater import Updater
 from slowfast.models import build_model
-from slowfast.structures import ClipBatch, Keyframes
+from slowfast.structures import ClipBatch, Keyframes, LaneBatch
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SMALL = ["NUM_GPUS", 0, "DATA.TRAIN_CROP_SIZE", 32, "DATA.TRAIN_JITTER_SCALES", [32, 40]]
@@ -31,6 +31,24 @@ def random_batch(cfg: CfgNode) -> ClipBatch:
         views=torch.tensor([0]),
         names=("noise",),
         keyframes=random_persons(cfg) if cfg.DETECTION.ENABLE else None,
+    )
+
+
+def random_lane(cfg: CfgNode) -> LaneBatch:
+    """The first pieces of a video."""
+    frames, pieces = cfg.DATA.NUM_FRAMES, torch.arange(cfg.DATA.LANE_PIECES)[None]
+    return LaneBatch(
+        frames=torch.randint(0, 256, (1, 3, frames, 32, 32), dtype=torch.uint8),
+        times=torch.arange(frames)[None] / 24.0,
+        frame_sec=torch.full(pieces.shape, 1 / 24.0),
+        video_sec=torch.full(pieces.shape, 60.0, dtype=torch.float64),
+        valid=torch.ones((1, frames), dtype=torch.bool),
+        begins=pieces == 0,
+        labels=(torch.rand(1, cfg.DATA.LANE_PIECES, cfg.MODEL.NUM_CLASSES) < 0.1).float(),
+        videos=torch.zeros_like(pieces),
+        views=torch.zeros_like(pieces),
+        pieces=pieces,
+        names=("noise",),
     )
 
 
@@ -74,6 +92,7 @@ def test_config_builds_its_network_and_trains_it_a_step(path: Path) -> None:
     model = build_model(cfg).train()
     before = [parameter.detach().clone() for parameter in model.parameters()]
     updater = Updater.from_cfg(cfg, model=model, optimizer=build_optimizer(cfg, model), device=torch.device("cpu"))
-    output = build_train_step(cfg)(model, random_batch(cfg), updater)
+    batch = random_lane(cfg) if cfg.DATA.LANE_PIECES else random_batch(cfg)
+    output = build_train_step(cfg)(model, batch, updater)
     assert torch.isfinite(output.loss)
     assert any(not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
