@@ -60,28 +60,26 @@ class ShiftScript(Script):
     rounds: int = 1
 
     @property
-    def drinks(self) -> tuple[Event, ...]:
-        """The composite actions, in time: one for each pouring, from the same start to the same end."""
-        prepared: dict[int | None, int] = {}
-        drinks = []
+    def pourings(self) -> tuple[tuple[Event, Event], ...]:
+        """Each pouring, with the last preparation at its table."""
+        prepared: dict[int | None, Event] = {}
+        found = []
         for event in self.events:
             if event.label in CAUSES:
-                prepared[event.table] = event.label
+                prepared[event.table] = event
             elif event.label == POUR:
-                drinks.append(dataclasses.replace(event, label=composite_of(prepared[event.table])))
-        return tuple(drinks)
+                found.append((event, prepared[event.table]))
+        return tuple(found)
+
+    @property
+    def drinks(self) -> tuple[Event, ...]:
+        """The composite actions, in time: one for each pouring, from the same start to the same end."""
+        return tuple(dataclasses.replace(pouring, label=composite_of(cause.label)) for pouring, cause in self.pourings)
 
     @property
     def waits_centisec(self) -> tuple[int, ...]:
-        """For each pouring, the time from the end of the last preparation at its table to its start."""
-        prepared: dict[int | None, int] = {}
-        waits = []
-        for event in self.events:
-            if event.label in CAUSES:
-                prepared[event.table] = event.end_centisec
-            elif event.label == POUR:
-                waits.append(event.start_centisec - prepared[event.table])
-        return tuple(waits)
+        """For each pouring, the time from the end of that preparation to its start."""
+        return tuple(pouring.start_centisec - cause.end_centisec for pouring, cause in self.pourings)
 
     def round_of(self, event: Event) -> int:
         return event.start_centisec * self.rounds // self.length_centisec
