@@ -108,7 +108,9 @@ def test_videos_on_which_the_schedules_were_chosen_are_those_of_training_and_val
     plan: Plan, train: str, val: str
 ) -> None:
     splits = plan({"train": 5, "val": 4, "test": 3}, seed=0)
-    hashes = {split: hashlib.sha256(repr(videos).encode()).hexdigest()[:16] for split, videos in splits.items()}
+    # Without the fields that came later, with LongCook-Hour, and have one value here.
+    texts = {split: repr(videos).replace(", table=None", "").replace(", fps=24", "") for split, videos in splits.items()}
+    hashes = {split: hashlib.sha256(text.encode()).hexdigest()[:16] for split, text in texts.items()}
     assert (hashes["train"], hashes["val"]) == (train, val)
 
 
