@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from slowfast.preparation.lists import (
 )
 from slowfast.preparation.probing import PROBES, Probe, probe_all
 from slowfast.preparation.splitting import group_videos, parse_shares, split_groups
-from slowfast.preparation.videos import Inventory, LabelledVideo, find_class_folders, one_class
+from slowfast.preparation.videos import Inventory, LabelledVideo, Span, find_class_folders, one_class
 from slowfast.runtime.atomic_files import make_folder
 
 _ROUNDING_SEC = 0.1
@@ -122,30 +122,31 @@ def _check_times(videos: Sequence[LabelledVideo], probes: Mapping[str, Probe]) -
 
 
 def _late_ends(splits: Mapping[str, Sequence[ListedVideo]]) -> Iterator[str]:
-    late = {
-        f"{entry.video.source.rpartition(', row ')[0]}, row {span.row}": None
-        for listed in splits.values()
-        for entry in listed
-        for span in entry.video.spans
-        if span.end_sec is not None and span.end_sec > entry.probe.duration_sec + _ROUNDING_SEC
-    }
+    late = _rows_of_spans(
+        splits, lambda span, length_sec: span.end_sec is not None and span.end_sec > length_sec + _ROUNDING_SEC
+    )  # fmt: skip
     if late:
-        yield f"times that end behind the end of their videos, and last until it: {len(late)}, the first in {next(iter(late))}"
+        yield f"times that end behind the end of their videos, and last until it: {len(late)}, the first in {late[0]}"
 
 
 def _moments(splits: Mapping[str, Sequence[ListedVideo]]) -> Iterator[str]:
-    moments = {
-        f"{entry.video.source.rpartition(', row ')[0]}, row {span.row}": None
-        for listed in splits.values()
-        for entry in listed
-        for span in entry.video.spans
-        if span.start_sec is not None and span.start_sec == span.end_sec
-    }
+    moments = _rows_of_spans(splits, lambda span, _: span.start_sec is not None and span.start_sec == span.end_sec)
     if moments:
         yield (
             "times that end as they begin, each of which is that of the frame shown then, and which no event that is found can "
-            f"match: {len(moments)}, the first in {next(iter(moments))}"
+            f"match: {len(moments)}, the first in {moments[0]}"
         )
+
+
+def _rows_of_spans(splits: Mapping[str, Sequence[ListedVideo]], holds: Callable[[Span, float], bool]) -> list[str]:
+    """File and row, each once, of the spans for which it holds, given the length of their video in seconds."""
+    return list(dict.fromkeys(
+        f"{entry.video.source.rpartition(', row ')[0]}, row {span.row}"
+        for listed in splits.values()
+        for entry in listed
+        for span in entry.video.spans
+        if holds(span, entry.probe.duration_sec)
+    ))  # fmt: skip
 
 
 def _thin_splits(splits: Mapping[str, Sequence[ListedVideo]]) -> Iterator[str]:

@@ -33,6 +33,7 @@ from slowfast.runtime import distributed
 from slowfast.structures import LaneBatch
 from tests.datasets.ava_folders import VIDEOS, Folder, detected_rows, write_folder
 from tests.pgt.conftest import TINY, TINY_SLOWFAST
+from tests.pgt.interrupted_training import resumed
 from tests.pgt.test_gradient import DoubleNormalizer, assert_equal_gradients
 from tests.pgt.test_gradient import trained as trained_on_clips
 from tests.two_processes import in_two_processes
@@ -256,12 +257,12 @@ def test_norms_see_every_step_with_its_persons(folder: Folder) -> None:
     assert {int(v) for name, v in model.state_dict().items() if name.endswith("num_batches_tracked")} == {4}
 
 
-def make_trainer(cfg: CfgNode, *, stop_after: int = 10**6) -> Trainer:
+def make_trainer(cfg: CfgNode) -> Trainer:
     world = distributed.world_size()
     torch.manual_seed(0)
     model = build_model(cfg)
     optimizer = build_optimizer(cfg, model)
-    trainer = Trainer(
+    return Trainer(
         model=model,
         step=build_train_step(cfg),
         updater=Updater.from_cfg(cfg, model=model, optimizer=optimizer, device=torch.device("cpu")),
@@ -272,32 +273,6 @@ def make_trainer(cfg: CfgNode, *, stop_after: int = 10**6) -> Trainer:
         num_epochs=2,
         seed=0,
     )
-    plain = trainer._run_iteration
-
-    def run(batch: LaneBatch) -> None:
-        if trainer.iterations_done == stop_after:
-            raise KeyboardInterrupt
-        plain(batch)
-
-    trainer._run_iteration = run  # type: ignore[method-assign,assignment]
-    return trainer
-
-
-def resumed(cfg: CfgNode, file: Path, stop_after: int) -> dict[str, Tensor]:
-    """Weights of a training that was interrupted, and went on in a fresh process's place."""
-    first = make_trainer(cfg, stop_after=stop_after)
-    with pytest.raises(KeyboardInterrupt):
-        first.train()
-    state = first.state_dict()
-    if distributed.main_process():
-        torch.save(state, file)
-    distributed.barrier()
-    state = torch.load(file, weights_only=True)
-    second = make_trainer(cfg)
-    second.model.load_state_dict(state["model_state"])
-    second.load_state_dict(state)
-    second.train()
-    return dict(second.model.state_dict())
 
 
 RESUMED: dict[str, Any] = {
@@ -315,7 +290,7 @@ def test_a_training_that_stops_in_the_middle_of_videos_goes_on_to_the_same_weigh
     before = {name: value.clone() for name, value in whole.model.state_dict().items()}
     whole.train()
     assert len(whole.loader) == 4 and any(not torch.equal(before[name], v) for name, v in whole.model.named_parameters())
-    weights = resumed(cfg, tmp_path / "state.pyth", stop_after)
+    weights = resumed(lambda: make_trainer(cfg), tmp_path / "state.pyth", stop_after=stop_after)
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, weights[name]), name
 
@@ -336,7 +311,7 @@ def _two_processes_job() -> None:
     cfg = cfg_of(folder, **RESUMED | {"BN__NORM_TYPE": "frozen_batchnorm"})  # else each process has statistics of its own
     whole = make_trainer(cfg)
     whole.train()
-    weights = resumed(cfg, Path("state.pyth"), 2)
+    weights = resumed(lambda: make_trainer(cfg), Path("state.pyth"), stop_after=2)
     assert all(torch.equal(value, weights[name]) for name, value in whole.model.state_dict().items())
     gathered = distributed.gather_everywhere({name: value.numpy() for name, value in weights.items()})
     assert all(np.array_equal(value, gathered[1][name]) for name, value in gathered[0].items())

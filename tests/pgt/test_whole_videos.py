@@ -38,6 +38,7 @@ from slowfast.models.normalize import Normalizer
 from slowfast.runtime import distributed
 from slowfast.structures import ActionInterval, LaneBatch, VideoRecord
 from tests.datasets.videos import write_video
+from tests.pgt.interrupted_training import interrupted, resumed
 from tests.pgt.test_gradient import DoubleNormalizer, assert_equal_gradients
 from tests.two_processes import in_two_processes
 
@@ -342,7 +343,7 @@ def test_reading_holds_a_few_pieces_of_a_video_whatever_its_length(tmp_path: Pat
     assert peaks[1] < peaks[0] + 2**18, "600 pictures of 32 x 32 are 1.8 MB"
 
 
-def make_trainer(cfg: CfgNode, paths: list[str], *, stop_after: int = 10**6, epochs: int = 2) -> Trainer:
+def make_trainer(cfg: CfgNode, paths: list[str], *, epochs: int = 2) -> Trainer:
     videos = whole_videos(paths, piece_frames(cfg))
     lanes = TrainingLanes(
         lengths=videos.lengths, lanes=2, pieces=2, seed=0, rank=distributed.rank(), world_size=distributed.world_size()
@@ -350,7 +351,7 @@ def make_trainer(cfg: CfgNode, paths: list[str], *, stop_after: int = 10**6, epo
     torch.manual_seed(0)
     model = build_model(cfg)
     optimizer = build_optimizer(cfg, model)
-    trainer = Trainer(
+    return Trainer(
         model=model,
         step=WholeVideoTrainStep.from_cfg(cfg),
         updater=Updater.from_cfg(cfg, model=model, optimizer=optimizer, device=torch.device("cpu")),
@@ -361,32 +362,6 @@ def make_trainer(cfg: CfgNode, paths: list[str], *, stop_after: int = 10**6, epo
         num_epochs=epochs,
         seed=0,
     )
-    plain = trainer._run_iteration
-
-    def run(batch: LaneBatch) -> None:
-        if trainer.iterations_done == stop_after:
-            raise KeyboardInterrupt
-        plain(batch)
-
-    trainer._run_iteration = run  # type: ignore[method-assign,assignment]
-    return trainer
-
-
-def resumed(cfg: CfgNode, paths: list[str], file: Path, stop_after: int) -> dict[str, Tensor]:
-    """Weights of a training that was interrupted, and went on in a fresh process's place."""
-    first = make_trainer(cfg, paths, stop_after=stop_after)
-    with pytest.raises(KeyboardInterrupt):
-        first.train()
-    state = first.state_dict()
-    if distributed.main_process():
-        torch.save(state, file)
-    distributed.barrier()
-    state = torch.load(file, weights_only=True)
-    second = make_trainer(cfg, paths)
-    second.model.load_state_dict(state["model_state"])
-    second.load_state_dict(state)
-    second.train()
-    return dict(second.model.state_dict())
 
 
 def resume_cfg(tiny_cfg: Make) -> CfgNode:
@@ -401,17 +376,14 @@ def test_a_training_that_stops_in_the_middle_of_videos_goes_on_to_the_same_weigh
     whole = make_trainer(cfg, paths)
     whole.train()
     assert len(whole.loader) > 10
-    weights = resumed(cfg, paths, tmp_path / "state.pyth", stop_after)
+    weights = resumed(lambda: make_trainer(cfg, paths), tmp_path / "state.pyth", stop_after=stop_after)
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, weights[name]), name
 
 
 def test_the_memory_of_another_order_is_not_taken_over(tiny_cfg: Make, paths: list[str]) -> None:
     cfg = resume_cfg(tiny_cfg)
-    first = make_trainer(cfg, paths, stop_after=3)
-    with pytest.raises(KeyboardInterrupt):
-        first.train()
-    state = first.state_dict()
+    state = interrupted(make_trainer(cfg, paths), stop_after=3)
     assert state["step"]["memory"]
     second = make_trainer(cfg, paths[:4])
     second.load_state_dict(state)
@@ -444,7 +416,7 @@ def _two_processes_job() -> None:
     paths = sorted(str(path) for path in Path.cwd().glob("*.mp4"))
     whole = make_trainer(cfg, paths)
     whole.train()
-    weights = resumed(cfg, paths, Path("state.pyth"), 2)
+    weights = resumed(lambda: make_trainer(cfg, paths), Path("state.pyth"), stop_after=2)
     memory = torch.load("state.pyth", weights_only=True)["step"]["memory"]
     assert {len(frames) for frames in memory.values()} == {4}
     for name, value in whole.model.state_dict().items():
