@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # hooks import the trainer
     from slowfast.engine.hooks.base import Hook
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 class Loader(Protocol):
@@ -69,9 +71,11 @@ class Trainer:
         device: torch.device,
         num_epochs: int,
         seed: int,
+        accumulate: int = 1,
         hooks: Sequence[Hook] = (),
     ) -> None:
-        """schedule: learning rate by fractional epoch. hooks: called in this order at every occasion."""
+        """schedule: learning rate by fractional epoch. accumulate: iterations that make one update; those that are left at the
+        end of an epoch make one as well. hooks: called in this order at every occasion."""
         self.model = model
         self.step = step
         self.updater = updater
@@ -87,6 +91,13 @@ class Trainer:
         self.metrics: dict[str, float] = {}
         self._schedule = schedule
         self.seed = seed
+        self._accumulate = accumulate
+        self._names: list[str] = []  # of the videos that this process has a part of the next update from
+
+    @property
+    def within_update(self) -> bool:
+        """Whether gradients wait for further iterations. A checkpoint does not hold them, so nothing is saved now."""
+        return self.updater.pending > 0
 
     @property
     def iterations_done(self) -> int:
@@ -118,6 +129,8 @@ class Trainer:
             self._run_iteration(batch)
             self.iteration += 1
             self._call("after_iteration")
+        if self.within_update:
+            self._locating(self.updater.finish)
         self._call("after_last_iteration")
         self.epoch, self.iteration, self._offset = self.epoch + 1, 0, 0
         self._call("after_epoch")
@@ -130,10 +143,19 @@ class Trainer:
         self.learning_rate = self._plan.lr_scale * self._schedule(self.epoch + self.iteration / len(self.loader))
         set_learning_rate(self.optimizer, self.learning_rate)
         seed_iteration(self.seed, self.iterations_done)
+        self.updater.holds = (self.iteration + 1) % self._accumulate > 0
+        self._names += self.batch.names
+        self.output = self._locating(lambda: self.step(self.model, self.batch, self.updater))
+
+    def _locating(self, update: Callable[[], Result]) -> Result:
+        """Runs what may make an update; an error that comes of it says where."""
         try:
-            self.output = self.step(self.model, self.batch, self.updater)
+            result = update()
         except NonFiniteLossError as error:
             raise self._located(error) from None
+        if not self.within_update:
+            self._names.clear()
+        return result
 
     def _call(self, occasion: str) -> None:
         for hook in self.hooks:
@@ -141,7 +163,8 @@ class Trainer:
 
     def _located(self, error: NonFiniteLossError) -> NonFiniteLossError:
         """The error with time and place. The updater raises it on all processes at once, so that they can gather here."""
-        names = [name for names in distributed.gather_everywhere(self.batch.names if error.here else ()) for name in names]
+        gathered = distributed.gather_everywhere(tuple(self._names) if error.here else ())
+        names = dict.fromkeys(name for names in gathered for name in names)
         return NonFiniteLossError(
             f"{error} in epoch {self.epoch + 1}, iteration {self.iteration + 1}, learning rate {self.learning_rate:g}; "
             f"videos of the batch: {', '.join(names)}. The weights are as they were before it. Right would be a lower "

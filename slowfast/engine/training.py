@@ -103,6 +103,7 @@ def build_trainer(
         device=place.device,
         num_epochs=cfg.SOLVER.MAX_EPOCH,
         seed=cfg.RNG_SEED,
+        accumulate=cfg.TRAIN.ACCUMULATE,
         hooks=_build_hooks(cfg, request, loader.reading, _validation(cfg, place, model, val_loader, request)),
     )
 

@@ -23,6 +23,9 @@ class Updater:
 
     A train step calls `accumulate` once for each backward pass, so gradients are those of the SUM of the losses, and `apply`
     once for each update. Processes talk to each other in `apply` only, however many backward passes came before.
+
+    While `holds`, `apply` changes no weight: `finish` makes one update with the MEAN of what the calls since the last one would
+    have used, and `pending` counts them.
     """
 
     def __init__(
@@ -47,6 +50,8 @@ class Updater:
         self._clip_norm = clip_norm
         self._clip_value = clip_value
         self._loss_sum = torch.zeros((), device=device)
+        self.holds = False
+        self.pending = 0
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode, *, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> Updater:
@@ -82,12 +87,19 @@ class Updater:
         self._loss_sum += loss.detach()
 
     def apply(self) -> None:
+        """Says that the gradients of an update are complete; unless this `holds`, `finish` follows."""
+        self.pending += 1
+        if not self.holds:
+            self.finish()
+
+    def finish(self) -> None:
         """Updates the weights with the mean over all processes of the accumulated gradients, and forgets these.
 
         Raises NonFiniteLossError on every process, and changes no weight, when a loss or a gradient is not finite; under
         mixed precision infinite gradients only make the scale smaller and this update is left out.
         """
-        own_loss, self._loss_sum = self._loss_sum, torch.zeros_like(self._loss_sum)
+        parts, self.pending = self.pending, 0
+        own_loss, self._loss_sum = self._loss_sum / parts, torch.zeros_like(self._loss_sum)
         loss = average_gradients(self._parameters, own_loss)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         if not gradients:  # no process had anything to learn from
@@ -95,6 +107,8 @@ class Updater:
         # A scaler gets its scale from the first loss that it sees; a process without boxes has seen none so far.
         self._scaler.scale(own_loss)
         self._scaler.unscale_(self._optimizer)
+        if parts > 1:
+            torch._foreach_div_(gradients, parts)
         norm = torch.nn.utils.get_total_norm(gradients)
         self._check_finite(own_loss, loss, norm)
         if self._clip_norm:

@@ -18,6 +18,7 @@ from slowfast.config import CfgNode, ConfigError, load_config
 from slowfast.engine import checkpoint
 from slowfast.engine.hooks import BadVideosHook, CheckpointHook, Hook, InterruptionHook, LogHook
 from slowfast.engine.inference import evaluate
+from slowfast.engine.lr_schedule import Schedule
 from slowfast.engine.resume import resume
 from slowfast.engine.steps import PlainEvalStep, PlainTrainStep
 from slowfast.engine.trainer import Trainer
@@ -128,6 +129,8 @@ def toy_trainer(
     batch_size: int = 4,
     num_epochs: int = 2,
     momentum: float = 0.9,
+    schedule: Schedule = lambda epoch: 0.1 / (1 + epoch),
+    accumulate: int = 1,
 ) -> Trainer:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=momentum)
     device = torch.device("cpu")
@@ -136,11 +139,12 @@ def toy_trainer(
         step=train_step(),
         updater=Updater(parameters=list(model.parameters()), optimizer=optimizer, device=device),
         optimizer=optimizer,
-        schedule=lambda epoch: 0.1 / (1 + epoch),
+        schedule=schedule,
         loader=ToyLoader(batch_size=batch_size),
         device=device,
         num_epochs=num_epochs,
         seed=3,
+        accumulate=accumulate,
         hooks=hooks,
     )
 

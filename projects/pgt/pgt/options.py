@@ -47,6 +47,7 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     if cfg.DETECTION.ENABLE:
         _settle_detection(cfg, given, schedule)
     _settle_gradients(cfg, given)
+    _check_accumulation(cfg)
     if not cfg.PGT.PG_EVAL:
         check_one_pass(cfg, schedule)
 
@@ -110,6 +111,13 @@ def _settle_gradients(cfg: CfgNode, given: frozenset[str]) -> None:
             why=f"an update has {longest} steps ({'PGT.UPDATE_EVERY' if whole_videos(cfg) else 'PGT.STEPS'})",
             right=f"1 to {longest}",
         )
+
+
+def _check_accumulation(cfg: CfgNode) -> None:
+    several = any(schedule.steps > cfg.PGT.TBPTT_STEPS for schedule in Multigrid.from_cfg(cfg).schedules)
+    if cfg.TRAIN.ACCUMULATE > 1 and several and not cfg.PGT.TRAIN_TOGETHER and not whole_videos(cfg):
+        why = "a clip makes several updates by itself (PGT.TRAIN_TOGETHER False)"
+        raise ConfigError(key="TRAIN.ACCUMULATE", value=cfg.TRAIN.ACCUMULATE, why=why, right="1, or PGT.TRAIN_TOGETHER True")
 
 
 def _check_causal(cfg: CfgNode) -> None:

@@ -31,7 +31,19 @@ SECTION = Section(
             refused=REFUSED_DATASETS,
             empty=False,
         ),
-        "BATCH_SIZE": Option(64, "Videos in one update, over all processes together.", minimum=1, maximum=2**16),
+        "BATCH_SIZE": Option(
+            64,
+            "Videos of a batch, over all processes together: those of an update, unless TRAIN.ACCUMULATE.",
+            minimum=1,
+            maximum=2**16,
+        ),
+        "ACCUMULATE": Option(
+            1,
+            "Batches that make one update, with the mean of their gradients: that of a batch so many times as large, at the "
+            "memory of one and in the same time. Batch norms see one batch at a time; SOLVER.BASE_LR is taken as it is.",
+            minimum=1,
+            maximum=2**16,
+        ),
         "EVAL_PERIOD": Option(10, "Epochs between two validations; 0: never.", minimum=0, maximum=10**6),
         "CHECKPOINT_PERIOD": Option(10, "Epochs between two checkpoints that are kept.", minimum=1, maximum=10**6),
         "CHECKPOINT_MINUTES": Option(

@@ -14,7 +14,8 @@ from slowfast.runtime import distributed
 class CheckpointHook(Hook):
     """Keeps a checkpoint every `period` epochs and at the end, and one rolling point to go on from.
 
-    The rolling one is written at the end of every epoch and every `minutes` within one (0: not within epochs).
+    The rolling one is written at the end of every epoch and every `minutes` within one (0: not within epochs), between two
+    updates.
     """
 
     def __init__(self, *, output_dir: str | Path, period: int, minutes: float, cfg_text: str) -> None:
@@ -30,6 +31,8 @@ class CheckpointHook(Hook):
         self._began_at = trainer.iterations_done
 
     def after_iteration(self, trainer: Trainer) -> None:
+        if trainer.within_update:
+            return
         due = self._seconds > 0 and time.monotonic() - self._saved_at >= self._seconds
         if self._seconds and trainer.step.carries:  # all processes have a part in the checkpoint, at the same iteration
             due = bool(distributed.largest(int(due), trainer.device))

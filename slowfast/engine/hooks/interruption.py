@@ -17,7 +17,8 @@ logger = logging.getLogger(__name__)
 class InterruptionHook(Hook):
     """Saves and raises Interrupted once this or any other process has been asked to stop.
 
-    Stands last among the hooks, so that what it saves counts the iteration in all of them.
+    Stands last among the hooks, so that what it saves counts the iteration in all of them. An update of several iterations is
+    finished first.
     """
 
     def __init__(self, *, request: StopRequest, checkpoints: CheckpointHook) -> None:
@@ -28,7 +29,8 @@ class InterruptionHook(Hook):
         self._stop_if_asked(trainer)
 
     def after_iteration(self, trainer: Trainer) -> None:
-        self._stop_if_asked(trainer)
+        if not trainer.within_update:
+            self._stop_if_asked(trainer)
 
     def after_last_iteration(self, trainer: Trainer) -> None:
         self._stop_if_asked(trainer)
