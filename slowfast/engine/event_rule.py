@@ -22,6 +22,7 @@ from slowfast.evaluation.timed import Candidates, TunedJoin, tune_join_rule
 from slowfast.runtime import distributed
 from slowfast.runtime.device import Place
 from slowfast.runtime.interruption import StopRequest
+from slowfast.runtime.precision import precision_of
 from slowfast.structures import VideoRecord
 
 logger = logging.getLogger(__name__)
@@ -107,7 +108,15 @@ def _score(
         batch_size=max(1, cfg.TEST.BATCH_SIZE // world),
     ) as loader:
         evaluation = TimedEvaluation.from_cfg(cfg, dataset=dataset, split="val")
-        done = evaluate(model=model, step=step, loader=loader, device=place.device, evaluation=evaluation, request=request)
+        done = evaluate(
+            model=model,
+            step=step,
+            loader=loader,
+            device=place.device,
+            evaluation=evaluation,
+            precision=precision_of(cfg, "TEST", place.device),
+            request=request,
+        )
     return None if done is None else evaluation.in_time()
 
 

@@ -18,6 +18,7 @@ from slowfast.engine.steps import EvalStep
 from slowfast.runtime import distributed
 from slowfast.runtime.interruption import StopRequest
 from slowfast.runtime.logging import console_is_terminal
+from slowfast.runtime.precision import SINGLE, Precision
 
 
 class EvalLoader(Protocol):
@@ -90,9 +91,10 @@ def evaluate(
     loader: EvalLoader,
     device: torch.device,
     evaluation: Evaluation,
+    precision: Precision = SINGLE,
     request: StopRequest | None = None,
 ) -> Metrics | None:
-    """Scores every clip of the loader's data set.
+    """Scores every clip of the loader's data set, with forward passes of that precision.
 
     Runs on all processes, which may have unequal numbers of clips, and returns the figures on the main one, None on the others.
     Leaves the model in evaluation mode. Raises Interrupted, on all processes after the same batch, once one of them has been
@@ -105,7 +107,9 @@ def evaluate(
     model.eval()
     with torch.no_grad():
         for batch in tqdm(loader.batches(0), desc="evaluating", total=len(loader), leave=False, disable=quiet):
-            evaluation.add(batch, step(model, batch.to(device)))
+            with precision.autocast(device):
+                output = step(model, batch.to(device))
+            evaluation.add(batch, output)
             done += 1
             if done <= rounds:
                 distributed.stop_if_asked(request, device)

@@ -30,6 +30,7 @@ from slowfast.models import build_model
 from slowfast.runtime import distributed
 from slowfast.runtime.atomic_files import WriteError, make_folder, room_on_disk, writing
 from slowfast.runtime.device import Place
+from slowfast.runtime.precision import tell_precision
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def check_run(cfg: CfgNode, place: Place) -> None:
     _check_memory(cfg, parameters)
     _check_writing(cfg)
     _tell_of_uneven_batches(cfg, place)
+    tell_precision(cfg, place.device)
     if cfg.TRAIN.ENABLE:
         _check_room(cfg, parameters)
         for split in evaluated_splits(cfg):

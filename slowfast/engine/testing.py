@@ -26,6 +26,7 @@ from slowfast.runtime.device import Place
 from slowfast.runtime.errors import CheckpointError, Interrupted
 from slowfast.runtime.interruption import StopRequest
 from slowfast.runtime.logging import log_stats
+from slowfast.runtime.precision import precision_of
 from slowfast.runtime.tables import format_table
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,13 @@ def test(cfg: CfgNode, place: Place) -> Tested:
                 if isinstance(evaluation, TimedEvaluation):
                     evaluation.rule = find_rule(cfg, place, evaluation=evaluation, model=model, step=step, request=request)
                 metrics = evaluate(
-                    model=model, step=step, loader=loader, device=place.device, evaluation=evaluation, request=request
+                    model=model,
+                    step=step,
+                    loader=loader,
+                    device=place.device,
+                    evaluation=evaluation,
+                    precision=precision_of(cfg, "TEST", place.device),
+                    request=request,
                 )
         except Interrupted as stop:
             text = f"the test of {path} was not finished and has written nothing; the same command begins it again"

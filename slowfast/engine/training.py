@@ -39,6 +39,7 @@ from slowfast.runtime.device import Place
 from slowfast.runtime.interruption import StopRequest
 from slowfast.runtime.logging import log_stats
 from slowfast.runtime.main_script import leave_if_imported_again
+from slowfast.runtime.precision import precision_of
 from slowfast.runtime.random_state import seed_model
 
 Loader = ClipLoader | LaneLoader
@@ -152,9 +153,18 @@ def _validation(cfg: CfgNode, place: Place, model: nn.Module, loader: Loader | N
         return None
     step = build_eval_step(cfg)
     evaluation = build_evaluation(cfg, dataset=loader.dataset, split="val")
+    precision = precision_of(cfg, "TEST", place.device)
 
     def validate() -> dict[str, float] | None:
-        metrics = evaluate(model=model, step=step, loader=loader, device=place.device, evaluation=evaluation, request=request)
+        metrics = evaluate(
+            model=model,
+            step=step,
+            loader=loader,
+            device=place.device,
+            evaluation=evaluation,
+            precision=precision,
+            request=request,
+        )
         return None if metrics is None else metrics.values
 
     return validate

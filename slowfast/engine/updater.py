@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,8 +13,10 @@ from torch import Tensor, nn
 from slowfast.engine.gradient_sync import average_gradients
 from slowfast.engine.optimizer import trainable
 from slowfast.runtime.errors import NonFiniteLossError
+from slowfast.runtime.precision import SINGLE, Precision, precision_of
 
-logger = logging.getLogger(__name__)
+MOST_OVERFLOWS = 32
+"""Scaled losses that overflow so often in a row overflow at any scale: it is halved each time, and begins at 2 ** 16."""
 
 
 class Updater:
@@ -34,19 +35,18 @@ class Updater:
         parameters: Sequence[nn.Parameter],
         optimizer: torch.optim.Optimizer,
         device: torch.device,
-        mixed_precision: bool = False,
+        precision: Precision = SINGLE,
         clip_norm: float = 0.0,
         clip_value: float = 0.0,
     ) -> None:
-        """mixed_precision: forward passes in half precision (float16 on a GPU, bfloat16 on a CPU), losses scaled.
-
-        clip_norm: largest L2 norm of the whole gradient, clip_value: largest absolute value of an entry; 0: any.
-        """
+        """precision: of forward passes. clip_norm: largest L2 norm of the whole gradient, clip_value: largest absolute value of
+        an entry; 0: any."""
         self._parameters = list(parameters)
         self._optimizer = optimizer
         self._device = device
-        self._mixed_precision = mixed_precision
-        self._scaler = torch.amp.GradScaler(device.type, enabled=mixed_precision)
+        self._precision = precision
+        self._scaler = torch.amp.GradScaler(device.type, enabled=precision.scales_losses)
+        self._overflows = 0  # updates in a row
         self._clip_norm = clip_norm
         self._clip_value = clip_value
         self._loss_sum = torch.zeros((), device=device)
@@ -55,23 +55,19 @@ class Updater:
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode, *, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> Updater:
-        """Raises nothing, but says that TRAIN.MIXED_PRECISION has no effect on a CPU, where it would only be slower."""
-        mixed_precision = cfg.TRAIN.MIXED_PRECISION and device.type == "cuda"
-        if cfg.TRAIN.MIXED_PRECISION and not mixed_precision:
-            logger.warning("TRAIN.MIXED_PRECISION needs a GPU; this run computes in single precision")
+        """Raises ConfigError for a precision that the device does not compute with."""
         return cls(
             parameters=list(trainable(model)),
             optimizer=optimizer,
             device=device,
-            mixed_precision=mixed_precision,
+            precision=precision_of(cfg, "TRAIN", device),
             clip_norm=cfg.SOLVER.CLIP_GRAD_L2NORM,
             clip_value=cfg.SOLVER.CLIP_GRAD_VAL,
         )
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """Context for the forward pass: half precision where it is safe, if that is wanted."""
-        half = torch.float16 if self._device.type == "cuda" else torch.bfloat16
-        return torch.autocast(self._device.type, dtype=half, enabled=self._mixed_precision)
+        return self._precision.autocast(self._device)
 
     def accumulate(self, loss: Tensor | None, carried: Sequence[tuple[Tensor, Tensor]] = ()) -> None:
         """Adds the gradient of `loss`, a scalar, to what the next update will use.
@@ -95,8 +91,9 @@ class Updater:
     def finish(self) -> None:
         """Updates the weights with the mean over all processes of the accumulated gradients, and forgets these.
 
-        Raises NonFiniteLossError on every process, and changes no weight, when a loss or a gradient is not finite; under
-        mixed precision infinite gradients only make the scale smaller and this update is left out.
+        Raises NonFiniteLossError on every process, and changes no weight, when a loss or a gradient is not finite. With scaled
+        losses (fp16) a gradient that is not only makes the scale smaller, and this update is left out; it is raised after
+        MOST_OVERFLOWS of them in a row.
         """
         parts, self.pending = self.pending, 0
         own_loss, self._loss_sum = self._loss_sum / parts, torch.zeros_like(self._loss_sum)
@@ -122,16 +119,19 @@ class Updater:
     def _check_finite(self, own_loss: Tensor, loss: Tensor, norm: Tensor) -> None:
         """One transfer from the device tells all three."""
         own, overall, gradient = torch.stack([own_loss, loss, norm.to(loss)]).isfinite().tolist()
-        if overall and (gradient or self._mixed_precision):
+        self._overflows = 0 if gradient else self._overflows + 1
+        if overall and (gradient or (self._precision.scales_losses and self._overflows < MOST_OVERFLOWS)):
             return
         self._optimizer.zero_grad(set_to_none=True)
-        what = "the gradient has entries that are" if overall else "the loss is"
-        raise NonFiniteLossError(f"{what} not finite", here=overall or not own)
+        what = "the gradient has entries that are not finite" if overall else "the loss is not finite"
+        if overall and self._precision.scales_losses:
+            what += f", {self._overflows} updates in a row, whatever the losses are scaled by (fp16; bf16 needs no scaling)"
+        raise NonFiniteLossError(what, here=overall or not own)
 
     def state_dict(self) -> dict[str, Any]:
-        """The scale of mixed precision; empty without it."""
+        """The scale of losses; empty where they are not scaled."""
         return dict(self._scaler.state_dict())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        if state and self._mixed_precision:
+        if state and self._precision.scales_losses:
             self._scaler.load_state_dict(state)

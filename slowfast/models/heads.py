@@ -56,6 +56,12 @@ class HeadSpec:
         return ClassificationHead(channels=channels, windows=windows, spec=self)
 
 
+def activated(logits: Tensor, activation: Activation) -> Tensor:
+    """Scores of the same shape, in float32 at least; classes stand last."""
+    precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return precise.softmax(-1) if activation == "softmax" else precise.sigmoid()
+
+
 class PositionHead(nn.Module, ABC):
     """Classifies every position that its pooling leaves, and averages: logits in training, activated scores in evaluation.
 
@@ -78,7 +84,7 @@ class PositionHead(nn.Module, ABC):
 
     def activate(self, logits: Tensor) -> Tensor:
         """Scores of the same shape; classes stand last."""
-        return logits.softmax(-1) if self.activation == "softmax" else logits.sigmoid()
+        return activated(logits, self.activation)
 
 
 class ClassificationHead(PositionHead):

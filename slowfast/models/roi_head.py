@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from slowfast.config import CfgNode, ConfigError
-from slowfast.models.heads import Activation, HeadSpec
+from slowfast.models.heads import Activation, HeadSpec, activated
 from slowfast.models.layers.pools import PoolMode, TemporalPool
 from slowfast.models.layers.roi_align import roi_align
 from slowfast.models.resnet.pathway import PathwaySpec
@@ -80,9 +80,7 @@ class RoIHead(nn.Module):
         pooled = [self._of_boxes(pool(x), rois) for pool, x in zip(self.temporal_pools, features, strict=True)]
         joined = torch.cat(pooled, 1)
         logits: Tensor = self.projection(self.dropout(joined.detach() if self.spec.detaches else joined))
-        if self.training:
-            return logits
-        return logits.softmax(1) if self.spec.activation == "softmax" else logits.sigmoid()
+        return logits if self.training else activated(logits, self.spec.activation)
 
     def _of_boxes(self, pooled: Tensor, rois: Tensor) -> Tensor:
         """pooled (B, C, 1, H, W) -> (R, C), the largest value of each channel in each box."""

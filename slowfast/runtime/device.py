@@ -86,4 +86,17 @@ def take_place(cfg: CfgNode, *, local_rank: int, processes: int) -> Place:
     if not on_gpu:
         return Place(torch.device("cpu"), plan.loader_workers)
     torch.cuda.set_device(local_rank)
+    _set_up_gpu(tf32=cfg.TF32, tell=local_rank == 0)
     return Place(torch.device("cuda", local_rank), plan.loader_workers)
+
+
+def _set_up_gpu(*, tf32: bool, tell: bool) -> None:
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.benchmark = True  # clips of a training have one shape, or a few
+    if tell:
+        logger.info(
+            "float32 products on the GPU: %s; cuDNN tries its kernels for each new shape and takes the fastest, so that two "
+            "runs can differ in the last digits",
+            "TF32" if tf32 else "full precision (TF32 False)",
+        )  # fmt: skip

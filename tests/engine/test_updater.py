@@ -1,21 +1,23 @@
 """An update uses the sum of the accumulated losses, and nothing that is not finite."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from slowfast.config import load_config
-from slowfast.engine.updater import Updater
+from slowfast.engine.updater import MOST_OVERFLOWS, Updater
 from slowfast.runtime import distributed
 from slowfast.runtime.errors import NonFiniteLossError
+from slowfast.runtime.precision import HALVES, Precision
 from tests.two_processes import in_two_processes
 
 CPU = torch.device("cpu")
 
 
-def weight_and_updater(**options: float | bool) -> tuple[nn.Parameter, Updater]:
+def weight_and_updater(**options: Any) -> tuple[nn.Parameter, Updater]:
     weight = nn.Parameter(torch.tensor([1.0, -2.0]))
     optimizer = torch.optim.SGD([weight], lr=0.1)
     return weight, Updater(parameters=[weight], optimizer=optimizer, device=CPU, **options)
@@ -87,27 +89,36 @@ def test_small_gradients_are_not_clipped() -> None:
     assert torch.allclose(weight, torch.tensor([0.9, -2.1]))
 
 
-def test_mixed_precision_on_a_cpu_is_refused_aloud(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("options", "product"),
+    [
+        ([], torch.float32),
+        (["TRAIN.PRECISION", "bf16"], torch.bfloat16),
+        (["TRAIN.MIXED_PRECISION", True], torch.float32),  # on a CPU, of which the log speaks before the run
+    ],
+)
+def test_forward_passes_compute_with_the_numbers_that_are_asked_for(options: list[object], product: torch.dtype) -> None:
     layer = nn.Linear(2, 2)
-    cfg = load_config(None, ["NUM_GPUS", 0, "TRAIN.MIXED_PRECISION", True])
+    cfg = load_config(None, ["NUM_GPUS", 0, *options])
     updater = Updater.from_cfg(cfg, model=layer, optimizer=torch.optim.SGD(layer.parameters(), lr=0.1), device=CPU)
     with updater.autocast():
-        assert layer(torch.ones(1, 2)).dtype == torch.float32
-    assert "TRAIN.MIXED_PRECISION needs a GPU" in caplog.text
+        assert layer(torch.ones(1, 2)).dtype == product
+    assert updater.state_dict() == {}
 
 
-def test_mixed_precision_computes_in_half_and_updates_by_the_unscaled_gradient() -> None:
-    weight, updater = weight_and_updater(mixed_precision=True, clip_norm=1.0)
+@pytest.mark.parametrize("name", ["bf16", "fp16"])
+def test_half_precision_updates_by_the_unscaled_gradient(name: str) -> None:
+    weight, updater = weight_and_updater(precision=Precision(name), clip_norm=0.1)
     with updater.autocast():
         product = weight[None] @ torch.tensor([[3.0], [4.0]])
-        assert product.dtype == torch.bfloat16
-    updater.accumulate(product.float().sum())
+        assert product.dtype == HALVES[name]
+    updater.accumulate(product.float().sum() / 16)  # the first scale is too large for an fp16 gradient of 1
     updater.apply()
-    assert torch.allclose(weight, torch.tensor([1.0 - 0.1 * 0.6, -2.0 - 0.1 * 0.8]), atol=1e-5)
+    assert torch.allclose(weight, torch.tensor([1.0 - 0.01 * 0.6, -2.0 - 0.01 * 0.8]), atol=1e-5)
 
 
-def test_gradient_that_overflows_under_mixed_precision_leaves_out_the_update_and_lowers_the_scale() -> None:
-    weight, updater = weight_and_updater(mixed_precision=True)
+def test_gradient_that_overflows_under_scaled_losses_leaves_out_the_update_and_lowers_the_scale() -> None:
+    weight, updater = weight_and_updater(precision=Precision("fp16"))
     updater.accumulate((weight - weight.detach()).abs().sqrt().sum())
     before = updater._scaler.get_scale()
     updater.apply()
@@ -115,12 +126,37 @@ def test_gradient_that_overflows_under_mixed_precision_leaves_out_the_update_and
     assert updater.state_dict()["scale"] == before / 2
 
 
+def test_losses_that_overflow_whatever_they_are_scaled_by_end_the_training() -> None:
+    weight, updater = weight_and_updater(precision=Precision("fp16"))
+    bad = lambda: (weight - weight.detach()).abs().sqrt().sum()  # noqa: E731
+    for _ in range(MOST_OVERFLOWS - 1):
+        updater.accumulate(bad())
+        updater.apply()
+    updater.accumulate(weight.sum())  # one that does not begins the count anew
+    updater.apply()
+    changed = weight.detach().clone()
+    for _ in range(MOST_OVERFLOWS - 1):
+        updater.accumulate(bad())
+        updater.apply()
+    updater.accumulate(bad())
+    with pytest.raises(NonFiniteLossError, match=f"{MOST_OVERFLOWS} updates in a row"):
+        updater.apply()
+    assert torch.equal(weight, changed)
+
+
+def test_without_scaled_losses_a_gradient_that_is_not_finite_is_an_error_at_once() -> None:
+    weight, updater = weight_and_updater(precision=Precision("bf16"))
+    updater.accumulate((weight - weight.detach()).abs().sqrt().sum())
+    with pytest.raises(NonFiniteLossError, match=r"the gradient has entries that are not finite$"):
+        updater.apply()
+
+
 @pytest.mark.parametrize("without", [{0: [0]}, {0: [1]}, {0: [0], 1: [1]}, {0: [0, 1], 1: [1]}])
-def test_process_without_a_loss_takes_part_under_mixed_precision(tmp_path: Path, without: dict[int, list[int]]) -> None:
+def test_process_without_a_loss_takes_part_under_scaled_losses(tmp_path: Path, without: dict[int, list[int]]) -> None:
     """without: ranks that have nothing to learn from, by update; so it is where no person stands in a clip."""
 
     def job() -> None:
-        weight, updater = weight_and_updater(mixed_precision=True)
+        weight, updater = weight_and_updater(precision=Precision("fp16"))
         expected = torch.tensor([1.0, -2.0])
         for update in range(3):
             idle = without.get(update, [])

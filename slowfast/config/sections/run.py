@@ -24,6 +24,10 @@ def _on_gpus(cfg: CfgNode, given: frozenset[str]) -> str:
     return f"each of NUM_GPUS = {cfg.NUM_GPUS} has one process" if cfg.NUM_GPUS > 0 else ""
 
 
+def _on_cpu(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "NUM_GPUS is 0" if cfg.NUM_GPUS == 0 else ""
+
+
 SECTION = Section(
     name="",
     meaning="The job as a whole.",
@@ -34,6 +38,11 @@ SECTION = Section(
             "GPUs to use on this machine, one process each; -1: all there are, else the CPU; 0: the CPU.",
             minimum=-1,
             maximum=1024,
+        ),
+        "TF32": Option(
+            True,
+            "Whether GPUs may round the factors of float32 products to TF32: three digits, several times as fast since Ampere.",
+            no_effect_if=_on_cpu,
         ),
         "NUM_PROCS": Option(
             1, "Processes on this machine when it computes on the CPU.", minimum=1, maximum=256, no_effect_if=_on_gpus

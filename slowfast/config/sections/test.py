@@ -5,7 +5,12 @@ from pathlib import PurePath
 from fvcore.common.config import CfgNode
 
 from slowfast.config.errors import ConfigError
-from slowfast.config.sections.train import CHECKPOINT_TYPES, DATASET_ALIASES, REFUSED_DATASETS
+from slowfast.config.sections.train import (
+    CHECKPOINT_TYPES,
+    DATASET_ALIASES,
+    PRECISIONS,
+    REFUSED_DATASETS,
+)
 from slowfast.options import Option, Section
 
 SCORE_ENDINGS = (".pkl", ".npz", ".csv")
@@ -32,6 +37,9 @@ SECTION = Section(
             "kinetics", "Name of the data set to test on.", aliases=DATASET_ALIASES, refused=REFUSED_DATASETS, empty=False
         ),
         "BATCH_SIZE": Option(8, "Clips in one batch, over all processes together.", minimum=1, maximum=2**16),
+        "PRECISION": Option(
+            "fp32", "Numbers that the network computes with in validation and tests: see TRAIN.PRECISION.", choices=PRECISIONS
+        ),
         "VIDEOS": Option(
             "",
             "Whole videos: new ones, without labels, in which events are found, instead of those of the test list: a folder, "

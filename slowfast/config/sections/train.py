@@ -2,6 +2,7 @@
 
 from fvcore.common.config import CfgNode
 
+from slowfast.config.errors import ConfigError
 from slowfast.options import Option, Section
 
 CHECKPOINT_TYPES = ("pytorch", "caffe2", "aia")
@@ -15,6 +16,25 @@ REFUSED_DATASETS = {
 }
 
 
+PRECISIONS = ("fp32", "bf16", "fp16", "auto")
+
+PRECISION_MEANING = (
+    "Numbers that the network computes with, where that is safe: fp32; bf16, which has the range of fp32 and two to three "
+    "digits, fast on GPUs since Ampere and CPUs with AMX or AVX512-BF16; fp16 (GPUs only), for which losses are scaled; "
+    "auto: bf16 where the device has units for it, else fp16 on a GPU and fp32 on a CPU. Weights, losses and sums over time "
+    "are fp32 with each."
+)
+
+
+def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
+    if not cfg.TRAIN.MIXED_PRECISION:
+        return
+    if "TRAIN.PRECISION" in given and cfg.TRAIN.PRECISION != "fp16":
+        why = f"TRAIN.PRECISION says {cfg.TRAIN.PRECISION}, and this is the older name of fp16"
+        raise ConfigError(key="TRAIN.MIXED_PRECISION", value=True, why=why, right="False")
+    cfg.TRAIN.PRECISION = "fp16"
+
+
 def _no_weights(cfg: CfgNode, given: frozenset[str]) -> str:
     return "" if cfg.TRAIN.CHECKPOINT_FILE_PATH else "TRAIN.CHECKPOINT_FILE_PATH names no weights"
 
@@ -22,6 +42,7 @@ def _no_weights(cfg: CfgNode, given: frozenset[str]) -> str:
 SECTION = Section(
     name="TRAIN",
     meaning="Training.",
+    finish=_finish,
     options={
         "ENABLE": Option(True, "Whether to train."),
         "DATASET": Option(
@@ -69,7 +90,8 @@ SECTION = Section(
         "CHECKPOINT_INFLATE": Option(
             False, "Whether those are weights of a network of pictures, to be repeated over time.", no_effect_if=_no_weights
         ),
-        "MIXED_PRECISION": Option(False, "Whether to compute in half precision where it is safe (GPUs only)."),
+        "PRECISION": Option("fp32", PRECISION_MEANING, choices=PRECISIONS),
+        "MIXED_PRECISION": Option(False, "The older name of TRAIN.PRECISION fp16; on a CPU it has no effect."),
         "MAX_BAD_SHARE": Option(
             0.01, "Share of unreadable videos above which training stops (never below 10 videos).", minimum=0, maximum=1
         ),
