@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from slowfast.datasets import ClipDataset
 from slowfast.engine.steps import EvalStep
+from slowfast.models.folding import norms_folded
 from slowfast.runtime import distributed
 from slowfast.runtime.interruption import StopRequest
 from slowfast.runtime.logging import console_is_terminal
@@ -105,7 +106,7 @@ def evaluate(
     quiet = not (distributed.main_process() and console_is_terminal())
     evaluation.reset()
     model.eval()
-    with torch.no_grad():
+    with torch.no_grad(), norms_folded(model):
         for batch in tqdm(loader.batches(0), desc="evaluating", total=len(loader), leave=False, disable=quiet):
             with precision.autocast(device):
                 output = step(model, batch.to(device))

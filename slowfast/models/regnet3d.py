@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -74,6 +75,8 @@ def size_from_cfg(cfg: CfgNode) -> RegNetSize:
 class RegNetStem(nn.Module):
     """A 1 x 3 x 3 convolution that halves height and width."""
 
+    norms_of: ClassVar = {"conv": "bn"}
+
     def __init__(self, in_channels: int, *, norm: NormSpec, inplace_relu: bool) -> None:
         super().__init__()
         self.conv = nn.Conv3d(in_channels, STEM_CHANNELS, (1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1), bias=False)
@@ -88,6 +91,8 @@ class RegNetStem(nn.Module):
 
 class SqueezedBottleneck(Bottleneck):
     """The bottleneck of RegNetY: squeeze and excitation in front of its last convolution."""
+
+    norms_of: ClassVar = {"a": "a_bn", "b": "b_bn", "c": "c_bn"}
 
     def __init__(self, spec: BlockSpec) -> None:
         super().__init__(spec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -28,6 +29,8 @@ def round_width(channels: int, factor: float) -> int:
 class X3DStem(nn.Module):
     """A 1 x 3 x 3 convolution that halves height and width, then a 5 x 1 x 1 one on each channel by itself."""
 
+    norms_of: ClassVar = {"conv": "bn"}
+
     def __init__(self, in_channels: int, out_channels: int, *, norm: NormSpec, inplace_relu: bool) -> None:
         super().__init__()
         self.conv_xy = nn.Conv3d(in_channels, out_channels, (1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1), bias=False)
@@ -43,6 +46,8 @@ class X3DStem(nn.Module):
 
 class X3DTransform(nn.Module):
     """1 x 1 x 1, T x 3 x 3 in groups, 1 x 1 x 1, each with its norm; the middle one is squeezed and excited where asked."""
+
+    norms_of: ClassVar = {"a": "a_bn", "b": "b_bn", "c": "c_bn"}
 
     def __init__(self, spec: BlockSpec, *, squeezes: bool) -> None:
         super().__init__()
@@ -94,6 +99,8 @@ class X3DHead(PositionHead):
 
     channels: of the last stage. pooled_channels: at the pooling. window: side of the last map for the crop of the training.
     """
+
+    norms_of: ClassVar = {"conv_5": "conv_5_bn", "lin_5": "lin_5_bn"}
 
     def __init__(self, channels: int, pooled_channels: int, *, window: int, spec: X3DHeadSpec, norm: NormSpec) -> None:
         head = spec.head

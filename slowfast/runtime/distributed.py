@@ -104,6 +104,7 @@ def broadcast(module: nn.Module, *, parameters: bool = True) -> None:
     tensors = [*module.buffers(), *(module.parameters() if parameters else ())]
     for tensor in tensors:
         dist.broadcast(tensor.data, src=0)
+        torch.autograd.graph.increment_version(tensor)  # so that whoever keeps what follows from it notices
 
 
 def _message_device(device: torch.device) -> torch.device:

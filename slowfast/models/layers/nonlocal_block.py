@@ -6,7 +6,7 @@ B batch, C channels, D inner channels, N positions of the queries (all cells of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,6 +30,8 @@ class NonLocalSpec:
 
 class NonLocalBlock(nn.Module):
     """x + norm(out(attention(theta(x), phi(pooled x), g(pooled x)))), between all positions of a clip; fig. 2 of the paper."""
+
+    norms_of: ClassVar = {"conv_out": "bn"}
 
     def __init__(self, channels: int, *, inner_channels: int, spec: NonLocalSpec, norm: NormSpec) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -40,6 +40,8 @@ class BlockSpec:
 
 class Bottleneck(nn.Module):
     """T x 1 x 1, 1 x 3 x 3, 1 x 1 x 1, each with its norm."""
+
+    norms_of: ClassVar = {"a": "a_bn", "b": "b_bn", "c": "c_bn"}
 
     def __init__(self, spec: BlockSpec) -> None:
         super().__init__()
@@ -88,6 +90,8 @@ class Bottleneck(nn.Module):
 class BasicTransform(nn.Module):
     """T x 3 x 3, 1 x 3 x 3, each with its norm; both as wide as the block's output."""
 
+    norms_of: ClassVar = {"a": "a_bn", "b": "b_bn"}
+
     def __init__(self, spec: BlockSpec) -> None:
         super().__init__()
         style = spec.style
@@ -123,6 +127,8 @@ class ResBlock(nn.Module):
 
     branch2: a residual function of the caller's own, in place of the one that the style names.
     """
+
+    norms_of: ClassVar = {"branch1": "branch1_bn"}
 
     def __init__(self, spec: BlockSpec, branch2: nn.Module | None = None) -> None:
         super().__init__()

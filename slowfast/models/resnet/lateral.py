@@ -6,6 +6,7 @@ B batch, C slow channels, T slow frames, A alpha (fast frames for each slow one)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,8 @@ class LateralSpec:
 
 class FuseFastToSlow(nn.Module):
     """Brings the Fast features to the Slow frame rate and appends them to the Slow channels; Fast itself passes unchanged."""
+
+    norms_of: ClassVar = {"conv_f2s": "bn"}
 
     def __init__(self, fast_channels: int, *, spec: LateralSpec, norm: NormSpec, inplace_relu: bool) -> None:
         super().__init__()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from slowfast.models.layers.norm import NormSpec
@@ -12,6 +14,8 @@ class ResNetStem(nn.Module):
 
     pads_pool: whether the pooling pads the picture.
     """
+
+    norms_of: ClassVar = {"conv": "bn"}
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,8 @@ class MarkovConv(MarkovOperator, _Conv3d):
     border are those of the memory. Output length is input length / stride at every step; raises StepLengthError where the
     stride does not divide it.
     """
+
+    linear = True
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, C, T, H, W)."""
@@ -83,6 +85,7 @@ class CausalConv(MarkovOperator, _Conv3d):
     """
 
     prefix = "Causal"
+    linear = True
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, C, T, H, W) -> T / stride frames."""
@@ -113,6 +116,7 @@ class AlignedConv(MarkovOperator, _Conv3d):
     but every step must hold whole windows. Raises StepLengthError where one does not."""
 
     prefix = "Aligned"
+    linear = True
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, C, T, H, W) -> T / stride frames."""
@@ -130,6 +134,7 @@ class ReleasedLateral(MarkovOperator, _Fusion):  # type: ignore[misc]
     """
 
     prefix = "Released"
+    norms_of: ClassVar = {"conv_f2s": "bn"}
 
     def fuse(self, slow: Tensor, fast: Tensor) -> Tensor:
         """The fast features at the slow frame rate."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,7 @@ class MarkovAttention(MarkovOperator, _NonLocalBlock):
     itself, as in the plain block.
     """
 
+    norms_of: ClassVar = {"conv_out": "bn"}
     context: Context
 
     def forward(self, x: Tensor) -> Tensor:
