@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from slowfast.config import CfgNode, ConfigError
+from slowfast.models.execution import run_in_2d
 from slowfast.models.staged_network import StagedNetwork
 from slowfast.registry import MODEL_WRAPPERS, MODELS, UnknownNameError
 
@@ -31,4 +32,6 @@ def build_model(cfg: CfgNode) -> nn.Module:
     for _, wrapper in MODEL_WRAPPERS.items():
         if wrapper.enabled(cfg):
             model = wrapper.wrap(cfg, model)
+    if cfg.MODEL.EXECUTION == "2d":
+        run_in_2d(model)
     return model

@@ -28,8 +28,9 @@ def norms_folded(model: nn.Module) -> Iterator[None]:
     """Within it, convolutions do the work of the norms behind them. Afterwards everything is as before.
 
     Parameters, buffers and `state_dict` are not touched: a convolution sees scaled copies (as many bytes as its weights), which
-    are made on entering. So whatever changes weights, statistics or their device must wait until the context has ended. Which norm stands behind which convolution, classes of modules say themselves (`norms_of`, convolution ->
-    norm); pairs with hooks, parametrizations or a forward of their own stay as they are, and so do norms in training mode.
+    are made on entering. So whatever changes weights, statistics or their device must wait until the context has ended. Which
+    norm stands behind which convolution, classes of modules say themselves (`norms_of`, convolution -> norm); pairs with hooks,
+    parametrizations or a forward of their own stay as they are, and so do norms in training mode.
 
     Raises FoldingError in training mode, and where gradients are on: the weights would get none.
     """

@@ -11,6 +11,7 @@ import torch
 
 from slowfast.config import load_config
 from slowfast.models import build_model
+from slowfast.models.execution import run_in_2d, run_in_3d
 from slowfast.models.pathways import PathwayPicker
 from tests.golden_weights import fill_by_recipe, seeded_input
 
@@ -71,6 +72,16 @@ def case(request):
     return request.param
 
 
+@pytest.fixture(params=["3d", "2d"])
+def execution(request, case):
+    """Both ways to compute the case's network, which gives the same numbers (MODEL.EXECUTION)."""
+    model, _ = filled(case)
+    if request.param == "2d":
+        run_in_2d(model)
+    yield request.param
+    run_in_3d(model)
+
+
 def test_names_shapes_and_their_order_are_the_published_ones(case):
     model, _ = filled(case)
     assert [[name, list(tensor.shape)] for name, tensor in model.state_dict().items()] == golden(case)["state_dict"]
@@ -85,7 +96,7 @@ def test_recipe_fills_the_published_weights(case):
 
 
 @pytest.mark.parametrize("run", [0, 1], ids=["at_the_built_size", "larger"])
-def test_scores_and_logits_are_the_published_ones(case, run):
+def test_scores_and_logits_are_the_published_ones(case, execution, run):
     model, picker = filled(case)
     want = golden(case)["eval"][run]
     pixels = seeded_input(want["seed"], want["input_shape"])
@@ -108,7 +119,7 @@ def test_pathways_read_the_published_frames(case):
 
 
 @pytest.mark.parametrize("case", WITH_GRADIENTS, indirect=True)
-def test_training_loss_and_gradients_are_the_published_ones(case):
+def test_training_loss_and_gradients_are_the_published_ones(case, execution):
     model, picker = filled(case)
     model = copy.deepcopy(model).train()  # training moves the running statistics
     model.head.dropout.p = 0.0

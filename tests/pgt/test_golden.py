@@ -45,8 +45,9 @@ def clip() -> torch.Tensor:
     return seeded_input(11, (2, 3, 22, 64, 64))
 
 
-def make_model(case: str, semantics: Semantics) -> ProgressiveModel:
-    network = build_model(load_config(None, [part for item in SLOW_R50.items() for part in item]))
+def make_model(case: str, semantics: Semantics, execution: str = "3d") -> ProgressiveModel:
+    options = SLOW_R50 | {"MODEL.EXECUTION": execution}
+    network = build_model(load_config(None, [part for item in options.items() for part in item]))
     fill_by_recipe(network, "pgt")
     return progressive(network, step_len=8, overlap=1, semantics=semantics, **CASES[case])  # type: ignore[arg-type]
 
@@ -62,13 +63,14 @@ def test_parameter_names_and_shapes_are_those_of_the_original(golden_dir: Path) 
     assert {name: list(tensor.shape) for name, tensor in state.items()} == names
 
 
+@pytest.mark.parametrize("execution", ["3d", "2d"])
 @pytest.mark.parametrize(("case", "semantics"), RUNS)
 def test_progressive_evaluation_meets_the_original(
-    golden_dir: Path, clip: torch.Tensor, case: str, semantics: Semantics
+    golden_dir: Path, clip: torch.Tensor, case: str, semantics: Semantics, execution: str
 ) -> None:
     golden = read_golden(golden_dir, case)
     assert [list(span) for span in SCHEDULE.ranges()] == golden["frame_ranges"]
-    model = make_model(case, semantics).eval()
+    model = make_model(case, semantics, execution).eval()
     with torch.no_grad():
         steps = torch.stack([model.step([clip[:, :, start:stop]]) for start, stop in SCHEDULE.ranges()])
     np.testing.assert_allclose(steps, golden["eval"]["steps"], rtol=0, atol=1e-5)
@@ -76,11 +78,14 @@ def test_progressive_evaluation_meets_the_original(
     np.testing.assert_allclose(steps.amax(0), golden["eval"]["ensemble_max"], rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("execution", ["3d", "2d"])
 @pytest.mark.parametrize(("case", "semantics"), RUNS)
-def test_progressive_training_meets_the_original(golden_dir: Path, clip: torch.Tensor, case: str, semantics: Semantics) -> None:
+def test_progressive_training_meets_the_original(
+    golden_dir: Path, clip: torch.Tensor, case: str, semantics: Semantics, execution: str
+) -> None:
     golden = read_golden(golden_dir, case)["train"]
     targets = torch.from_numpy(np.random.RandomState(7).randint(0, 2, (2, 3, 157))).float()
-    model = make_model(case, semantics).train()
+    model = make_model(case, semantics, execution).train()
     for step, (start, stop) in enumerate(SCHEDULE.ranges()):
         logits = model.step([clip[:, :, start:stop]])
         loss = binary_cross_entropy_with_logits(logits, targets[:, step])

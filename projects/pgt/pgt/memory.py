@@ -18,6 +18,7 @@ from torch.nn import functional
 from pgt.recomputation import StepLog, in_backward
 from pgt.schedule import of_pathway
 from slowfast.errors import UserError
+from slowfast.models.layers.layout import is_channels_last, maximum, pool_time, reduce_time
 
 Mode = Literal["last", "max", "avg"]
 CellMode = Literal["last", "max", "avg", "sum"]
@@ -390,6 +391,11 @@ def _follow(old: Tensor, x: Tensor, cell: Cell) -> Tensor:
     return old
 
 
+def _total(x: Tensor) -> Tensor:
+    """The sum over time, (B, C, 1, H, W)."""
+    return reduce_time(x, lambda frames, axis: frames.sum(axis, keepdim=True, dtype=accumulator(x.dtype)))
+
+
 def _join(old: Tensor | None, x: Tensor) -> Tensor:
     return x if old is None else torch.cat([old, x], dim=2)
 
@@ -405,23 +411,27 @@ def _last(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
 
 def _max(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
     if num_frames == 1:  # the same as below, without joining
-        newest = x.amax(dim=2, keepdim=True)
+        newest = reduce_time(x, maximum)
         return newest if old is None else torch.maximum(old, newest)
     joined = _join(old, x)
+    if is_channels_last(joined):
+        return pool_time(joined, functional.adaptive_max_pool2d, num_frames)
     return functional.adaptive_max_pool3d(joined, (num_frames, joined.shape[3], joined.shape[4]))
 
 
 def _avg(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
     if num_frames == 1:
-        total = x.sum(dim=2, keepdim=True, dtype=accumulator(x.dtype))
+        total = _total(x)
         mean = total / x.shape[2] if old is None else (total + old) / (x.shape[2] + 1)
         return mean.to(x.dtype)
     joined = _join(old, x)
+    if is_channels_last(joined):
+        return pool_time(joined, functional.adaptive_avg_pool2d, num_frames)
     return functional.adaptive_avg_pool3d(joined, (num_frames, joined.shape[3], joined.shape[4]))
 
 
 def _sum(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
-    total = x.sum(dim=2, keepdim=True, dtype=accumulator(x.dtype))
+    total = _total(x)
     new = torch.cat([total, torch.full_like(total, x.shape[2])], dim=2)
     return new if old is None else old + new
 

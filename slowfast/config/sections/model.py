@@ -59,6 +59,12 @@ SECTION = Section(
             "Whether training keeps the inputs of stem and stages alone, and computes what is inside again when gradients need "
             "it (activation checkpointing).",
         ),
+        "EXECUTION": Option(
+            "3d",
+            "How convolutions are computed, to the same results: 3d, or with channels last and in 2-D wherever they look along "
+            "space or time alone (benchmarks/README.md says where that is faster).",
+            choices=("3d", "2d"),
+        ),
         "ARCH": Option(
             "slowfast",
             "Variant: temporal kernels and pooling, as in the papers.",

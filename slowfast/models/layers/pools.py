@@ -7,6 +7,8 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from slowfast.models.layers.layout import is_channels_last, maximum, mean, pool_time, reduce_time
+
 PoolMode = Literal["avg", "max"]
 
 
@@ -30,7 +32,9 @@ class TemporalPool(nn.Module):
     def pool(self, x: Tensor, positions: int) -> Tensor:
         """Pools to a number of positions of the caller's choice."""
         if positions == 1:  # a plain reduction; the adaptive kernels give the same more slowly
-            return x.mean(2, keepdim=True) if self.mode == "avg" else x.amax(2, keepdim=True)
+            return reduce_time(x, mean if self.mode == "avg" else maximum)
+        if is_channels_last(x):
+            return pool_time(x, F.adaptive_avg_pool2d if self.mode == "avg" else F.adaptive_max_pool2d, positions)
         pool = F.adaptive_avg_pool3d if self.mode == "avg" else F.adaptive_max_pool3d
         return pool(x, (positions, *x.shape[3:]))
 

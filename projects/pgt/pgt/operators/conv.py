@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pgt.operators.base import MarkovOperator, check_rhythm, newest, run_joined
+from slowfast.models.execution import FlatConvolution
 from slowfast.models.resnet.lateral import FuseFastToSlow
 
 if TYPE_CHECKING:
@@ -53,14 +54,7 @@ class MarkovConv(MarkovOperator, _Conv3d):
         # From frame -reach on, as many frames as the outputs span; those from frame 0 on are zeros, the step's own part.
         missing = reach - past.shape[2]
         past = functional.pad(past, (0, 0, 0, 0, missing, (outputs - 1) * stride + (taps - 1) * dilation + 1 - reach))
-        return functional.conv3d(
-            past,
-            weight[:, :, :taps],
-            stride=self.stride,
-            padding=(0, *self.padding[1:]),
-            dilation=self.dilation,
-            groups=self.groups,
-        )
+        return convolve(self, past, weight[:, :, :taps], None)
 
 
 class MarkovOwnConv(MarkovOperator, _Conv3d):
@@ -90,8 +84,7 @@ class CausalConv(MarkovOperator, _Conv3d):
     def forward(self, x: Tensor) -> Tensor:
         """x (B, C, T, H, W) -> T / stride frames."""
         joined = with_past(self, x, stride=self.stride[0])
-        padding = (0, *self.padding[1:])
-        return functional.conv3d(joined, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return convolve(self, joined, self.weight, self.bias)
 
 
 class CausalOwnConv(MarkovOperator, _Conv3d):
@@ -140,6 +133,15 @@ class ReleasedLateral(MarkovOperator, _Fusion):  # type: ignore[misc]
         """The fast features at the slow frame rate."""
         fused = super().fuse(slow, fast)
         return fused[:, :, 1:] if self.memory.in_step and fused.shape[2] == slow.shape[2] + 1 else fused
+
+
+def convolve(conv: nn.Conv3d, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x (B, C, T, H, W) by these weights, as `conv` does but without padding in time."""
+    padding = (0, int(conv.padding[1]), int(conv.padding[2]))
+    flat = conv.__dict__.get("_conv_forward")  # see slowfast.models.execution
+    if isinstance(flat, FlatConvolution):
+        return flat(x, weight, bias, padding)
+    return functional.conv3d(x, weight, bias, conv.stride, padding, conv.dilation, conv.groups)
 
 
 def with_past(operator: MarkovOperator, x: Tensor, *, stride: int = 1, fill: float = 0.0) -> Tensor:

@@ -12,6 +12,7 @@ from pgt.memory import Cell, Memory, MemoryMismatchError, accumulator
 from pgt.operators.base import MarkovOperator, check_rhythm, newest, run_joined, triple
 from pgt.operators.conv import with_past
 from pgt.operators.squeeze_excitation import SqueezeExcitation
+from slowfast.models.layers.layout import maximum, mean, reduce_time
 from slowfast.models.layers.pools import TemporalPool
 from slowfast.models.layers.squeeze_excite import SqueezeExcite
 
@@ -33,7 +34,7 @@ def pool_memory_and_step(x: Tensor, mode: PoolMode, cell: Cell | None, memory: M
     """
 
     def reduce(frames: Tensor) -> Tensor:
-        return frames.mean(2, keepdim=True) if mode == "avg" else frames.amax(2, keepdim=True)
+        return reduce_time(frames, mean if mode == "avg" else maximum)
 
     past = memory.exchange(cell, x) if cell is not None else None
     if past is None:

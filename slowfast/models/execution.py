@@ -1,0 +1,134 @@
+"""A built network's convolutions and pools run in 2-D, on tensors with channels last.
+
+Nearly all convolutions of video networks look along space alone (1 x k x k) or along time alone (k x 1 x 1). With tensors
+stored as B, T, H, W, C, (B, C, T, H, W) seen as (B T, C, H, W) and as (B, C, T, H W) are free views, in the form that kernels
+for pictures are best at. Convolutions along both stay 3-D, in the same form.
+
+All of it hangs on objects that modules carry beside their parameters; without them (`run_in_3d`) a network is what it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from slowfast.models.layers.layout import CHANNELS_LAST
+from slowfast.models.layers.pools import PoolMode, SpatialPool
+
+Triple = tuple[int, int, int]
+
+
+def run_in_2d(model: nn.Module) -> int:
+    """From now on the network's convolutions and pools keep channels last, and run in 2-D where they can. Returns how many.
+
+    Modules, classes, parameters and their names stay; copies and pickles run in 2-D as well. A network that is given a memory
+    (`pgt.progressive`), before or after, keeps that in the same form. What convolves or pools in a way of its own, or pads by
+    other than a number of zeros, is left alone and works as it is.
+    """
+    changed = 0
+    for module in model.modules():
+        if isinstance(module, nn.Conv3d):
+            if (flat := _flat_convolution(module)) is not None:
+                module.__dict__["_conv_forward"] = flat
+                changed += 1
+        elif (pool := _flat_pool(module)) is not None and "forward" not in module.__dict__:
+            module.__dict__["forward"] = pool
+            changed += 1
+    return changed
+
+
+def run_in_3d(model: nn.Module) -> None:
+    """Undoes `run_in_2d`."""
+    for module in model.modules():
+        for name in ("_conv_forward", "forward"):
+            if isinstance(module.__dict__.get(name), FlatConvolution | FlatMaxPool | FlatSpatialPool):
+                del module.__dict__[name]
+
+
+@dataclass(frozen=True, slots=True)
+class FlatConvolution:
+    """In place of `Conv3d._conv_forward`. All along time, height and width."""
+
+    stride: Triple
+    padding: Triple
+    dilation: Triple
+    groups: int
+
+    def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None, padding: Triple | None = None) -> Tensor:
+        """x (B, C, T, H, W), weight (C', C / groups, k, k, k) -> (B, C', T', H', W'), stored with channels last.
+
+        padding: another one than usual.
+        """
+        pad, stride, dilation = padding or self.padding, self.stride, self.dilation
+        x = x.contiguous(memory_format=CHANNELS_LAST)  # of the network's input; behind that, nothing is to be done
+        if weight.shape[2] == stride[0] == 1 and pad[0] == 0:
+            y = F.conv2d(_by_frames(x), weight.squeeze(2), bias, stride[1:], pad[1:], dilation[1:], self.groups)
+            return _clip_of(y, x)
+        if weight.shape[3:] == stride[1:] == (1, 1) and pad[1:] == (0, 0):
+            y = F.conv2d(x.flatten(3), weight.squeeze(4), bias, (stride[0], 1), (pad[0], 0), (dilation[0], 1), self.groups)
+            return y.view(*y.shape[:3], *x.shape[3:])
+        return F.conv3d(x, weight, bias, stride, pad, dilation, self.groups).contiguous(memory_format=CHANNELS_LAST)
+
+
+@dataclass(frozen=True, slots=True)
+class FlatMaxPool:
+    """In place of the forward of a `MaxPool3d` that pools each frame by itself. Of the picture's height and width."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    ceil_mode: bool
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x (B, C, T, H, W) -> (B, C, T, H', W')."""
+        y = F.max_pool2d(_by_frames(x), self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode)
+        return _clip_of(y, x)
+
+
+@dataclass(frozen=True, slots=True)
+class FlatSpatialPool:
+    """In place of the forward of a `SpatialPool`."""
+
+    mode: PoolMode
+    window: int
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x (B, C, T, H, W) -> (B, C, T, H', W')."""
+        pool = F.avg_pool2d if self.mode == "avg" else F.max_pool2d
+        window = min(self.window, x.shape[3]), min(self.window, x.shape[4])
+        return _clip_of(pool(_by_frames(x), window, stride=1), x)
+
+
+def _by_frames(x: Tensor) -> Tensor:
+    """(B, C, T, H, W) -> (B T, C, H, W); a view where channels are last."""
+    return x.transpose(1, 2).flatten(0, 1)
+
+
+def _clip_of(frames: Tensor, x: Tensor) -> Tensor:
+    """The other way round: (B T, C', H', W') made of x (B, C, T, H, W) -> (B, C', T, H', W')."""
+    return frames.view(len(x), x.shape[2], *frames.shape[1:]).transpose(1, 2)
+
+
+def _flat_convolution(conv: nn.Conv3d) -> FlatConvolution | None:
+    own = type(conv)._conv_forward is not nn.Conv3d._conv_forward
+    if own or conv.padding_mode != "zeros" or isinstance(conv.padding, str):
+        return None
+    return FlatConvolution(_triple(conv.stride), _triple(conv.padding), _triple(conv.dilation), conv.groups)
+
+
+def _flat_pool(pool: nn.Module) -> FlatMaxPool | FlatSpatialPool | None:
+    if type(pool) is SpatialPool:
+        return FlatSpatialPool(pool.mode, pool.window)
+    if type(pool) is not nn.MaxPool3d or pool.return_indices:
+        return None
+    kernel, stride, padding, dilation = map(_triple, (pool.kernel_size, pool.stride, pool.padding, pool.dilation))
+    if (kernel[0], stride[0], padding[0]) != (1, 1, 0):
+        return None
+    return FlatMaxPool(kernel[1:], stride[1:], padding[1:], dilation[1:], pool.ceil_mode)
+
+
+def _triple(value: int | tuple[int, ...]) -> Triple:
+    return (value, value, value) if isinstance(value, int) else (value[0], value[1], value[2])
