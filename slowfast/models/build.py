@@ -22,13 +22,13 @@ def build_model(cfg: CfgNode) -> nn.Module:
             key="MODEL.MODEL_NAME", value=cfg.MODEL.MODEL_NAME, why=str(error), right=f"one of {', '.join(MODELS)}"
         ) from None
     model: nn.Module = model_class.from_cfg(cfg)
-    if cfg.MODEL.ACT_CHECKPOINT:
+    if cfg.TRAIN.ACTIVATION_CHECKPOINTING != "none":
         if not isinstance(model, StagedNetwork):
             raise ConfigError(
-                key="MODEL.ACT_CHECKPOINT", value=True, why=f"{cfg.MODEL.MODEL_NAME} has no stages that could be run again",
-                right="False",
+                key="TRAIN.ACTIVATION_CHECKPOINTING", value=cfg.TRAIN.ACTIVATION_CHECKPOINTING,
+                why=f"{cfg.MODEL.MODEL_NAME} has no stages that could be run again", right="none",
             )  # fmt: skip
-        model.checkpoints_parts = True
+        model.checkpointing = cfg.TRAIN.ACTIVATION_CHECKPOINTING
     for _, wrapper in MODEL_WRAPPERS.items():
         if wrapper.enabled(cfg):
             model = wrapper.wrap(cfg, model)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from slowfast.config import CfgNode
 from slowfast.models.init import InitSpec, init_weights
-from slowfast.models.layers.checkpointing import checkpointed
+from slowfast.models.layers.checkpointing import Checkpointing, checkpointed
+from slowfast.models.layers.pathway_chains import PathwayChains
 
 
 class StagedNetwork(nn.Module):
@@ -20,8 +21,9 @@ class StagedNetwork(nn.Module):
     """
 
     num_pathways = 1
-    checkpoints_parts = False
-    """Whether training keeps the inputs of parts alone, and runs them again when gradients need what is inside."""
+    checkpointing: Checkpointing = "none"
+    """What training keeps the inputs of alone, and runs again when gradients need what is inside. Lateral connections count as
+    blocks."""
 
     s1: nn.Module
     s2: nn.Module
@@ -63,7 +65,11 @@ class StagedNetwork(nn.Module):
 
     def run_part(self, part: nn.Module, features: Sequence[Tensor]) -> Sequence[Tensor]:
         """Features (B, C, T, H, W), one a pathway, through a part of the network."""
-        if self.checkpoints_parts and self.training and torch.is_grad_enabled():
-            return checkpointed(part, features)
-        result: Sequence[Tensor] = part(features)
+        result: Sequence[Tensor]
+        if self.checkpointing == "none" or not (self.training and torch.is_grad_enabled()):
+            result = part(features)
+        elif self.checkpointing == "blocks" and isinstance(part, PathwayChains):
+            result = part(features, run=checkpointed)
+        else:
+            result = checkpointed(part, features)
         return result

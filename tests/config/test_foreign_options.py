@@ -40,6 +40,8 @@ def write(folder: Path, text: str) -> Path:
         ("MODEL: {ARCH: r3d}", "MODEL.ARCH", "regnet3d"),
         ("TRAIN: {DATASET: ptvcharades}", "TRAIN.DATASET", "charades"),
         ("TASK: ssl_eval_ucf", "TRAIN.ENABLE", True),
+        ("MODEL: {ACT_CHECKPOINT: True}", "TRAIN.ACTIVATION_CHECKPOINTING", "stages"),
+        ("MODEL: {ACT_CHECKPOINT: False}", "TRAIN.ACTIVATION_CHECKPOINTING", "none"),
     ],
 )
 def test_spelling_of_others_is_understood(text: str, key: str, value: Any, tmp_path: Path) -> None:

@@ -160,6 +160,7 @@ def test_misspelt_option_is_answered_with_the_right_name(key: str) -> None:
         (["SOLVER.LR_POLICY", "steps_with_relative_lrs", "SOLVER.STEPS", [0, 5, 5], "SOLVER.LRS", [1, 1, 1]], "SOLVER.STEPS"),
         (["MODEL.SINGLE_PATHWAY_ARCH", ["slow", "slowfast"]], "MODEL.MULTI_PATHWAY_ARCH"),
         (["DATA.MULTI_LABEL", True], "MODEL.LOSS_FUNC"),
+        (["MODEL.ACT_CHECKPOINT", True, "TRAIN.ACTIVATION_CHECKPOINTING", "none"], "MODEL.ACT_CHECKPOINT"),
         (["NONLOCAL.POOL", [[[1, 2]], [[1]], [[1]], [[1]]]], "NONLOCAL.POOL"),
         (["AVA.TRAIN_PCA_EIGVEC", [[1.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]], "AVA.TRAIN_PCA_EIGVEC"),
         (["PGT.ENABLE", True, "PGT.STEP_LEN", [8], "PGT.OVERLAP", [8], "MODEL.ARCH", "slow"], "PGT.OVERLAP"),

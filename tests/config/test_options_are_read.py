@@ -15,6 +15,7 @@ DERIVED = {
     "PGT.TRUNCATE_GRAD": "sets PGT.TBPTT_STEPS",
     "PGT.SELFATT": "refused unless it is off",
     "PGT.SELFATT_LOCATION": "refused unless it is off",
+    "MODEL.ACT_CHECKPOINT": "sets TRAIN.ACTIVATION_CHECKPOINTING",
     "RESNET.STEM_FUNC": "refused where MODEL.ARCH has another stem",
 }
 """Options that only a section's `finish` reads: others follow from them, or one value alone is taken."""

@@ -36,23 +36,49 @@ class LiveTensors(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_gradients_and_statistics_are_those_of_one_run_at_fewer_activations(variant: str) -> None:
-    found = []
-    for again in (False, True):
-        cfg = tiny_config(variant, MODEL__ACT_CHECKPOINT=again)
+@pytest.mark.parametrize("execution", ["3d", "2d"])
+def test_gradients_and_statistics_are_those_of_one_run_at_fewer_activations(variant: str, execution: str) -> None:
+    found = {}
+    for parts in ("none", "stages", "blocks"):
+        cfg = tiny_config(variant, TRAIN__ACTIVATION_CHECKPOINTING=parts, MODEL__EXECUTION=execution)
         torch.manual_seed(0)
         model = build_model(cfg).train()
         inputs = PathwayPicker.from_cfg(cfg).pick(torch.rand((1, 3, cfg.DATA.NUM_FRAMES, 128, 128)))
         torch.manual_seed(1)
         with LiveTensors() as live:
             model(inputs).square().sum().backward()
-        found.append((model, live.peak_bytes))
-    (plain, kept), (checkpointed, fewer) = found
-    assert fewer < kept
-    for (name, wanted), parameter in zip(plain.named_parameters(), checkpointed.parameters(), strict=True):
-        torch.testing.assert_close(parameter.grad, wanted.grad, msg=name)
-    for (name, wanted), buffer in zip(plain.named_buffers(), checkpointed.buffers(), strict=True):
-        assert torch.equal(buffer, wanted), name
+        found[parts] = (model, live.peak_bytes)
+    plain, kept = found.pop("none")
+    for parts, (checkpointed, fewer) in found.items():
+        assert fewer < kept, parts
+        for (name, wanted), parameter in zip(plain.named_parameters(), checkpointed.parameters(), strict=True):
+            torch.testing.assert_close(parameter.grad, wanted.grad, msg=f"{parts}: {name}")
+        for (name, wanted), buffer in zip(plain.named_buffers(), checkpointed.buffers(), strict=True):
+            assert torch.equal(buffer, wanted), f"{parts}: {name}"
+
+
+def test_blocks_are_run_again_one_by_one_and_stages_as_a_whole() -> None:
+    runs = {}
+    for parts in ("none", "stages", "blocks"):
+        model = build_model(tiny_config("slow", TRAIN__ACTIVATION_CHECKPOINTING=parts)).train()
+        ran: list[str] = []
+        for name in ("s2", "s2.pathway0_res0", "s2.pathway0_res1"):
+            model.get_submodule(name).register_forward_hook(lambda *_, name=name, ran=ran: ran.append(name))
+        model([torch.rand(1, 3, 4, 32, 32)]).sum().backward()
+        runs[parts] = ran
+    blocks = ["s2.pathway0_res0", "s2.pathway0_res1"]
+    # The second run of a stage stops where all that gradients need is there again, so its own hook does not see its end.
+    assert runs["none"] == [*blocks, "s2"]
+    assert runs["blocks"][:3] == [*blocks, "s2"] and "s2" not in runs["blocks"][3:]
+    assert runs["stages"][:4] == [*blocks, "s2", blocks[0]]
+
+
+def test_evaluation_computes_nothing_twice() -> None:
+    model = build_model(tiny_config("slow", TRAIN__ACTIVATION_CHECKPOINTING="blocks")).eval()
+    ran: list[int] = []
+    model.s2.register_forward_hook(lambda *_: ran.append(1))
+    model([torch.rand(1, 3, 4, 32, 32)]).sum().backward()
+    assert len(ran) == 1
 
 
 def test_a_network_without_stages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,5 +94,5 @@ def test_a_network_without_stages_is_refused(monkeypatch: pytest.MonkeyPatch) ->
             return 1
 
     monkeypatch.setitem(MODELS._entries, "Other", Other)
-    with pytest.raises(ConfigError, match=r"MODEL\.ACT_CHECKPOINT"):
-        build_model(tiny_config("slow", MODEL__MODEL_NAME="Other", MODEL__ACT_CHECKPOINT=True))
+    with pytest.raises(ConfigError, match=r"TRAIN\.ACTIVATION_CHECKPOINTING = 'stages'"):
+        build_model(tiny_config("slow", MODEL__MODEL_NAME="Other", TRAIN__ACTIVATION_CHECKPOINTING="stages"))

@@ -26,7 +26,17 @@ REFUSED_MODELS = {
 """What other code bases have and this one does not: why, and what would be right."""
 
 
+def _settle_checkpointing(cfg: CfgNode, given: frozenset[str]) -> None:
+    """PySlowFast's switch stands for one of the values of ours."""
+    if "TRAIN.ACTIVATION_CHECKPOINTING" not in given:
+        cfg.TRAIN.ACTIVATION_CHECKPOINTING = "stages" if cfg.MODEL.ACT_CHECKPOINT else "none"
+    elif cfg.MODEL.ACT_CHECKPOINT and cfg.TRAIN.ACTIVATION_CHECKPOINTING == "none":
+        why = "TRAIN.ACTIVATION_CHECKPOINTING, which says the same in more detail, is none"
+        raise ConfigError(key="MODEL.ACT_CHECKPOINT", value=True, why=why, right="TRAIN.ACTIVATION_CHECKPOINTING alone")
+
+
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
+    _settle_checkpointing(cfg, given)
     if cfg.MODEL.NUM_CLASSES < 1:
         raise ConfigError(
             key="MODEL.NUM_CLASSES", value=cfg.MODEL.NUM_CLASSES,
@@ -55,9 +65,7 @@ SECTION = Section(
             "SlowFast", "Name of the network's class.", aliases=MODEL_ALIASES, refused=REFUSED_MODELS, empty=False
         ),
         "ACT_CHECKPOINT": Option(
-            False,
-            "Whether training keeps the inputs of stem and stages alone, and computes what is inside again when gradients need "
-            "it (activation checkpointing).",
+            False, "PySlowFast's name for activation checkpointing: True is TRAIN.ACTIVATION_CHECKPOINTING stages."
         ),
         "EXECUTION": Option(
             "3d",

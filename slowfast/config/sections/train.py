@@ -92,6 +92,12 @@ SECTION = Section(
         ),
         "PRECISION": Option("fp32", PRECISION_MEANING, choices=PRECISIONS),
         "MIXED_PRECISION": Option(False, "The older name of TRAIN.PRECISION fp16; on a CPU it has no effect."),
+        "ACTIVATION_CHECKPOINTING": Option(
+            "none",
+            "What is computed again when gradients need it, instead of kept: nothing, what is inside stem and stages (least "
+            "memory), or inside every block (a little more); both cost one more forward pass.",
+            choices=("none", "stages", "blocks"),
+        ),
         "MAX_BAD_SHARE": Option(
             0.01, "Share of unreadable videos above which training stops (never below 10 videos).", minimum=0, maximum=1
         ),

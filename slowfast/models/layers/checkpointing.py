@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Any, Literal
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+Checkpointing = Literal["none", "stages", "blocks"]
+"""Whose inputs alone are kept: nobody's, those of stem and stages, or those of every block in them."""
 
-def checkpointed(part: nn.Module, features: Sequence[Tensor]) -> Sequence[Tensor]:
+
+def checkpointed(part: nn.Module, features: Any) -> Any:
     """What the part makes of the features; its activations are computed again in the backward pass (arXiv:1604.06174)."""
-    result: Sequence[Tensor] = checkpoint(
+    if torch.compiler.is_compiling():  # statistics are written by the graph of the forward pass, which is not run again
+        return checkpoint(part, features, use_reentrant=False)
+    return checkpoint(
         part, features, use_reentrant=False, context_fn=lambda: (contextlib.nullcontext(), _without_statistics(part))
     )
-    return result
 
 
 @contextlib.contextmanager

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from torch import Tensor, nn
+
+Run = Callable[[nn.Module, Tensor], Tensor]
 
 
 class PathwayChains(nn.Module):
@@ -25,11 +27,12 @@ class PathwayChains(nn.Module):
         """The modules of one pathway, in the order in which its features pass them."""
         return (module for name, module in self.named_children() if name.startswith(f"pathway{pathway}_"))
 
-    def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """One (B, C, T, H, W) a pathway -> one (B, C', T', H', W') a pathway."""
+    def forward(self, features: Sequence[Tensor], run: Run | None = None) -> list[Tensor]:
+        """One (B, C, T, H, W) a pathway -> one (B, C', T', H', W') a pathway. run: how a module is called, where that is not
+        as usual."""
         outputs = []
         for pathway, x in enumerate(features):
             for module in self.chain(pathway):
-                x = module(x)
+                x = module(x) if run is None else run(module, x)
             outputs.append(x)
         return outputs
