@@ -14,6 +14,7 @@ from torch import nn
 from tqdm import tqdm
 
 from slowfast.datasets import ClipDataset
+from slowfast.engine.compiling import eager
 from slowfast.engine.steps import EvalStep
 from slowfast.models.folding import norms_folded
 from slowfast.runtime import distributed
@@ -106,7 +107,7 @@ def evaluate(
     quiet = not (distributed.main_process() and console_is_terminal())
     evaluation.reset()
     model.eval()
-    with torch.no_grad(), norms_folded(model):
+    with torch.no_grad(), norms_folded(model), eager():
         for batch in tqdm(loader.batches(0), desc="evaluating", total=len(loader), leave=False, disable=quiet):
             with precision.autocast(device):
                 output = step(model, batch.to(device))

@@ -14,6 +14,7 @@ from slowfast.config import ConfigError
 from slowfast.datasets import ClipLoader, LaneLoader, build_loader
 from slowfast.datasets.reading_log import ReadingLog
 from slowfast.engine import checkpoint
+from slowfast.engine.compiling import compile_for_training
 from slowfast.engine.hooks import (
     BadVideosHook,
     CheckpointHook,
@@ -123,6 +124,8 @@ def _build_model(cfg: CfgNode, place: Place, *, pretrained: bool) -> nn.Module:
         logger.info("%s: %s", path, report)
     model.to(place.device)
     distributed.broadcast(model)
+    if cfg.TRAIN.COMPILE:
+        compile_for_training(model, place.device)
     return model
 
 

@@ -186,19 +186,23 @@ class Memory:
         state: Mapping[str, Tensor],
         *,
         begins: Tensor | None = None,
+        alike: bool = False,
         input_shapes: tuple[tuple[int, int], ...] = (),
     ) -> Iterator[Step]:
         """A step that reads `state` and leaves `Step.state()`; what this object remembers is left alone.
 
-        begins: bool (B,), the rows whose video begins with this step; the others go on. input_shapes: rows and frames of what
-        the network reads, for each pathway.
+        begins: bool (B,), the rows whose video begins with this step; the others go on. alike: whether they are told
+        apart also where all of them begin, or none, so that operators always compute the same. input_shapes: rows and frames
+        of what the network reads, for each pathway.
         """
         if self._step is not None and self._step.task == in_backward():
             raise RuntimeError("a step was begun inside another one")
         old = dict(state)
         if begins is not None:
             _check_begins(begins, input_shapes)
-            if bool(begins.all()):
+            if alike and old:
+                pass
+            elif bool(begins.all()):
                 old, begins = {}, None
             elif not old or not bool(begins.any()):
                 begins = None

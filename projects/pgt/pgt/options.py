@@ -33,6 +33,9 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     if not cfg.PGT.ENABLE:
         return
     _check_self_attention(cfg)
+    if cfg.TRAIN.COMPILE and cfg.TRAIN.ACTIVATION_CHECKPOINTING != "none":
+        why = "compiled graphs cannot leave a memory from where they compute something again (TRAIN.ACTIVATION_CHECKPOINTING)"
+        raise ConfigError(key="TRAIN.COMPILE", value=True, why=why, right="False, or TRAIN.ACTIVATION_CHECKPOINTING none")
     if cfg.PGT.CACHE == NO_MEMORY:
         _check_no_memory(cfg)
     schedule = settle_steps(cfg, given)

@@ -5,6 +5,7 @@ B lanes, S steps of a batch, K classes.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from pgt.memory import PHASE, State
 from pgt.schedule import StepSchedule
 from pgt.train_step import Loss
 from pgt.wrapper import ProgressiveModel
+from slowfast.engine.compiling import eager
 from slowfast.engine.detection_steps import lane_persons
 from slowfast.engine.updater import Updater
 from slowfast.models.losses import build_loss
@@ -68,10 +70,19 @@ class WholeVideoTrainStep:
     carries = True
 
     def __init__(
-        self, *, cutter: LaneCutter, loss: Loss, tbptt_steps: int, recompute: bool = False, offload: bool = False
+        self,
+        *,
+        cutter: LaneCutter,
+        loss: Loss,
+        tbptt_steps: int,
+        recompute: bool = False,
+        offload: bool = False,
+        alike: bool = False,
     ) -> None:
+        """alike: whether all steps are to be the same computation, which is compiled once."""
         self.cutter, self.loss, self.tbptt_steps = cutter, loss, tbptt_steps
         self.gradient: Gradient = RecomputedGradient(offload=offload) if recompute else GraphGradient()
+        self._alike = alike and cutter.remembers  # without a memory all steps are first ones
         self._state: State = {}
 
     @staticmethod
@@ -81,6 +92,7 @@ class WholeVideoTrainStep:
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> Self:
         return cls(
+            alike=cfg.TRAIN.COMPILE,
             cutter=LaneCutter.from_cfg(cfg),
             loss=build_loss(cfg),
             tbptt_steps=cfg.PGT.TBPTT_STEPS,
@@ -100,10 +112,11 @@ class WholeVideoTrainStep:
         counts = batch.rows()
 
         def run(number: int, state: State) -> tuple[Tensor, State]:
-            with updater.autocast():
+            # The first step of all has no memory to read, so its graph would be used once.
+            with updater.autocast(), nullcontext() if state or not self._alike else eager():
                 inputs = self.cutter.step(batch.frames, number)
                 outputs: tuple[Tensor, State] = model.functional_step(
-                    inputs, state, *_rois(batch, number), begins=self.cutter.begins(batch, number)
+                    inputs, state, *_rois(batch, number), begins=self.cutter.begins(batch, number), alike=self._alike
                 )
             return outputs
 

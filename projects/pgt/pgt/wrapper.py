@@ -95,17 +95,19 @@ class ProgressiveModel(nn.Module):
         state: Mapping[str, Tensor],
         *args: Any,
         begins: Tensor | None = None,
+        alike: bool = False,
         run: nn.Module | None = None,
         **options: Any,
     ) -> tuple[Any, State]:
         """A step as a function: (outputs, new state) of the inputs and a state; what this model remembers is left alone.
 
-        state: tensors (B, C, F, H, W) by operator, as a step returned them; empty for the first step of a video. The rest as in
-        `step`.
+        state: tensors (B, C, F, H, W) by operator, as a step returned them; empty for the first step of a video. alike: whether
+        `begins` counts row by row also where all rows begin, or none, so that all steps with a state are one computation, to
+        be compiled once. The rest as in `step`.
         """
         memory = self._memory
         memory.check(state)
-        with memory.run(state, begins=begins, input_shapes=self._shapes_of(inputs)) as step:
+        with memory.run(state, begins=begins, alike=alike, input_shapes=self._shapes_of(inputs)) as step:
             outputs = (self if run is None else run)(inputs, *args, **options)
         memory.keep_with(outputs)
         return outputs, step.state()

@@ -37,6 +37,9 @@ def _settle_checkpointing(cfg: CfgNode, given: frozenset[str]) -> None:
 
 def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     _settle_checkpointing(cfg, given)
+    if cfg.TRAIN.COMPILE and cfg.DETECTION.ENABLE:
+        why = "the number of persons changes from batch to batch, and every one would be compiled anew (DETECTION.ENABLE)"
+        raise ConfigError(key="TRAIN.COMPILE", value=True, why=why, right="False")
     if cfg.MODEL.NUM_CLASSES < 1:
         raise ConfigError(
             key="MODEL.NUM_CLASSES", value=cfg.MODEL.NUM_CLASSES,

@@ -35,6 +35,10 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     cfg.TRAIN.PRECISION = "fp16"
 
 
+def _no_training(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "" if cfg.TRAIN.ENABLE else "TRAIN.ENABLE is False"
+
+
 def _no_weights(cfg: CfgNode, given: frozenset[str]) -> str:
     return "" if cfg.TRAIN.CHECKPOINT_FILE_PATH else "TRAIN.CHECKPOINT_FILE_PATH names no weights"
 
@@ -97,6 +101,13 @@ SECTION = Section(
             "What is computed again when gradients need it, instead of kept: nothing, what is inside stem and stages (least "
             "memory), or inside every block (a little more); both cost one more forward pass.",
             choices=("none", "stages", "blocks"),
+        ),
+        "COMPILE": Option(
+            False,
+            "Whether the network is compiled for training (torch.compile): two graphs for a clip's first and later steps, one "
+            "for plain clips and for whole videos, each made once; evaluation runs as without. Where there is no compiler, the "
+            "log says so.",
+            no_effect_if=_no_training,
         ),
         "MAX_BAD_SHARE": Option(
             0.01, "Share of unreadable videos above which training stops (never below 10 videos).", minimum=0, maximum=1

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
+from slowfast.engine.compiling import eager
 from slowfast.engine.hooks.base import Hook, is_due
 from slowfast.engine.steps import TrainStep
 from slowfast.engine.trainer import Trainer
@@ -58,7 +59,7 @@ def measure_statistics(model: nn.Module, step: TrainStep, batches: Iterable[Clip
     ]
     if not norms:
         return
-    with torch.no_grad(), _cumulative(norms):
+    with torch.no_grad(), _cumulative(norms), eager():
         for batch in batches:
             step.forward_only(model, batch)
     statistics: list[Tensor] = [

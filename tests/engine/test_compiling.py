@@ -1,0 +1,95 @@
+"""What is compiled for training, and what happens where nothing can be."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch._dynamo.utils import counters
+
+from slowfast.config import ConfigError
+from slowfast.engine import compiling
+from slowfast.engine.compiling import compile_for_training, eager
+from slowfast.models import build_model
+from tests.models.tiny_networks import tiny_config
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def nothing_compiled_before() -> Iterator[None]:
+    torch._dynamo.reset()
+    counters.clear()
+    yield
+    torch._dynamo.reset()
+
+
+def run(model: torch.nn.Module, clip: torch.Tensor) -> list[torch.Tensor]:
+    model.zero_grad()
+    logits = model([clip])
+    logits.square().sum().backward()
+    return [logits.detach(), *(p.grad.clone() for p in model.parameters() if p.grad is not None)]
+
+
+@pytest.mark.parametrize("checkpointing", ["none", pytest.param("blocks", marks=pytest.mark.slow), "stages"])
+def test_plain_clips_are_one_graph_with_equal_results(checkpointing: str) -> None:
+    cfg = tiny_config("slow", TRAIN__ACTIVATION_CHECKPOINTING=checkpointing)
+    torch.manual_seed(0)
+    model, clips = build_model(cfg).train(), [torch.rand(2, 3, 4, 32, 32) for _ in range(3)]
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    wanted = [run(model, clip) for clip in clips]
+    after = {name: value.clone() for name, value in model.state_dict().items()}
+    model.load_state_dict(state)
+    assert compile_for_training(model, CPU, backend="aot_eager")
+    counters.clear()
+    for clip, expected in zip(clips, wanted, strict=True):
+        torch.testing.assert_close(run(model, clip), expected, rtol=1e-4, atol=1e-5)
+    assert (counters["stats"]["unique_graphs"], sum(counters["graph_break"].values())) == (1, 0)
+    torch.testing.assert_close(dict(model.state_dict()), after)
+    model.eval()
+    with torch.no_grad(), eager():
+        model([torch.rand(1, 3, 6, 40, 40)])
+    assert counters["stats"]["unique_graphs"] == 1
+
+
+def test_where_nothing_compiles_one_line_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    model = build_model(tiny_config("slow"))
+    with caplog.at_level(logging.INFO):
+        assert not compile_for_training(model, CPU, backend="no_such_compiler")
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "nothing can be compiled for cpu here" in caplog.text and "no_such_compiler" in caplog.text
+    assert model._compiled_call_impl is None
+    run(model.train(), torch.rand(2, 3, 4, 32, 32))
+
+
+@pytest.mark.parametrize("compile_", [True, False])
+def test_the_option_compiles_what_is_trained(compile_: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from slowfast.engine.training import _build_model
+
+    monkeypatch.setattr(compiling, "_why_nothing_compiles", lambda *_: "")
+    place: Any = type("Place", (), {"device": CPU})()
+    model = _build_model(tiny_config("slow", TRAIN__COMPILE=compile_), place, pretrained=False)
+    assert (model._compiled_call_impl is not None) is compile_
+
+
+@pytest.mark.slow
+def test_inductor_gives_the_same_where_there_is_one() -> None:
+    torch.manual_seed(0)
+    model, clip = build_model(tiny_config("slow", MODEL__DROPOUT_RATE=0.5)).train(), torch.rand(2, 3, 4, 32, 32)
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    torch.manual_seed(1)
+    wanted = run(model, clip)
+    model.load_state_dict(state)
+    if not compile_for_training(model, CPU):
+        pytest.skip("no compiler here")
+    torch.manual_seed(1)
+    torch.testing.assert_close(run(model, clip), wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_persons_are_not_compiled() -> None:
+    options = {"DETECTION__ENABLE": True, "RESNET__SPATIAL_STRIDES": [[1], [2], [2], [1]], "MODEL__HEAD_ACT": "sigmoid"}
+    with pytest.raises(ConfigError, match=r"TRAIN\.COMPILE.*DETECTION"):
+        tiny_config("slow", TRAIN__COMPILE=True, **options)
