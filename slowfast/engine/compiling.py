@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 from typing import Any
 
 import torch
@@ -36,6 +37,8 @@ def compile_for_training(model: nn.Module, device: torch.device, *, backend: str
 
 def eager() -> contextlib.AbstractContextManager[Any]:
     """Within it, nothing that was compiled runs so: for passes that come rarely, or whose shapes change."""
+    if "torch._dynamo" not in sys.modules:  # nothing was compiled, and importing it takes seconds
+        return contextlib.nullcontext()
     stance: contextlib.AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
     return stance
 

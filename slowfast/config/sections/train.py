@@ -105,8 +105,8 @@ SECTION = Section(
         "COMPILE": Option(
             False,
             "Whether the network is compiled for training (torch.compile): two graphs for a clip's first and later steps, one "
-            "for plain clips and for whole videos, each made once; evaluation runs as without. Where there is no compiler, the "
-            "log says so.",
+            "for plain clips and for whole videos, each made once (exact gradients: four and three); evaluation runs as "
+            "without. Where there is no compiler, the log says so.",
             no_effect_if=_no_training,
         ),
         "MAX_BAD_SHARE": Option(
