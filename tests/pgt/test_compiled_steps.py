@@ -24,12 +24,18 @@ Make = Callable[..., Any]
 CPU = torch.device("cpu")
 
 CASES = [
-    pytest.param("slow", "local", marks=[]),
+    ("slow", "local", "3d", "truncated", 2),
     *(
         pytest.param(*case, marks=[pytest.mark.slow])
         for case in (
-            *(("slow", "causal"), ("slow", "progressive"), ("i3d", "nonlocal"), ("slowfast", "local")),
-            *(("slowfast", "causal"), ("x3d", "local"), ("regnety", "local"), ("regnety", "causal")),
+            ("slow", "local", "3d", "exact", 4),  # both without a gradient as well
+            ("slow", "local", "2d", "truncated", 2),
+            ("slow", "causal", "3d", "truncated", 2),
+            ("slow", "progressive", "3d", "truncated", 2),
+            ("i3d", "nonlocal", "3d", "truncated", 2),
+            ("slowfast", "local", "3d", "truncated", 2),
+            ("x3d", "local", "3d", "truncated", 2),
+            ("regnety", "causal", "2d", "truncated", 2),
         )
     ),
 ]
@@ -66,13 +72,10 @@ def assert_equal(first: nn.Module, second: nn.Module) -> None:
         torch.testing.assert_close(other, buffer, msg=name)
 
 
-@pytest.mark.parametrize(("variant", "kind"), CASES)
-@pytest.mark.parametrize("execution", ["3d", pytest.param("2d", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("gradient", "number"), [("truncated", 2), pytest.param("exact", 4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("variant", "kind", "execution", "gradient", "number"), CASES)
 def test_first_and_later_steps_are_two_graphs_over_all_iterations(
     variant: str, kind: str, execution: str, gradient: str, number: int, make_batch: Make, updater: Any
 ) -> None:
-    """An exact gradient runs both without a gradient as well."""
     cfg = progressive_config(variant, kind, PGT__STEPS=4, PGT__GRADIENT=gradient, MODEL__EXECUTION=execution)
     batches = [make_batch(cfg.DATA.NUM_FRAMES, seed=seed, side=64) for seed in range(3)]
     plain, wanted = gradients(cfg, batches, updater, compiled=False)
@@ -152,3 +155,8 @@ def test_whole_videos_are_one_graph(kind: str, tiny_cfg: Make, updater: Any) -> 
 def test_what_cannot_be_compiled_is_refused_beforehand(tiny_cfg: Make) -> None:
     with pytest.raises(ConfigError, match=r"TRAIN\.COMPILE.*ACTIVATION_CHECKPOINTING"):
         tiny_cfg(TRAIN__COMPILE=True, TRAIN__ACTIVATION_CHECKPOINTING="blocks")
+
+
+def test_causal_lateral_connections_are_refused(tiny_cfg: Make) -> None:
+    with pytest.raises(ConfigError, match=r"TRAIN\.COMPILE.*causal lateral connections"):
+        tiny_cfg(slowfast=True, TRAIN__COMPILE=True, PGT__OPERATOR="causal", PGT__CACHE="last")

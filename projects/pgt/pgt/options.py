@@ -33,9 +33,8 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     if not cfg.PGT.ENABLE:
         return
     _check_self_attention(cfg)
-    if cfg.TRAIN.COMPILE and cfg.TRAIN.ACTIVATION_CHECKPOINTING != "none":
-        why = "compiled graphs cannot leave a memory from where they compute something again (TRAIN.ACTIVATION_CHECKPOINTING)"
-        raise ConfigError(key="TRAIN.COMPILE", value=True, why=why, right="False, or TRAIN.ACTIVATION_CHECKPOINTING none")
+    if cfg.TRAIN.COMPILE:
+        _check_compiling(cfg)
     if cfg.PGT.CACHE == NO_MEMORY:
         _check_no_memory(cfg)
     schedule = settle_steps(cfg, given)
@@ -59,6 +58,15 @@ def _check_self_attention(cfg: CfgNode) -> None:
     if cfg.PGT.SELFATT or any(cfg.PGT.SELFATT_LOCATION):
         why = "progressive self-attention is that of non-local blocks"
         raise ConfigError(key="PGT.SELFATT", value=True, why=why, right="False, with NONLOCAL.LOCATION and NONLOCAL.PROGRESS")
+
+
+def _check_compiling(cfg: CfgNode) -> None:
+    if cfg.TRAIN.ACTIVATION_CHECKPOINTING != "none":
+        why = "compiled graphs cannot leave a memory from where they compute something again (TRAIN.ACTIVATION_CHECKPOINTING)"
+        raise ConfigError(key="TRAIN.COMPILE", value=True, why=why, right="False, or TRAIN.ACTIVATION_CHECKPOINTING none")
+    if cfg.PGT.OPERATOR == "causal" and len(cfg.PGT.STEP_LEN) > 1:
+        why = "causal lateral connections count the frames that they have seen, and graphs break where they do (PGT.OPERATOR)"
+        raise ConfigError(key="TRAIN.COMPILE", value=True, why=why, right="False, or PGT.OPERATOR local")
 
 
 def _check_no_memory(cfg: CfgNode) -> None:
