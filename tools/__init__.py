@@ -11,6 +11,14 @@ from pathlib import Path
 
 LIBRARY = "slowfast-pgt"
 
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+"""What says how threads of OpenMP wait for each other."""
+
+# By default they spin, which takes the cores from whoever computes there. It is read when PyTorch is loaded, so that every tool
+# imports this before; processes that are started inherit it.
+if not any(name in os.environ for name in WAITING):
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+
 USER_ERROR_CODE = 2  # that of slowfast.runtime.command_line
 
 
