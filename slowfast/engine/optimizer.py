@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 # torch has no public base of all batch and instance norms.
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
+FUSED_ON = ("cpu", "cuda")
+"""Devices on which one kernel updates many parameters at once."""
+
 _FAMILIES = {"AdamW": "Adam"}
 """Optimizers that keep the same moments as another."""
 
@@ -59,16 +62,22 @@ def build_optimizer(cfg: CfgNode, model: nn.Module) -> torch.optim.Optimizer:
     )
     if not groups:
         raise ConfigError(key="MODEL.MODEL_NAME", value=cfg.MODEL.MODEL_NAME, why="every parameter is frozen: nothing to train")
+    fused = all(parameter.device.type in FUSED_ON for parameter in trainable(model))
     if solver.OPTIMIZING_METHOD == "sgd":
-        return _sgd(cfg, groups)
+        return _sgd(cfg, groups, fused=fused)
     optimizer = torch.optim.AdamW if solver.OPTIMIZING_METHOD == "adamw" else torch.optim.Adam
-    return optimizer(groups, lr=solver.BASE_LR, betas=tuple(solver.BETAS))
+    return optimizer(groups, lr=solver.BASE_LR, betas=tuple(solver.BETAS), fused=fused)
 
 
-def _sgd(cfg: CfgNode, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
+def _sgd(cfg: CfgNode, groups: list[dict[str, object]], *, fused: bool) -> torch.optim.Optimizer:
     solver = cfg.SOLVER
     return torch.optim.SGD(
-        groups, lr=solver.BASE_LR, momentum=solver.MOMENTUM, dampening=solver.DAMPENING, nesterov=solver.NESTEROV
+        groups,
+        lr=solver.BASE_LR,
+        momentum=solver.MOMENTUM,
+        dampening=solver.DAMPENING,
+        nesterov=solver.NESTEROV,
+        fused=fused,
     )
 
 
