@@ -46,6 +46,7 @@ class LongCook:
             num_test=cfg.LONGCOOK.NUM_TEST,
             seed=cfg.LONGCOOK.SEED,
             minutes=cfg.LONGCOOK.MINUTES if self.format == "hour" else None,
+            tables=cfg.LONGCOOK.TABLES if self.format == "hour" else None,
         )
         write_longcook(folder, recipe, num_processes=min(_MOST_PROCESSES, os.cpu_count() or 1))
         return self.read(cfg, split)

@@ -26,8 +26,8 @@ _EMPTY = "a new or empty folder as DATA.PATH_TO_DATA_DIR"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What the contents of a folder follow from. format: the data set whose layout it has. minutes: of a video of
-    LongCook-Hour, None elsewhere."""
+    """What the contents of a folder follow from. format: the data set whose layout it has. minutes, tables: mean length of
+    the videos of LongCook-Hour, and how many tables they have; None elsewhere."""
 
     format: str
     num_train: int
@@ -36,6 +36,7 @@ class Recipe:
     seed: int
     version: int = _VERSION
     minutes: int | None = None
+    tables: int | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -98,7 +99,7 @@ def refuse_other_content(folder: Path, recipe: Recipe) -> None:
             raise DatasetError(
                 path=str(folder),
                 found=f"this folder holds LongCook with {_describe(content['recipe'])}, not with {_describe(wanted)}",
-                expected="the same data set, LONGCOOK.NUM_TRAIN, NUM_VAL, NUM_TEST, SEED and MINUTES, "
+                expected="the same data set, LONGCOOK.NUM_TRAIN, NUM_VAL, NUM_TEST, SEED, MINUTES and TABLES, "
                 f"{_EMPTY}, or that this one be deleted",
             )
     elif folder.exists() and not folder.is_dir():

@@ -2,6 +2,7 @@
 
 from fvcore.common.config import CfgNode
 
+from longcook.plan_shift import MOST_TABLES
 from slowfast.options import Option, Section
 
 HOUR = "longcook_hour"
@@ -35,7 +36,15 @@ def _other_data(cfg: CfgNode, given: frozenset[str]) -> str:
 
 
 def _short_videos(cfg: CfgNode, given: frozenset[str]) -> str:
-    return "" if HOUR in (cfg.TRAIN.DATASET, cfg.TEST.DATASET) else f"only videos of {HOUR} have a length to choose"
+    return _unless_hour(cfg, "a length to choose")
+
+
+def _other_videos(cfg: CfgNode, given: frozenset[str]) -> str:
+    return _unless_hour(cfg, "several tables")
+
+
+def _unless_hour(cfg: CfgNode, what: str) -> str:
+    return "" if HOUR in (cfg.TRAIN.DATASET, cfg.TEST.DATASET) else f"only videos of {HOUR} have {what}"
 
 
 SECTION = Section(
@@ -50,10 +59,17 @@ SECTION = Section(
         "NUM_TEST": Option(150, "Test videos.", minimum=1, maximum=10**5),
         "MINUTES": Option(
             5,
-            f"Length of each video of {HOUR}. What was prepared matters for up to ten of them.",
+            f"Mean length of the videos of {HOUR}, which differ by up to two fifths. What was prepared matters for up to ten.",
             minimum=1,
             maximum=60,
             no_effect_if=_short_videos,
+        ),
+        "TABLES": Option(
+            1,
+            f"Tables of {HOUR}. With two, told apart by their cloths, what milk makes is what was prepared at the same one.",
+            minimum=1,
+            maximum=MOST_TABLES,
+            no_effect_if=_other_videos,
         ),
         "SEED": Option(0, "Seed of the kitchen: other seeds give other videos.", minimum=0, maximum=2**32 - 1),
     },

@@ -33,7 +33,7 @@ def contents(recipe: Recipe) -> Contents:
 
 def hour_contents(recipe: Recipe) -> Contents:
     """The same of LongCook-Hour, and events_<split>.csv with one row an event."""
-    splits = plan_shifts(recipe.counts, seed=recipe.seed, minutes=recipe.minutes or 1)
+    splits = plan_shifts(recipe.counts, seed=recipe.seed, minutes=recipe.minutes or 1, num_tables=recipe.tables or 1)
     plain = _contents(splits, _shift_story)
     events = {f"events_{split}.csv": _events_csv(scripts) for split, scripts in splits.items()}
     return dataclasses.replace(plain, texts={**plain.texts, **events})
@@ -96,7 +96,8 @@ def _story(script: MilkScript) -> tuple[str, str]:
 
 
 def _shift_story(script: ShiftScript) -> tuple[str, str]:
+    where = ("one table", "two tables")[script.tables - 1]
     return (
-        f"A cook works a shift of {script.length_centisec // 6000} minutes at two tables.",
-        f"A person prepares things at two tables and pours milk {len(script.drinks)} times.",
+        f"A cook works a shift of {script.length_centisec / 6000:.1f} minutes at {where}.",
+        f"A person prepares things at {where} and pours milk {len(script.drinks)} times.",
     )
