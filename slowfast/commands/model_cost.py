@@ -15,9 +15,10 @@ from slowfast.models import build_model
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCost:
-    """parameters: numbers that training changes. multiply_adds: of one view in a test, all its steps together; those of
-    convolutions, linear layers and attention, which is what the literature calls FLOPs. memory_bytes: what is carried from one
-    step to the next for a video at the size of tests; 0 for networks that read a clip at once."""
+    """parameters: numbers that training changes. multiply_adds: of one view in a test, all its steps together, or of one step
+    where whole videos are read; those of convolutions, linear layers and attention, which is what the literature calls FLOPs.
+    memory_bytes: what is carried from one step to the next for a video at the size of tests; 0 for networks that read a clip at
+    once or remember nothing."""
 
     parameters: int
     multiply_adds: int
@@ -36,6 +37,6 @@ def model_cost(cfg: CfgNode) -> ModelCost:
         build_train_step(cfg).forward_only(model, batch)
     return ModelCost(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        multiply_adds=counter.get_total_flops() // 2,
+        multiply_adds=counter.get_total_flops() // 2 // max(1, cfg.DATA.LANE_PIECES),
         memory_bytes=getattr(model, "memory_bytes", 0),
     )

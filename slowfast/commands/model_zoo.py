@@ -66,7 +66,7 @@ class Zoo:
         cells = (
             self.link(name),
             f"{cost.parameters / 1e6:.2f}",
-            f"{cost.multiply_adds / 1e9:.2f} x {num_views(cfg)}",
+            f"{cost.multiply_adds / 1e9:.2f} {'a step' if cfg.DATA.LANE_PIECES else f'x {num_views(cfg)}'}",
             memory,
             self._published(name),
             self._measured(name),

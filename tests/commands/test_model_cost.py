@@ -92,3 +92,13 @@ def test_attention_counts_what_its_products_cost(instantiation: str) -> None:
     products = 2 * queries * keys * inner if instantiation == "softmax" else (queries + keys) * inner * inner
     added = model_cost(tiny_config("slow", **options, **block)).multiply_adds
     assert added - model_cost(tiny_config("slow", **options)).multiply_adds == convolutions + products
+
+
+@pytest.mark.parametrize(("cache", "remembers"), [("max", True), ("none", False)])
+def test_whole_videos_cost_what_a_step_does(cache: str, remembers: bool) -> None:
+    """A step at which a video begins costs a little less: it has no memory to read."""
+    whole = PGT | {"PGT__STEPS": "all", "PGT__CACHE": cache, "PGT__TRAIN_TOGETHER": True, "DATA__NUM_FRAMES": 0}
+    two, five = (model_cost(tiny_config("slow", **whole, PGT__UPDATE_EVERY=every)) for every in (2, 5))
+    assert 0 < two.multiply_adds <= five.multiply_adds < 1.02 * two.multiply_adds
+    assert two.memory_bytes == five.memory_bytes
+    assert (two.memory_bytes > 0) == remembers

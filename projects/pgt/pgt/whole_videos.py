@@ -140,11 +140,13 @@ class WholeVideoTrainStep:
 
     def forward_only(self, model: ProgressiveModel, batch: LaneBatch) -> None:
         """The lanes' memory is left alone: a batch that begins in the middle of a video is run as its beginning."""
+        model.reset()
         model.truncate_memory(True)
-        state: State = {}
         for number in range(batch.num_pieces):
             inputs, rois = self.cutter.step(batch.frames, number), _rois(batch, number)
-            _, state = model.functional_step(inputs, state, *rois, begins=self.cutter.begins(batch, number))
+            model.step(inputs, *rois, begins=self.cutter.begins(batch, number))
+        if not self.cutter.remembers:
+            model.reset()
 
     def state_dict(self) -> dict[str, Any]:
         """What the lanes of all processes remember, in their order. Every process must ask."""
