@@ -137,7 +137,7 @@ def _build_hooks(cfg: CfgNode, request: StopRequest, reading: ReadingLog, valida
         minutes=cfg.TRAIN.CHECKPOINT_MINUTES,
         cfg_text=cfg.dump(),
     )
-    hooks: list[Hook] = [ProgressBarHook(), LogHook(period=cfg.LOG_PERIOD), BadVideosHook(reading=reading)]
+    hooks: list[Hook] = [ProgressBarHook(period=cfg.LOG_PERIOD), LogHook(period=cfg.LOG_PERIOD), BadVideosHook(reading=reading)]
     if cfg.BN.USE_PRECISE_STATS:
         periods = (cfg.TRAIN.EVAL_PERIOD, cfg.TRAIN.CHECKPOINT_PERIOD)
         hooks.append(PreciseBNHook(num_batches=cfg.BN.NUM_BATCHES_PRECISE, periods=periods, request=request))

@@ -3,14 +3,17 @@
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from slowfast.datasets.reading_log import ReadingLog
 from slowfast.engine.hooks import BadVideosHook, EvaluateHook, LogHook, PreciseBNHook, ProgressBarHook, TensorBoardHook
 from slowfast.engine.hooks.precise_bn import measure_statistics
 from slowfast.runtime.logging import LOG_FILE, log_stats, read_stats, setup_logging
+from slowfast.structures import StepOutput
 from tests.engine.engine_toys import ToyLoader, ToyNet, toy_batch, toy_trainer, train_step
 
 
@@ -37,6 +40,40 @@ def test_epoch_loss_is_the_mean_over_its_iterations(logged) -> None:
     losses = [line["loss"] for line in logged() if line["_type"] == "train_iter" and line["epoch"] == "2/2"]
     (epoch_loss,) = (line["loss"] for line in logged() if line["_type"] == "train_epoch" and line["epoch"] == "2/2")
     assert epoch_loss == pytest.approx(sum(losses) / 6, rel=1e-3)
+
+
+class Watched(Tensor):
+    """A number whose value is fetched from its device where somebody reads it, and counted."""
+
+    reads = 0
+
+    def __float__(self) -> float:
+        Watched.reads += 1
+        return float(self.as_subclass(Tensor))
+
+    def tolist(self) -> Any:
+        Watched.reads += 1
+        return self.as_subclass(Tensor).tolist()
+
+
+def test_losses_are_fetched_for_log_lines_alone(logged, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slowfast.engine.hooks.progress_bar.console_is_terminal", lambda: True)
+    trainer = toy_trainer(ToyNet(), hooks=[ProgressBarHook(period=3), LogHook(period=3)])
+    step = trainer.step
+
+    class Watching:
+        def __call__(self, *arguments: Any) -> StepOutput:
+            return StepOutput(loss=step(*arguments).loss.as_subclass(Watched))
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(step, name)
+
+    trainer.step = Watching()
+    Watched.reads = 0
+    trainer.train()
+    # Of an epoch's 6 iterations: two lines and what the bar shows with them, and the line of the epoch.
+    assert Watched.reads == 2 * (2 + 2 + 1)
+    assert sum(line["_type"] == "train_iter" for line in logged()) == 4
 
 
 def test_numbers_that_are_not_finite_are_null(logged) -> None:
@@ -127,7 +164,7 @@ def test_progress_bar_shows_on_terminals_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_terminal: bool
 ) -> None:
     monkeypatch.setattr("slowfast.engine.hooks.progress_bar.console_is_terminal", lambda: is_terminal)
-    toy_trainer(ToyNet(), hooks=[ProgressBarHook()]).train()
+    toy_trainer(ToyNet(), hooks=[ProgressBarHook(period=1)]).train()
     assert ("epoch 2/2" in capsys.readouterr().err) == is_terminal
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from slowfast.engine.hooks.base import Hook
 from slowfast.engine.trainer import Trainer
@@ -42,7 +44,7 @@ class LogHook(Hook):
         self._window_started_at = self._epoch_started_at = time.monotonic()
 
     def after_iteration(self, trainer: Trainer) -> None:
-        numbers = {"loss": float(trainer.output.loss), **trainer.output.scalars}
+        numbers: dict[str, float | Tensor] = {"loss": trainer.output.loss, **trainer.output.scalars}
         self._window.add(numbers)
         self._epoch.add(numbers)
         if trainer.iteration % self._period == 0:
@@ -96,29 +98,30 @@ class LogHook(Hook):
         return str(datetime.timedelta(seconds=round(seconds)))
 
     def state_dict(self) -> dict[str, Any]:
-        return {"sums": dict(self._epoch.sums), "count": self._epoch.count}
+        return {"sums": {name: float(total) for name, total in self._epoch.sums.items()}, "count": self._epoch.count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._epoch = _Sums(state["sums"], state["count"])
 
 
 class _Sums:
-    """Sums of numbers by name, and how many of each went in."""
+    """Sums of numbers by name, and how many of each went in. Numbers of a GPU are added up there, and fetched for the means."""
 
-    def __init__(self, sums: dict[str, float] | None = None, count: int = 0) -> None:
+    def __init__(self, sums: Mapping[str, float | Tensor] | None = None, count: int = 0) -> None:
         self.sums = dict(sums or {})
         self.count = count
 
-    def add(self, numbers: dict[str, float]) -> None:
+    def add(self, numbers: Mapping[str, float | Tensor]) -> None:
         self.count += 1
         for name, number in numbers.items():
-            self.sums[name] = self.sums.get(name, 0.0) + number
+            self.sums[name] = self.sums.get(name, 0.0) + (number.double() if isinstance(number, Tensor) else number)
 
     def means(self, device: torch.device) -> dict[str, float]:
         """Means over iterations and processes, which must all call this."""
         if not self.count:
             return {}
-        tensor = torch.tensor([total / self.count for total in self.sums.values()], device=device)
+        totals = [torch.as_tensor(total, dtype=torch.float64, device=device) for total in self.sums.values()]
+        tensor = torch.stack(totals).div(self.count).float()
         distributed.reduce_mean([tensor])
         return dict(zip(self.sums, tensor.tolist(), strict=True))
 

@@ -14,9 +14,11 @@ from slowfast.runtime.logging import console_is_terminal
 
 
 class ProgressBarHook(Hook):
-    """One bar an epoch with time left, loss and learning rate. Without a terminal there is none; the log lines do."""
+    """One bar an epoch with time left, and every `period` iterations loss and learning rate: showing them waits for the device.
+    Without a terminal there is none; the log lines do."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, period: int) -> None:
+        self._period = period
         self._bar: tqdm[Any] | None = None
 
     def before_epoch(self, trainer: Trainer) -> None:
@@ -32,7 +34,9 @@ class ProgressBarHook(Hook):
 
     def after_iteration(self, trainer: Trainer) -> None:
         if self._bar is not None:
-            self._bar.set_postfix(loss=f"{float(trainer.output.loss):.4g}", lr=f"{trainer.learning_rate:.3g}", refresh=False)
+            if trainer.iteration % self._period == 0:
+                loss, rate = f"{float(trainer.output.loss):.4g}", f"{trainer.learning_rate:.3g}"
+                self._bar.set_postfix(loss=loss, lr=rate, refresh=False)
             try:
                 self._bar.update()
             except OSError:  # the terminal is gone
