@@ -1,6 +1,6 @@
 """How threads of OpenMP wait for each other, on a quiet machine and beside busy programs: training iterations, taking turns.
 
-python benchmarks/waiting.py [--turns 5] [--iterations 20]
+python benchmarks/waiting.py [--turns 5] [--iterations 20] [--busy 0 2 8]
 
 Each measurement is a process of its own, with a thread for every core. By default threads spin for a while before they sleep;
 the tools of this library ask for passive waiting (OMP_WAIT_POLICY) unless the environment says otherwise.
@@ -85,16 +85,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=5, help="measurements of each kind")
     parser.add_argument("--iterations", type=int, default=20, help="of each measurement")
+    parser.add_argument("--busy", type=int, nargs="+", default=[0, 2, 8], help="numbers of programs beside it")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
         print(json.dumps(measure(options.iterations)))
         return
-    cores = len(os.sched_getaffinity(0))
     found: dict[tuple[int, str], list[dict[str, float]]] = {}
     print(f"load before: {os.getloadavg()[0]:.2f}")
     for _ in range(options.turns):
-        for busy in (0, cores):
+        for busy in options.busy:
             with neighbours(busy):
                 for name, policy in POLICIES.items():
                     found.setdefault((busy, name), []).append(run(policy, options.iterations))
