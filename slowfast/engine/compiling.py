@@ -29,7 +29,8 @@ def compile_for_training(model: nn.Module, device: torch.device, *, backend: str
         logger.warning("TRAIN.COMPILE: nothing can be compiled for %s here (%s); the network runs as it is", device, why_not)
         return False
     config: Any = torch._dynamo.config
-    config.recompile_limit = max(config.recompile_limit, MOST_GRAPHS)
+    limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"  # its name up to PyTorch 2.6
+    setattr(config, limit, max(getattr(config, limit), MOST_GRAPHS))
     model.compile(**_options(backend))
     logger.info("TRAIN.COMPILE: the first step of each shape waits for its graph to be compiled (%s)", backend)
     return True

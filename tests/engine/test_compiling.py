@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -93,3 +96,30 @@ def test_persons_are_not_compiled() -> None:
     options = {"DETECTION__ENABLE": True, "RESNET__SPATIAL_STRIDES": [[1], [2], [2], [1]], "MODEL__HEAD_ACT": "sigmoid"}
     with pytest.raises(ConfigError, match=r"TRAIN\.COMPILE.*DETECTION"):
         tiny_config("slow", TRAIN__COMPILE=True, **options)
+
+
+def test_evaluation_does_not_load_the_compiler_for_networks_that_are_not_compiled() -> None:
+    code = (
+        "import sys; from slowfast.engine.compiling import eager\n"
+        "before = 'torch._dynamo' in sys.modules\n"
+        "with eager(): pass\n"
+        "print(before, 'torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"
+
+
+@pytest.mark.parametrize("name", ["recompile_limit", "cache_size_limit"])
+def test_more_graphs_than_usual_are_allowed_whatever_the_limit_is_called(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = SimpleNamespace(**{name: 8})
+    monkeypatch.setattr(compiling, "_why_nothing_compiles", lambda device, backend: "")
+    monkeypatch.setattr(torch._dynamo, "config", config)
+    assert compile_for_training(Silent(), CPU)
+    assert vars(config) == {name: compiling.MOST_GRAPHS}
+
+
+class Silent(torch.nn.Module):
+    """Nothing is compiled of it."""
+
+    def compile(self, **options: Any) -> None:
+        assert options["dynamic"] is False
