@@ -13,6 +13,7 @@ from slowfast.engine.lr_schedule import Schedule
 from slowfast.engine.optimizer import load_optimizer_state, parameter_names, set_learning_rate
 from slowfast.engine.steps import TrainStep
 from slowfast.engine.updater import Updater
+from slowfast.engine.weight_average import AVERAGED, WeightAverage
 from slowfast.runtime import distributed
 from slowfast.runtime.errors import NonFiniteLossError
 from slowfast.runtime.random_state import seed_iteration
@@ -72,10 +73,12 @@ class Trainer:
         num_epochs: int,
         seed: int,
         accumulate: int = 1,
+        average: WeightAverage | None = None,
         hooks: Sequence[Hook] = (),
     ) -> None:
         """schedule: learning rate by fractional epoch. accumulate: iterations that make one update; those that are left at the
-        end of an epoch make one as well. hooks: called in this order at every occasion."""
+        end of an epoch make one as well. average: of the model's weights, which follows them and is kept in checkpoints.
+        hooks: called in this order at every occasion."""
         self.model = model
         self.step = step
         self.updater = updater
@@ -92,6 +95,7 @@ class Trainer:
         self._schedule = schedule
         self.seed = seed
         self._accumulate = accumulate
+        self._average = average
         self._names: list[str] = []  # of the videos that this process has a part of the next update from
 
     @property
@@ -155,6 +159,8 @@ class Trainer:
             raise self._located(error) from None
         if not self.within_update:
             self._names.clear()
+            if self._average is not None:
+                self._average.update()
         return result
 
     def _call(self, occasion: str) -> None:
@@ -184,6 +190,7 @@ class Trainer:
             "optimizer_state": self.optimizer.state_dict(),
             "optimizer_names": parameter_names(self.optimizer, self.model),
             "scaler": self.updater.state_dict(),
+            **self._average_state(),
             "step": self.step.state_dict(),
             "hooks": {type(hook).__name__: state for hook in self.hooks if (state := hook.state_dict())},
         }
@@ -205,11 +212,25 @@ class Trainer:
             saved_kind=state.get("optimizer", ""),
         )
         self.updater.load_state_dict(state.get("scaler", {}))
+        self._load_average(state)
         if goes_on:
             self.step.load_state_dict(state.get("step", {}))
         for hook in self.hooks:
             if type(hook).__name__ in state.get("hooks", {}):
                 hook.load_state_dict(state["hooks"][type(hook).__name__])
+
+    def _average_state(self) -> dict[str, Any]:
+        average = self._average
+        return {} if average is None else {AVERAGED: average.state_of(self.model), "average_updates": average.updates}
+
+    def _load_average(self, state: dict[str, Any]) -> None:
+        if self._average is None:
+            return
+        if AVERAGED in state:
+            self._average.load(state[AVERAGED], updates=state["average_updates"])
+        else:
+            self._average.load(state["model_state"], updates=0)
+            logger.info("TRAIN.EMA_DECAY: the checkpoint has no average of weights, so it begins with the weights as they are")
 
     def _take_up_epoch(self, state: dict[str, Any]) -> bool:
         """Where in the epoch to go on; whether samples come in the order of before. Checkpoints of earlier versions count

@@ -34,6 +34,7 @@ from slowfast.engine.resume import find_resume_point, resume
 from slowfast.engine.tasks import build_eval_step, build_evaluation, build_train_step
 from slowfast.engine.trainer import Trainer
 from slowfast.engine.updater import Updater
+from slowfast.engine.weight_average import WeightAverage
 from slowfast.models import build_model
 from slowfast.runtime import distributed
 from slowfast.runtime.device import Place
@@ -95,6 +96,7 @@ def build_trainer(
     """
     model = _build_model(cfg, place, pretrained=pretrained)
     optimizer = build_optimizer(cfg, model)
+    average = WeightAverage(model, decay=cfg.TRAIN.EMA_DECAY) if cfg.TRAIN.EMA_DECAY else None
     return Trainer(
         model=model,
         step=build_train_step(cfg),
@@ -106,7 +108,8 @@ def build_trainer(
         num_epochs=cfg.SOLVER.MAX_EPOCH,
         seed=cfg.RNG_SEED,
         accumulate=cfg.TRAIN.ACCUMULATE,
-        hooks=_build_hooks(cfg, request, loader.reading, _validation(cfg, place, model, val_loader, request)),
+        average=average,
+        hooks=_build_hooks(cfg, request, loader.reading, _validation(cfg, place, model, average, val_loader, request)),
     )
 
 
@@ -150,8 +153,15 @@ def _build_hooks(cfg: CfgNode, request: StopRequest, reading: ReadingLog, valida
     return hooks
 
 
-def _validation(cfg: CfgNode, place: Place, model: nn.Module, loader: Loader | None, request: StopRequest) -> Validation | None:
-    """A function that validates the model as it is when called, and stops on request."""
+def _validation(
+    cfg: CfgNode,
+    place: Place,
+    model: nn.Module,
+    average: WeightAverage | None,
+    loader: Loader | None,
+    request: StopRequest,
+) -> Validation | None:
+    """A function that validates the model, or the average of its weights, as it is when called, and stops on request."""
     if loader is None:
         return None
     step = build_eval_step(cfg)
@@ -159,15 +169,16 @@ def _validation(cfg: CfgNode, place: Place, model: nn.Module, loader: Loader | N
     precision = precision_of(cfg, "TEST", place.device)
 
     def validate() -> dict[str, float] | None:
-        metrics = evaluate(
-            model=model,
-            step=step,
-            loader=loader,
-            device=place.device,
-            evaluation=evaluation,
-            precision=precision,
-            request=request,
-        )
+        with nullcontext() if average is None else average.applied():
+            metrics = evaluate(
+                model=model,
+                step=step,
+                loader=loader,
+                device=place.device,
+                evaluation=evaluation,
+                precision=precision,
+                request=request,
+            )
         return None if metrics is None else metrics.values
 
     return validate

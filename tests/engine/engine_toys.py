@@ -24,6 +24,7 @@ from slowfast.engine.steps import PlainEvalStep, PlainTrainStep
 from slowfast.engine.trainer import Trainer
 from slowfast.engine.updater import Updater
 from slowfast.engine.video_evaluation import VideoEvaluation
+from slowfast.engine.weight_average import WeightAverage
 from slowfast.models.normalize import Normalizer
 from slowfast.models.pathways import PathwayPicker
 from slowfast.runtime import distributed
@@ -131,6 +132,7 @@ def toy_trainer(
     momentum: float = 0.9,
     schedule: Schedule = lambda epoch: 0.1 / (1 + epoch),
     accumulate: int = 1,
+    ema_decay: float = 0.0,
 ) -> Trainer:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=momentum)
     device = torch.device("cpu")
@@ -145,6 +147,7 @@ def toy_trainer(
         num_epochs=num_epochs,
         seed=3,
         accumulate=accumulate,
+        average=WeightAverage(model, decay=ema_decay) if ema_decay else None,
         hooks=hooks,
     )
 

@@ -96,6 +96,13 @@ SECTION = Section(
         ),
         "PRECISION": Option("fp32", PRECISION_MEANING, choices=PRECISIONS),
         "MIXED_PRECISION": Option(False, "The older name of TRAIN.PRECISION fp16; on a CPU it has no effect."),
+        "EMA_DECAY": Option(
+            0.0,
+            "Decay of an average of the weights that follows them from update to update (0.999: over about the last 1000), and "
+            "is what validation and tests score; 0: none. It costs the memory of the weights.",
+            minimum=0,
+            maximum=0.999999,
+        ),
         "ACTIVATION_CHECKPOINTING": Option(
             "none",
             "What is computed again when gradients need it, instead of kept: nothing, what is inside stem and stages (least "

@@ -40,10 +40,22 @@ CAFFE2_EXTRAS = ("_momentum", "lr", "model_iter")
 """Ends of the names of blobs that are the training's, not the network's."""
 
 WEIGHT_KEYS = (
-    *("model_state", "state_dict", "model_state_dict", "model", "network", "net", "module", "weights", "params"),
+    *(
+        "averaged_state",
+        "model_state",
+        "state_dict",
+        "model_state_dict",
+        "model",
+        "network",
+        "net",
+        "module",
+        "weights",
+        "params",
+    ),
     *("model_ema", "state_dict_ema", "ema_state_dict", "ema_model", "ema"),
 )
-"""Where checkpoints keep weights, in the order of trust: averages over a training come last."""
+"""Where checkpoints keep weights, in the order of trust: averages over a training come first in ours, which have one only where
+it was asked for, and last in those of others."""
 
 DEEPEST = 4
 """How far inside a checkpoint weights are looked for."""
