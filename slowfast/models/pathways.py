@@ -38,8 +38,29 @@ class PathwayPicker:
         """
         if self.num_pathways == 1:
             return [frames]
-        indices = torch.tensor(slow_indices(frames.shape[2], self.alpha), device=frames.device)
-        return [frames.index_select(2, indices), frames]
+        return [select_frames(frames, slow_indices(frames.shape[2], self.alpha)), frames]
+
+
+def select_frames(frames: Tensor, indices: tuple[int, ...]) -> Tensor:
+    """frames (B, C, T, H, W) -> (B, C, len(indices), H, W), the frames with these numbers: a view where they are evenly spaced.
+
+    For others a device gets the numbers once and keeps them: sending them at every step would make it wait.
+    """
+    spacing = indices[1] - indices[0] if len(indices) > 1 else 1
+    if spacing > 0 and indices == tuple(range(indices[0], indices[-1] + 1, spacing)):
+        return frames[:, :, indices[0] : indices[-1] + 1 : spacing]
+    key = indices, frames.device
+    numbers = _kept.get(key)
+    if numbers is None:
+        with torch.inference_mode(False):
+            numbers = torch.tensor(indices, device=frames.device)
+        if type(numbers) is Tensor and frames.device.type != "meta":  # and not what somebody gets who tries a network out
+            _kept[key] = numbers
+    return frames.index_select(2, numbers)
+
+
+_kept: dict[tuple[tuple[int, ...], torch.device], Tensor] = {}
+"""As few as schedules have steps."""
 
 
 @functools.cache

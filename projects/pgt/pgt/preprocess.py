@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
-import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor
 
 from pgt.fit import schedule_of
 from pgt.schedule import StepSchedule
 from slowfast.models.normalize import Normalizer
+from slowfast.models.pathways import select_frames
 from slowfast.structures import ClipBatch
 
 
@@ -49,10 +49,7 @@ class StepCutter:
         return self.schedule.frames(pathway, step)
 
     def _pick(self, frames: Tensor, indices: list[int]) -> Tensor:
-        first, last = indices[0], indices[-1]
-        if indices == list(range(first, last + 1)):
-            return self.normalizer(frames[:, :, first : last + 1])
-        return self.normalizer(frames.index_select(2, torch.tensor(indices, device=frames.device)))
+        return self.normalizer(select_frames(frames, tuple(indices)))
 
 
 @dataclass(frozen=True, slots=True)
