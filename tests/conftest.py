@@ -3,6 +3,7 @@
 import logging
 import random
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,9 @@ ROOT = Path(__file__).parents[1]
 StartToy = Callable[..., "subprocess.Popen[str]"]
 
 matplotlib.use("Agg")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So do shells start what runs in the background, and the runs that tests interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("slowfast", deadline=None)  # a busy machine is no fault
 hypothesis.settings.load_profile("slowfast")
