@@ -183,8 +183,9 @@ def _tell_of_uneven_batches(cfg: CfgNode, place: Place) -> None:
 
 
 def _copies_in_checkpoint(cfg: CfgNode) -> int:
-    """Numbers that a checkpoint holds for each parameter: itself, and the optimizer's moments."""
-    return 1 + (2 if cfg.SOLVER.OPTIMIZING_METHOD != "sgd" else int(cfg.SOLVER.MOMENTUM > 0))
+    """Numbers that a checkpoint holds for each parameter: itself, the optimizer's moments, and its average."""
+    moments = 2 if cfg.SOLVER.OPTIMIZING_METHOD != "sgd" else int(cfg.SOLVER.MOMENTUM > 0)
+    return 1 + moments + int(cfg.TRAIN.EMA_DECAY > 0)
 
 
 def _memory_bytes() -> int:

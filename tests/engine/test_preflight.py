@@ -152,6 +152,19 @@ def test_room_for_two_checkpoints_must_be_there(make: Callable[..., CfgNode], mo
     check_run(make("TRAIN.ENABLE", False), CPU)
 
 
+@pytest.mark.parametrize(
+    ("options", "copies"),
+    [
+        (["SOLVER.MOMENTUM", "0.9"], 2),
+        (["SOLVER.MOMENTUM", "0.0", "SOLVER.NESTEROV", "False"], 1),
+        (["SOLVER.OPTIMIZING_METHOD", "adamw"], 3),
+        (["SOLVER.OPTIMIZING_METHOD", "adamw", "TRAIN.EMA_DECAY", "0.9"], 4),
+    ],
+)
+def test_checkpoints_are_as_large_as_what_they_hold(make: Callable[..., CfgNode], options: list[str], copies: int) -> None:
+    assert preflight._copies_in_checkpoint(make(*options)) == copies
+
+
 def test_weights_that_only_the_test_reads_are_read_before(make: Callable[..., CfgNode], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone\.pyth"):
         check_run(make("TEST.CHECKPOINT_FILE_PATH", str(tmp_path / "gone.pyth")), CPU)
