@@ -20,8 +20,12 @@ demo: $(READY) ## train and test PGT on LongCook, the embedded data set
 compare: $(READY) ## train with and without PGT, five ways, three seeds each; quicker: ARGS="--seeds 1"
 	$(RUN) tools/compare.py $(ARGS)
 
+# Runs that tests stop are forked, which hangs now and then behind tests that left threads: they have a process of their own.
+STOPPED := tests/engine/test_stopping.py
+
 test: $(READY) ## run the tests
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -m 'not slow' $(STOPPED) $(ARGS) || test $$? -eq 5
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile -m 'not slow' --ignore $(STOPPED) $(ARGS)
 
 slow: $(READY) ## run the tests that take long
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile -m slow $(ARGS)
