@@ -8,11 +8,11 @@ FLOORS := .venv-floors/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo compare test slow floors lint format zoo clean
+.PHONY: help demo compare bench test slow floors lint format zoo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo 'ARGS="KEY VALUE ..." is handed on to demo, compare, zoo (--check), and as options of pytest to test, slow, floors.'
+	@echo 'ARGS="KEY VALUE ..." is handed on to demo, compare, bench, zoo (--check), and as options of pytest to test, slow, floors.'
 
 demo: $(READY) ## train and test PGT on LongCook, the embedded data set
 	$(RUN) tools/run_net.py --cfg configs/LongCook/SLOWONLY_EXACT.yaml $(ARGS)
@@ -22,6 +22,9 @@ compare: $(READY) ## train with and without PGT, five ways, three seeds each; qu
 
 # Runs that tests stop are forked, which hangs now and then behind tests that left threads: they have a process of their own.
 STOPPED := tests/engine/test_stopping.py
+
+bench: $(READY) ## measure time and memory of training, beside two yardsticks (half an hour); quicker: ARGS="--only x3d", "--quick"
+	$(RUN) benchmarks/training.py $(ARGS)
 
 test: $(READY) ## run the tests
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -m 'not slow' $(STOPPED) $(ARGS) || test $$? -eq 5

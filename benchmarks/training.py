@@ -1,6 +1,6 @@
 """What training costs, in time and memory: clips, PGT over videos of several lengths, and end to end, beside two yardsticks.
 
-    python benchmarks/training.py [--only slow x3d] [--norm batchnorm] [--threads all] [--picture FILE.png] [KEY VALUE ...]
+    python benchmarks/training.py [KEY VALUE ...] [--only slow x3d] [--norm batchnorm] [--threads all] [--picture FILE.png]
     python benchmarks/training.py --device cuda --also TRAIN.PRECISION bf16 TRAIN.COMPILE True --also MODEL.EXECUTION 2d
 
 KEY VALUE are options of the config for every one of our ways; each --also runs our clip and our 5 steps once more with the
@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from training_ways import NORMS, OUR_CLIP, THEIR_CLIP, TITLES, Way, all_ways, ours, theirs
+from training_ways import LONG, NORMS, OUR_CLIP, THEIR_CLIP, TITLES, Way, all_ways, ours, theirs
 
 import slowfast_tools  # noqa: F401  first of all: it says how threads wait, to the processes that are started as well
 from slowfast.runtime.device import available_cores
@@ -131,7 +131,7 @@ def problems(cases: Sequence[Case]) -> list[str]:
 
 
 def comparisons(cases: Sequence[Case], *, on_gpu: bool) -> str:
-    """Ratios, each with the target that this library has set itself. Times are those of the processor, on a GPU of the clock."""
+    """Ratios, each with the target that this library has set itself; of processor time, on a GPU of the clock's."""
     kind = "wall" if on_gpu else "processor"
     rows: list[list[Cell]] = []
     for case in cases:
@@ -238,7 +238,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--also", nargs="+", action="append", default=[], metavar="KEY VALUE", help="see above")
     parser.add_argument("--profile", metavar="FOLDER", help="of traces (GPU alone; training_traces)")
     parser.add_argument("--picture", metavar="FILE", help="PNG file: time and activations of every way")
-    parser.add_argument("--quick", action="store_true", help="tiny networks, one turn: to see that it runs")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"tiny networks, one turn, {LONG} steps at most: to see that it runs"
+    )
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="options of our ways")
     options = parser.parse_args(arguments)
     on_gpu = options.device == "cuda"
@@ -260,6 +262,8 @@ def main(arguments: Sequence[str] | None = None, *, run: RunJob = in_a_process) 
     on_gpu = options.device == "cuda"
     settings = {key: getattr(options, key) for key in ("crop", "batch", "device", "threads")} | {"tiny": options.quick}
     ways = all_ways(on_gpu=on_gpu, overrides=options.overrides, also=options.also)
+    if options.quick:
+        ways = [way for way in ways if way.steps <= LONG]
     print(where(settings))
     print(f"crop {options.crop}, batch {options.batch}, {options.turns} turns of {options.least:g} s or more; load {load()}")
     peak = None
@@ -271,6 +275,8 @@ def main(arguments: Sequence[str] | None = None, *, run: RunJob = in_a_process) 
         cases.append(case)
         print(table([case], peak), flush=True)
     print(f"\nload {load()}\n")
+    if options.quick:
+        print("These networks are tiny: their figures and verdicts mean nothing.\n")
     print("\n".join([table(cases, peak), "", *problems(cases), "", comparisons(cases, on_gpu=on_gpu)]))
     if on_gpu:
         print("\n" + gaps_table(profiles(options, ways, settings, run)))

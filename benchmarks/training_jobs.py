@@ -124,7 +124,7 @@ def times(network: str, norm: str, ways: Sequence[Result], turns: int, least: fl
             wall, processor = _measured(contender, iterations, bench)
             found[name]["wall"].append(wall / iterations / contender.frames)
             found[name]["processor"].append(processor / iterations / contender.frames)
-    return {"ways": found}
+    return {"ways": {way["name"]: found[way["name"]] for way in ways}}
 
 
 def memory(network: str, norm: str, way: Result, settings: Result) -> Result:
