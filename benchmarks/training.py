@@ -1,81 +1,57 @@
 """What training costs, in time and memory: clips, PGT over videos of several lengths, and end to end, beside two yardsticks.
 
-    python benchmarks/training.py [KEY VALUE ...] [--only slow x3d] [--norm batchnorm] [--threads all] [--picture FILE.png]
-    python benchmarks/training.py --device cuda --also TRAIN.PRECISION bf16 TRAIN.COMPILE True --also MODEL.EXECUTION 2d
+    python benchmarks/training.py [KEY VALUE ...] [--only slow x3d] [--norm batchnorm] [--part lengths] [--picture FILE.png]
+    python benchmarks/training.py --device cuda [--part yardsticks] [--also PGT.CACHE last]
 
 KEY VALUE are options of the config for every one of our ways; each --also runs our clip and our 5 steps once more with the
-options that follow it. Yardsticks (`training_yardsticks.py`) stay as they are.
+options that follow it. Yardsticks (`training_yardsticks.py`) stay as they are. `training_plan.py` says what is measured without
+any of these.
 
-For each network and norm all ways take turns in one process; medians of turns are printed, and their range. Memory is measured
+All ways of one network and norm take turns in one process; medians of turns are printed, and their range. Memory is measured
 in a process of its own for each. The clip is on the device before an iteration begins. On a GPU the table also has the share
 of the bf16 matmul peak, which is measured first, and traces of our clip and our 5 steps are written (`--profile FOLDER`), with
 a table of the times in which the GPU had nothing to do. What is computed again (exact gradient, checkpointing) counts as work.
+
+Each result is added to a file (`--results`) as it is found. The same command goes on from there, on the same machine with the
+same code.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import re
-import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import torch
-from training_ways import LONG, NORMS, OUR_CLIP, THEIR_CLIP, TITLES, Way, all_ways, ours, theirs
+from training_plan import PARTS, Setting, plan
+from training_report import Case, draw, gaps_table, problems, table, targets
+from training_results import Found, Job, Results, RunJob, code, run_all
+from training_ways import COST, LONG, NORMS, OUR_CLIP, TITLES, Way, clip_frames, ours
 
 import slowfast_tools  # noqa: F401  first of all: it says how threads wait, to the processes that are started as well
 from slowfast.runtime.device import available_cores
-from slowfast.runtime.tables import Cell, format_table
+from slowfast.runtime.precision import cpu_has_bf16_units
 
 JOBS = Path(__file__).with_name("training_jobs.py")
-MIB = 2**20
 PROFILED = (OUR_CLIP, ours(5))
 MATMUL = {"side": 8192, "repeats": 5}
 QUICK_MATMUL = {"side": 256, "repeats": 1}
-
-Found = dict[str, Any]
-RunJob = Callable[[str, Found], Found]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """All ways of one network with one norm. times, memory: by the name of the way, what the jobs of these names found."""
-
-    network: str
-    norm: str
-    times: Mapping[str, Found]
-    memory: Mapping[str, Found]
-
-    def problem(self, way: str) -> str:
-        """Why there are no figures; empty where there are."""
-        return str(self.times.get(way, {}).get("problem") or self.memory.get(way, {}).get("problem") or "")
-
-    def ratio(self, kind: str, each: str, other: str) -> tuple[float, float, float] | None:
-        """Median, lowest and highest of the ratios of a turn; None where one of the two was not run."""
-        runs = [self.times.get(way, {}).get(kind) for way in (each, other)]
-        if not all(runs):
-            return None
-        ratios = [one / another for one, another in zip(*runs, strict=True)]
-        return statistics.median(ratios), min(ratios), max(ratios)
-
-    def memory_ratio(self, kind: str, each: str, other: str) -> float | None:
-        found = [self.memory.get(way, {}).get(kind) for way in (each, other)]
-        return found[0] / found[1] if all(found) else None
+QUICK = ("slow", "x3d")
+START = 100.0
+"""Effort of starting a process: frames of Slow R50 at a crop of 64 that are trained in that time."""
 
 
 def in_a_process(name: str, options: Found) -> Found:
     """What a job of `training_jobs.py` finds, in a process of its own."""
-    what = options.get("way", {}).get("name", "")
-    print(f"  {name} {options.get('network', '')} {options.get('norm', '')} {what}", file=sys.stderr, flush=True)
+    import json
+
     threads = str(options["settings"]["threads"])
     command = [sys.executable, str(JOBS), name, json.dumps(options)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | {"OMP_NUM_THREADS": threads})
@@ -83,138 +59,66 @@ def in_a_process(name: str, options: Found) -> Found:
     return found
 
 
-def measure(options: argparse.Namespace, ways: Sequence[Way], settings: Found, run: RunJob) -> Iterator[Case]:
-    for network in options.only:
-        for norm in options.norm:
-            case = {"network": network, "norm": norm, "settings": settings}
-            own = [way for way in ways if way.trains(network)]
-            shared = {"ways": [asdict(way) for way in own], "turns": options.turns, "least": options.least}
-            times = run("times", {**case, **shared})["ways"]
-            weighed = own if not options.quick or network == options.only[0] else []
-            jobs = [{**case, "way": asdict(way)} for way in weighed]
-            alone = settings["device"] != "cpu"
-            with ThreadPoolExecutor(1 if alone else max(1, available_cores() // settings["threads"])) as pool:
-                found = list(pool.map(lambda job: run("memory", job), jobs))
-            yield Case(network, norm, times, {way.name: each for way, each in zip(weighed, found, strict=True)})
+def in_this_process(name: str, options: Found) -> Found:
+    """The same here: quick, but other jobs have left their memory."""
+    import training_jobs
+
+    return training_jobs.run(name, options)
 
 
-def table(cases: Sequence[Case], peak: float | None) -> str:
-    """One row for each way of each case. peak: operations a second of the card; None without one."""
-    header = ["network", "norm", "training", "frames", "ms a frame", "range", "of the processor", "activations, MiB"]
-    header += ["process, MiB"] if peak is None else ["of the allocator, MiB", "frames a second", "of bf16 peak, %"]
-    rows: list[list[Cell]] = []
-    for case in cases:
-        for way, times in case.times.items():
-            memory = case.memory.get(way, {})
-            row: list[Cell] = [TITLES[case.network], _norm(case.norm), way]
-            if case.problem(way):
-                rows.append([*row, *[None] * (len(header) - len(row))])
-                continue
-            wall = statistics.median(times["wall"])
-            spread = f"{1000 * min(times['wall']):.2f}–{1000 * max(times['wall']):.2f}"
-            row += [times["frames"], 1000 * wall, spread, 1000 * statistics.median(times["processor"])]
-            row += [memory["activations"] / MIB if memory else None, round(memory["process"] / MIB) if memory else None]
-            if peak is not None:
-                speed = memory["operations"] / (wall * times["frames"]) if memory else None
-                row += [1 / wall, None if speed is None else 100 * speed / peak]
-            rows.append(row)
-    return format_table(header, rows)
+class Jobs:
+    """The jobs of a setting, and what they found as a case."""
+
+    def __init__(self, setting: Setting, options: argparse.Namespace) -> None:
+        self.setting = setting
+        on_gpu = options.device == "cuda"
+        device = {"device": options.device, "threads": options.threads, "tiny": options.quick}
+        settings = {"crop": setting.crop, "batch": setting.batch, **device}
+        shared = {"network": setting.network, "norm": setting.norm, "settings": settings}
+        turns = {"turns": options.turns, "least": options.least, "most": options.most}
+        ways = [asdict(way) for way in setting.ways]
+        effort = sum(self._effort(way, options.turns + 1) for way in setting.ways)
+        self.times = Job("times", {**shared, "ways": ways, **turns}, effort + START)
+        self.memory = {
+            way.name: Job("memory", {**shared, "way": asdict(way)}, self._effort(way, 3) + START, together=not on_gpu)
+            for way in setting.ways
+            if setting.weighed
+        }
+        self.profiles = {}
+        for number, way in enumerate(setting.ways):
+            if on_gpu and way.name.partition(" [")[0] in PROFILED:
+                path = Path(options.profile) / f"{setting.part}_{setting.network}_{setting.norm}_{number}.json"
+                job = Job("profile", {**shared, "way": asdict(way), "path": str(path)}, self._effort(way, 5) + START)
+                self.profiles[way.name] = job
+
+    def _effort(self, way: Way, iterations: int) -> float:
+        frames = clip_frames(way, self.setting.network) * self.setting.batch * (self.setting.crop / 64) ** 2
+        return frames * COST[self.setting.network] * (min(iterations, 2) if way.steps > LONG else iterations)
+
+    def all(self) -> list[Job]:
+        return [self.times, *self.memory.values(), *self.profiles.values()]
+
+    def case(self, results: Results) -> Case:
+        memory, profiles = (
+            {way: found for way, job in jobs.items() if (found := results.get(job)) is not None}
+            for jobs in (self.memory, self.profiles)
+        )
+        return Case(self.setting, (results.get(self.times) or {"ways": {}})["ways"], memory, profiles)
 
 
-def problems(cases: Sequence[Case]) -> list[str]:
-    return [
-        f"{TITLES[case.network]}, {_norm(case.norm)}, {way}: {case.problem(way)}"
-        for case in cases
-        for way in case.times
-        if case.problem(way)
-    ]
-
-
-def comparisons(cases: Sequence[Case], *, on_gpu: bool) -> str:
-    """Ratios, each with the target that this library has set itself; of processor time, on a GPU of the clock's."""
-    kind = "wall" if on_gpu else "processor"
-    rows: list[list[Cell]] = []
-    for case in cases:
-        about = f"{TITLES[case.network]}, {_norm(case.norm)}"
-        rows += _time_rows(case, about, kind)
-        for steps in (5, 20, 80):
-            for memory, name, limit in (("activations", "activations", 1.0), ("process", "memory of the process", 1.05)):
-                ratio = case.memory_ratio(memory, ours(steps), OUR_CLIP)
-                if ratio is not None:
-                    rows.append([about, f"{ours(steps)}, against our clip: {name}", f"{ratio:.3f}", f"at most {limit:.2f}",
-                                 _verdict(ratio <= limit + 5e-4)])  # fmt: skip
-    return format_table(["", "figure", "measured", "target", ""], rows)
-
-
-def _time_rows(case: Case, about: str, kind: str) -> Iterator[list[Cell]]:
-    pairs = [(THEIR_CLIP, OUR_CLIP, 1.05, True)]
-    pairs += [(theirs(steps), ours(steps), 1.25, True) for steps in (5, 10)]
-    pairs += [(ours(steps), OUR_CLIP, 1.03, False) for steps in (5, 10, 20, 80)]
-    for each, other, limit, more in pairs:
-        found = case.ratio(kind, each, other)
-        if found is None:
-            continue
-        ratio, least, most = found
-        name = f"{other} is faster than {each}" if more else f"{each}, against our clip: time a frame"
-        passed = ratio >= limit if more else ratio <= limit
-        target = f"at {'least' if more else 'most'} {limit:.2f}"
-        yield [about, name, f"{ratio:.2f} ({least:.2f}–{most:.2f})", target, _verdict(passed)]
-
-
-def _verdict(passed: bool) -> str:
-    return "pass" if passed else "MISSED"
-
-
-def gaps_table(found: Mapping[tuple[str, str, str], Found]) -> str:
-    """Of each trace: how long the GPU was busy, and its longest waits."""
-    rows: list[list[Cell]] = []
-    for (network, norm, way), each in found.items():
-        if "problem" in each:
-            rows.append([TITLES[network], _norm(norm), way, None, each["problem"]])
-            continue
-        gaps = "; ".join(f"{gap['microseconds']:.0f} us before {gap['before'][:40]}" for gap in each["gaps"])
-        rows.append([TITLES[network], _norm(norm), way, None if each["busy"] is None else 100 * each["busy"], gaps])
-    return format_table(["network", "norm", "training", "GPU busy, %", "longest gaps"], rows, decimals=1)
-
-
-def draw(cases: Sequence[Case], path: str) -> None:
-    """Time a frame and activations of every way as multiples of PySlowFast's clip, of the first norm."""
-    from slowfast.visualization.canvas import BLUE, FAINT, GREEN, GREY, ORANGE, SKY, bare, figure
-
-    shown = [case for case in cases if case.norm == cases[0].norm]
-    ways = list(dict.fromkeys(way for case in shown for way in case.times))
-    with figure(path, width=9.0, height=1.2 + 0.3 * len(ways)) as canvas:
-        panels = canvas.subplots(1, 2, sharey=True)
-        for axes, title in zip(panels, ("time a frame", "saved activations"), strict=True):
-            for case, colour, marker in zip(shown, (BLUE, ORANGE, GREEN, SKY), "osD^", strict=False):
-                if title == "time a frame":
-                    values = [(case.ratio("wall", way, THEIR_CLIP) or (None,))[0] for way in ways]
-                else:
-                    values = [case.memory_ratio("activations", way, THEIR_CLIP) for way in ways]
-                known = [(value, place) for place, value in enumerate(values) if value is not None]
-                axes.scatter(*zip(*known, strict=True), color=colour, marker=marker, label=TITLES[case.network], s=22, zorder=3)
-            axes.axvline(1, color=GREY, linewidth=0.8)
-            axes.set_xscale("log", base=2)
-            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            axes.grid(axis="y", color=FAINT)
-            axes.set_title(title, loc="left")
-            axes.set_xlabel("times PySlowFast's clip")
-            bare(axes, keep=("bottom",))
-        panels[0].set_yticks(range(len(ways)), ways)
-        panels[0].invert_yaxis()
-        panels[1].legend(frameon=False, loc="lower right")
-        canvas.tight_layout()
-
-
-def _norm(norm: str) -> str:
-    return {"frozen_batchnorm": "frozen", "batchnorm": "plain"}[norm]
-
-
-def where(settings: Found) -> str:
-    cores = f"{available_cores()} of {os.cpu_count()} cores, {settings['threads']} thread(s) a process"
+def where(options: argparse.Namespace) -> str:
+    cores = f"{available_cores()} of {os.cpu_count()} cores, {options.threads} thread(s) a process"
     versions = f"Python {platform.python_version()}, PyTorch {torch.__version__}"
-    card = f", {torch.cuda.get_device_name()}" if settings["device"] == "cuda" and torch.cuda.is_available() else ""
-    return f"{date.today()}, {platform.machine()}{card}, {cores}, {versions}"
+    card = f", {torch.cuda.get_device_name()}" if options.device == "cuda" and torch.cuda.is_available() else ""
+    return f"{platform.machine()} ({_processor()}){card}, {cores}, {versions}"
+
+
+def _processor() -> str:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+    units = ", ".join(["AVX512"] * torch.cpu._is_avx512_supported() + ["bf16 units"] * cpu_has_bf16_units())
+    return f"{name}; {units}" if units else name
 
 
 def load() -> str:
@@ -227,19 +131,24 @@ def _threads(text: str) -> int:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=tuple(TITLES), default=list(TITLES), help="these networks")
-    parser.add_argument("--norm", nargs="+", choices=NORMS, default=list(NORMS))
+    parser.add_argument("--only", nargs="+", choices=tuple(TITLES), help=f"these networks (all, quick: {' '.join(QUICK)})")
+    parser.add_argument("--norm", nargs="+", choices=NORMS, help="of both (quick: frozen alone)")
+    parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS), help="see training_plan.py")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--crop", type=int, help="side of the pictures (64, on a GPU 224)")
+    parser.add_argument("--crop", type=int, help="side of the pictures, for all")
     parser.add_argument("--batch", type=int, help="clips of an iteration (1, on a GPU 8)")
     parser.add_argument("--threads", type=_threads, default=1, help="of each process: a number, or all for one a core")
-    parser.add_argument("--turns", type=int, default=3, help="measurements of each way")
+    parser.add_argument("--turns", type=int, default=5, help="measurements of each way")
     parser.add_argument("--least", type=float, default=0.5, help="seconds that a measurement takes, at least")
+    parser.add_argument("--most", type=float, default=10.0, help="seconds of a way from which on two measurements are enough")
     parser.add_argument("--also", nargs="+", action="append", default=[], metavar="KEY VALUE", help="see above")
-    parser.add_argument("--profile", metavar="FOLDER", help="of traces (GPU alone; training_traces)")
+    parser.add_argument("--profile", metavar="FOLDER", help="of traces (GPU alone; runs/bench/traces)")
     parser.add_argument("--picture", metavar="FILE", help="PNG file: time and activations of every way")
+    parser.add_argument("--results", metavar="FILE", help="where results are kept (runs/bench/training.jsonl; quick: nowhere)")
     parser.add_argument(
-        "--quick", action="store_true", help=f"tiny networks, one turn, {LONG} steps at most: to see that it runs"
+        "--quick",
+        action="store_true",
+        help=f"tiny networks, one turn, {LONG} steps at most, nothing compiled: to see that it runs",
     )
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="options of our ways")
     options = parser.parse_args(arguments)
@@ -249,54 +158,57 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for pairs in (options.overrides, *options.also):
         if len(pairs) % 2 or not all(re.fullmatch(r"[A-Z][A-Z0-9_.]*", key) for key in pairs[::2]):
             parser.error(f"options of the config are pairs of a KEY and a VALUE, not {' '.join(pairs)}")
-    options.crop = options.crop or (32 if options.quick else 224 if on_gpu else 64)
-    options.batch = options.batch or (1 if options.quick or not on_gpu else 8)
-    options.profile = options.profile or "training_traces"
+    options.only = options.only or list(QUICK if options.quick else TITLES)
+    options.norm = options.norm or list(NORMS[:1] if options.quick else NORMS)
+    options.profile = options.profile or "runs/bench/traces"
+    options.results = Path(options.results or "runs/bench/training.jsonl") if options.results or not options.quick else None
     if options.quick:
         options.turns, options.least = 1, 0.0
     return options
 
 
-def main(arguments: Sequence[str] | None = None, *, run: RunJob = in_a_process) -> None:
+def main(arguments: Sequence[str] | None = None, *, run: RunJob | None = None) -> None:
+    """run: how a job is run; None: as is usual."""
     options = parse(arguments)
-    on_gpu = options.device == "cuda"
-    settings = {key: getattr(options, key) for key in ("crop", "batch", "device", "threads")} | {"tiny": options.quick}
-    ways = all_ways(on_gpu=on_gpu, overrides=options.overrides, also=options.also)
-    if options.quick:
-        ways = [way for way in ways if way.steps <= LONG]
-    print(where(settings))
-    print(f"crop {options.crop}, batch {options.batch}, {options.turns} turns of {options.least:g} s or more; load {load()}")
-    peak = None
-    if on_gpu:
-        peak = run("matmul_peak", {**(QUICK_MATMUL if options.quick else MATMUL), "settings": settings})["peak"]
-        print(f"bf16 products of matrices: {peak / 1e12:.1f} TFLOP/s at most")
-    cases = []
-    for case in measure(options, ways, settings, run):
-        cases.append(case)
-        print(table([case], peak), flush=True)
-    print(f"\nload {load()}\n")
-    if options.quick:
-        print("These networks are tiny: their figures and verdicts mean nothing.\n")
-    print("\n".join([table(cases, peak), "", *problems(cases), "", comparisons(cases, on_gpu=on_gpu)]))
-    if on_gpu:
-        print("\n" + gaps_table(profiles(options, ways, settings, run)))
-    if options.picture:
-        draw(cases, options.picture)
+    on_gpu, place = options.device == "cuda", where(options)
+    half_pays = on_gpu or cpu_has_bf16_units()
+    chosen = {"networks": options.only, "norms": options.norm, "parts": options.part, "on_gpu": on_gpu, "quick": options.quick}
+    own = {"crop": options.crop, "batch": options.batch, "overrides": options.overrides, "also": options.also}
+    levers = {"half_pays": half_pays, "compiles": not options.quick}
+    every = [Jobs(setting, options) for setting in plan(**chosen, **own, **levers)]
+    results = Results.read(options.results, {"where": place, "code": code()})
+    print(f"{date.today()}, {place}")
+    print(f"{options.turns} turns of {options.least:g} s or more, 2 of ways that take {options.most:g} s; load {load()}")
+    if results.ignored:
+        print(f"{results.ignored} results in {results.path} are of another machine or other code, and are not used")
+    run = run or (in_this_process if options.quick else in_a_process)
+    settings = {"crop": 0, "batch": 0, "tiny": options.quick, "device": options.device, "threads": options.threads}
+    matmul = Job("matmul_peak", {**(QUICK_MATMUL if options.quick else MATMUL), "settings": settings}, START)
+    jobs = [job for each in every for job in each.all()]
+    run_all([matmul, *jobs] if on_gpu else jobs, results, run, at_once=1 if options.quick else _at_once(options))
+    peak = (results.get(matmul) or {})["peak"] if on_gpu else None
+    print(f"load {load()}\n")
+    print(report([each.case(results) for each in every], peak, options))
+    if not half_pays:
+        print("\nThis processor has neither AMX nor AVX-512 with bfloat16, so that bf16 was not measured.")
 
 
-def profiles(
-    options: argparse.Namespace, ways: Sequence[Way], settings: Found, run: RunJob
-) -> dict[tuple[str, str, str], Found]:
-    """Traces of what PROFILED names, with every set of options."""
-    found = {}
-    for network in options.only:
-        for norm in options.norm:
-            for number, way in enumerate(ways):
-                if way.name.partition(" [")[0] in PROFILED:
-                    path = str(Path(options.profile) / f"{network}_{norm}_{number}.json")
-                    job = {"network": network, "norm": norm, "way": asdict(way), "path": path, "settings": settings}
-                    found[network, norm, way.name] = run("profile", job)
-    return found
+def _at_once(options: argparse.Namespace) -> int:
+    return max(1, available_cores() // options.threads)
+
+
+def report(cases: Sequence[Case], peak: float | None, options: argparse.Namespace) -> str:
+    parts = ["These networks are tiny: their figures and verdicts mean nothing."] if options.quick else []
+    if peak is not None:
+        parts.append(f"bf16 products of matrices: {peak / 1e12:.1f} TFLOP/s at most")
+    parts += [f"{case.setting.title}\n\n{table(case, peak)}" for case in cases]
+    parts += ["\n".join(problems(cases))] if problems(cases) else []
+    parts.append(targets(cases, peak))
+    if peak is not None:
+        parts.append(gaps_table(cases))
+    if options.picture and not draw(cases, options.picture):
+        parts.append(f"There is nothing to draw in {options.picture}.")
+    return "\n\n".join(parts)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import torch
 from gpu_trace import idle_times
 from torch.utils.flop_counter import FlopCounterMode
-from training_ways import Way, config
+from training_ways import LONG, Way, config
 from training_yardsticks import Yardstick
 
 from slowfast.commands.activation_meter import ActivationMeter
@@ -36,6 +36,8 @@ from slowfast.structures import ClipBatch
 
 Result = dict[str, Any]
 PROFILED_ITERATIONS = 3
+LEAST_TURNS = 2
+PRODUCTS = {"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm"}
 
 
 class Contender(Protocol):
@@ -103,38 +105,53 @@ class Bench:
             torch.cuda.synchronize()
 
 
-def times(network: str, norm: str, ways: Sequence[Result], turns: int, least: float, settings: Result) -> Result:
+def times(network: str, norm: str, ways: Sequence[Result], turns: int, least: float, most: float, settings: Result) -> Result:
     """Seconds a frame of every way, on the clock and of the processor, in turns; each turn of a way lasts `least` seconds or an
-    iteration, whichever is longer. A way that cannot be run has the reason instead."""
+    iteration, whichever is longer. A way that has taken `most` seconds has no more turns than two. One that cannot be run has
+    the reason instead."""
     bench, found = Bench(settings), {}
     contenders: dict[str, tuple[Contender, int]] = {}
     for way in ways:
         try:
             contender = bench.build(way, network, norm)
-            contender.run()  # does not count: kernels are chosen, graphs compiled, the optimizer's state made
-            contenders[way["name"]] = contender, max(1, math.ceil(least / _measured(contender, 1, bench)[0]))
+            contenders[way["name"]] = contender, _iterations(contender, way, least, bench)
         except (UserError, torch.OutOfMemoryError) as error:
             found[way["name"]] = {"problem": _one_line(error)}
             contender = None
     for name, (contender, _) in contenders.items():
         found[name] = {"frames": contender.frames, "wall": [], "processor": []}
+    spent = dict.fromkeys(contenders, 0.0)
     for turn in range(turns):
-        order = list(contenders.items())
-        for name, (contender, iterations) in order if turn % 2 == 0 else reversed(order):
+        order = [name for name in contenders if turn < LEAST_TURNS or spent[name] < most]
+        for name in order if turn % 2 == 0 else reversed(order):
+            contender, iterations = contenders[name]
             wall, processor = _measured(contender, iterations, bench)
+            spent[name] += wall
             found[name]["wall"].append(wall / iterations / contender.frames)
             found[name]["processor"].append(processor / iterations / contender.frames)
     return {"ways": {way["name"]: found[way["name"]] for way in ways}}
 
 
+def _iterations(contender: Contender, way: Result, least: float, bench: Bench) -> int:
+    """How many last `least` seconds, after some that do not count: kernels are chosen, graphs compiled, the optimizer's state
+    made. Of a long video there is one; a shorter one has met the shapes of its steps before."""
+    if way["steps"] > LONG:
+        return 1
+    first, _ = _measured(contender, 1, bench)
+    if not least:
+        return 1
+    usual = _measured(contender, 1, bench)[0] if first < 2 * least or way["options"] else first
+    return max(1, math.ceil(least / usual))
+
+
 def memory(network: str, norm: str, way: Result, settings: Result) -> Result:
-    """The peak of this process (on a GPU: of its allocator) after two iterations, in a third one that of what autograd saves;
-    on a GPU in a fourth one the floating-point operations."""
+    """The peak of this process (on a GPU: of its allocator) after two iterations, of long videos one; in another one that of
+    what autograd saves; on a GPU in one more the floating-point operations."""
     bench = Bench(settings)
     try:
         contender = bench.build(way, network, norm)
-        contender.run()
-        contender.run()
+        for _ in range(1 if way["steps"] > LONG else 2):
+            contender.run()
         bench.wait()
         process = peak_memory_bytes(bench.device)
         with ActivationMeter(exclude=contender.model) as meter:
@@ -166,7 +183,8 @@ def matmul_peak(side: int, repeats: int, settings: Result) -> Result:
 
 
 def profile(network: str, norm: str, way: Result, path: str, settings: Result) -> Result:
-    """Writes a trace of some iterations, and finds when the GPU had nothing to do."""
+    """Writes a trace of some iterations, and finds when the GPU had nothing to do, and how many seconds of an iteration it took
+    for convolutions and products of matrices (`convolutions`: the time of kernels that these operators started)."""
     bench = Bench(settings)
     try:
         contender = bench.build(way, network, norm)
@@ -185,7 +203,10 @@ def profile(network: str, norm: str, way: Result, path: str, settings: Result) -
         return {"problem": _one_line(error)}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     profiler.export_chrome_trace(path)
-    return idle_times(json.loads(Path(path).read_text(encoding="utf-8"))["traceEvents"])
+    idle = idle_times(json.loads(Path(path).read_text(encoding="utf-8"))["traceEvents"])
+    own = [(event.key, event.self_device_time_total) for event in profiler.key_averages()]
+    seconds = sum(time for name, time in own if name in PRODUCTS or "convolution" in name) / 1e6
+    return {**idle, "convolutions": seconds / PROFILED_ITERATIONS}
 
 
 def _measured(contender: Contender, iterations: int, bench: Bench) -> tuple[float, float]:

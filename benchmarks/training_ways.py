@@ -15,11 +15,17 @@ from slowfast.config import load_config
 Kind = Literal["ours", "released", "pyslowfast"]
 
 TITLES = {"slow": "Slow R50", "slowfast": "SlowFast R50", "x3d": "X3D-S", "regnet": "RegNet3D 400M"}
+COST = {"slow": 1.0, "slowfast": 0.32, "x3d": 0.4, "regnet": 0.2}
+"""About the time that each needs for a frame, as a part of what Slow R50 needs."""
 NORMS = ("frozen_batchnorm", "batchnorm")
 LONG = 10
 """Steps of the exact gradient and of what is set beside it: end to end does not fit for much longer videos."""
 
-_STEP = {"slow": ([8], [1]), "slowfast": ([8, 32], [1, 4]), "x3d": ([13], [1]), "regnet": ([8], [1])}
+MEMORY: Literal["max"] = "max"
+MOMENTUM = 0.25
+"""PGT.CACHE and PGT.CACHE_MOMENTUM, of ours and of the release: those of its recipe for Charades."""
+
+STEP = {"slow": ([8], [1]), "slowfast": ([8, 32], [1, 4]), "x3d": ([13], [1]), "regnet": ([8], [1])}
 """PGT.STEP_LEN and PGT.OVERLAP: a step is as long as the network's usual clip."""
 
 _COMMON: list[Any] = [
@@ -99,16 +105,21 @@ def all_ways(*, on_gpu: bool, overrides: Sequence[str], also: Sequence[Sequence[
         for way in (*_ALWAYS, *(_HALVES if on_gpu else ()))
     ]
     for options in also:
-        text = " ".join(options)
-        ways += [
-            replace(way, name=f"{way.name} [{text}]", options=(*way.options, *options)) for way in ways if way.name in _ALSO
-        ]
+        ways += [with_options(way, options) for way in ways if way.name in _ALSO]
     return ways
+
+
+def with_options(way: Way, options: Sequence[str]) -> Way:
+    return replace(way, name=with_options_name(way.name, options), options=(*way.options, *options))
+
+
+def with_options_name(name: str, options: Sequence[str]) -> str:
+    return f"{name} [{' '.join(options)}]"
 
 
 def config(way: Way, network: str, *, norm: str, crop: int, batch: int, tiny: bool) -> CfgNode:
     """Raises ConfigError for options that do not go with this way."""
-    step_len, overlap = _STEP[network]
+    step_len, overlap = STEP[network]
     options: list[Any] = [
         *_COMMON, *NETWORKS[network], *(_TINY[network] if tiny else ()), "BN.NORM_TYPE", norm,
         "DATA.TRAIN_CROP_SIZE", crop, "DATA.TEST_CROP_SIZE", crop, "TRAIN.BATCH_SIZE", batch,
@@ -117,13 +128,13 @@ def config(way: Way, network: str, *, norm: str, crop: int, batch: int, tiny: bo
     if way.progressive and way.kind == "ours":
         options += [
             "PGT.ENABLE", True, "PGT.STEPS", way.steps, "PGT.STEP_LEN", step_len, "PGT.OVERLAP", overlap,
-            "PGT.TRAIN_TOGETHER", True, "PGT.CACHE", "max",
+            "PGT.TRAIN_TOGETHER", True, "PGT.CACHE", MEMORY, "PGT.CACHE_MOMENTUM", MOMENTUM,
         ]  # fmt: skip
     return load_config(None, [*options, *way.options])
 
 
 def schedule(network: str, steps: int, *, released: bool = False) -> StepSchedule:
-    step_len, overlap = _STEP[network]
+    step_len, overlap = STEP[network]
     return StepSchedule(step_len, overlap, steps, semantics="released" if released else "corrected")
 
 

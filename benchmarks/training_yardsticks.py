@@ -16,13 +16,14 @@ Left out, in their favour: whatever happens between two iterations (loading, nor
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
-from training_ways import Way, schedule
+from training_ways import MEMORY, MOMENTUM, Way, schedule
 
 from slowfast.models import build_model
 from slowfast.models.heads import ClassificationHead
@@ -43,7 +44,7 @@ class Yardstick:
         self.model = build_model(cfg)
         as_others_run(self.model)
         if way.progressive:
-            remember(self.model, schedule(network, way.steps).overlap)
+            remember(self.model, schedule(network, way.steps).overlap, Memory())
         self.model.to(device).train()
         solver = cfg.SOLVER
         self.optimizer = torch.optim.SGD(
@@ -88,9 +89,7 @@ class Yardstick:
 
     def run_steps(self) -> None:
         """The release's iteration: a forward and a backward pass a step, then an update."""
-        for module in self.model.modules():
-            if isinstance(module, Remembering):
-                module.past = None
+        forget(self.model)
         losses = []
         for step in self.steps:
             loss = F.cross_entropy(self.logits([self.clip.index_select(2, frames) for frames in step]), self.labels)
@@ -144,18 +143,40 @@ class Swish(nn.Module):
         return y
 
 
-class Remembering(nn.Module):
-    """Keeps `frames` frames of all that came by, step by step. pool: how they are pooled, along time alone."""
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is kept of the frames that came by: the last ones, or their maxima or means over as many windows. momentum: weight
+    of what was kept before. pools: whether heads pool over the past as well."""
 
-    def __init__(self, inner: nn.Module, *, frames: int, pool: Any) -> None:
+    kind: Literal["last", "max", "avg"] = MEMORY
+    momentum: float = MOMENTUM
+    pools: bool = True
+
+    def after(self, joined: Tensor, frames: int, past: Tensor | None) -> Tensor:
+        if self.kind == "last":
+            kept = joined[:, :, -frames:]
+        else:
+            pool = F.adaptive_max_pool3d if self.kind == "max" else F.adaptive_avg_pool3d
+            kept = pool(joined, (frames, *joined.shape[3:]))
+        return kept if past is None else (1 - self.momentum) * kept + self.momentum * past
+
+    def of_resnet_heads(self) -> Memory:
+        """These take means where others take maxima."""
+        return replace(self, kind="avg") if self.kind == "max" else self
+
+
+class Remembering(nn.Module):
+    """Keeps some frames of all that came by, step by step."""
+
+    def __init__(self, inner: nn.Module, *, frames: int, memory: Memory) -> None:
         super().__init__()
-        self.inner, self.frames, self.pool = inner, frames, pool
+        self.inner, self.frames, self.memory = inner, frames, memory
         self.past: Tensor | None = None
 
     def join(self, x: Tensor) -> Tensor:
         joined = x if self.past is None else torch.cat([self.past, x], dim=2)
         with torch.no_grad():
-            self.past = self.pool(joined.detach(), (self.frames, *joined.shape[3:]))
+            self.past = self.memory.after(joined.detach(), self.frames, self.past)
         return joined
 
 
@@ -186,18 +207,25 @@ def as_others_run(model: nn.Module) -> None:
                 setattr(module, name, Swish())
 
 
-def remember(model: nn.Module, overlap: tuple[int, ...]) -> None:
+def remember(model: nn.Module, overlap: tuple[int, ...], memory: Memory) -> None:
     """Gives blocks, stems that look along time, and heads their memory, of so many frames for each pathway."""
     for chains in [module for module in model.modules() if isinstance(module, PathwayChains)]:
         for name, part in list(chains.named_children()):
             frames = overlap[int(name.removeprefix("pathway").partition("_")[0])]
             looks_along_time = isinstance(part, ResNetStem | X3DStem) and part.conv.kernel_size[0] > 1
             if isinstance(part, ResBlock) or looks_along_time:
-                setattr(chains, name, RememberingBlock(part, frames=frames, pool=F.adaptive_max_pool3d))
-    for head in list(model.modules()):
+                setattr(chains, name, RememberingBlock(part, frames=frames, memory=memory))
+    for head in list(model.modules()) if memory.pools else ():
         if isinstance(head, ClassificationHead):
             for number, frames in enumerate(overlap):
                 pool = head.spatial_pools[number]
-                head.spatial_pools[number] = RememberingPool(pool, frames=frames, pool=F.adaptive_avg_pool3d)
+                head.spatial_pools[number] = RememberingPool(pool, frames=frames, memory=memory.of_resnet_heads())
         elif isinstance(head, X3DHead):
-            head.spatial_pool = RememberingPool(head.spatial_pool, frames=overlap[0], pool=F.adaptive_max_pool3d)
+            head.spatial_pool = RememberingPool(head.spatial_pool, frames=overlap[0], memory=memory)
+
+
+def forget(model: nn.Module) -> None:
+    """A new video begins."""
+    for module in model.modules():
+        if isinstance(module, Remembering):
+            module.past = None

@@ -2,115 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict
+import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slowfast.models.layers.norm import FrozenBatchNorm3d
+from tests.benchmarks.conftest import BENCHMARKS, SETTINGS, contender, way_called
 
 HERE = Path(__file__).parent
-BENCHMARKS = HERE.parents[1] / "benchmarks"
-SETTINGS = {"crop": 32, "batch": 2, "tiny": True, "device": "cpu", "threads": 1}
-MODULES = {"ways": "training_ways", "yardsticks": "training_yardsticks", "jobs": "training_jobs", "script": "training"}
-
-
-@pytest.fixture(scope="module")
-def bench() -> Iterator[SimpleNamespace]:
-    """The benchmark's modules, which import each other as scripts of one folder do."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        found = {name: importlib.import_module(module) for name, module in (MODULES | {"trace": "gpu_trace"}).items()}
-        yield SimpleNamespace(**found)
-
-
-def way_called(bench: Any, name: str) -> dict[str, Any]:
-    ways = bench.ways.all_ways(on_gpu=False, overrides=(), also=())
-    return asdict(next(way for way in ways if way.name == name))
-
-
-def contender(bench: Any, name: str, network: str = "slow", norm: str = "frozen_batchnorm") -> Any:
-    return bench.jobs.Bench(SETTINGS).build(way_called(bench, name), network, norm)
-
-
-# What yardsticks compute
-
-
-@pytest.mark.parametrize("network", ["slow", "slowfast", "x3d", "regnet"])
-@pytest.mark.parametrize("norm", ["frozen_batchnorm", "batchnorm"])
-def test_pyslowfast_s_clip_has_the_scores_of_our_clip(bench: Any, network: str, norm: str) -> None:
-    other = contender(bench, bench.ways.THEIR_CLIP, network, norm)
-    own = contender(bench, bench.ways.OUR_CLIP, network, norm)
-    own.model.load_state_dict(other.model.state_dict())
-    for model in (own.model, other.model):
-        model.eval()
-    unfolded = [module for module in other.model.modules() if isinstance(module, bench.yardsticks.UnfoldedNorm)]
-    assert bool(unfolded) == (norm == "frozen_batchnorm")
-    with torch.no_grad():
-        torch.testing.assert_close(other.model(other.pathways), own.model(other.pathways))
-
-
-def test_first_step_of_the_release_is_a_clip(bench: Any) -> None:
-    steps, clip = contender(bench, bench.ways.theirs(5)), contender(bench, bench.ways.THEIR_CLIP)
-    clip.model.load_state_dict({name.replace(".inner", ""): value for name, value in steps.model.state_dict().items()})
-    for model in (clip.model, steps.model):
-        model.eval()
-    with torch.no_grad():
-        torch.testing.assert_close(steps.model(clip.pathways), clip.model(clip.pathways))
-
-
-@pytest.mark.parametrize("network", ["slow", "slowfast", "x3d"])
-def test_blocks_of_the_release_run_over_past_and_step(bench: Any, network: str) -> None:
-    steps = contender(bench, bench.ways.theirs(5), network)
-    lengths: dict[str, list[int]] = {}
-
-    def note(name: str) -> Any:
-        return lambda _, args: lengths.setdefault(name, []).append(args[0].shape[2])
-
-    for name, module in steps.model.named_modules():
-        if isinstance(module, bench.yardsticks.RememberingBlock):
-            module.inner.register_forward_pre_hook(note(name))
-    steps.run()
-    cut = bench.ways.schedule(network, 5)
-    assert lengths
-    for name, seen in lengths.items():
-        assert seen == [cut.step_len[int(name.partition("pathway")[2][0])]] * 5, name
-
-
-def test_what_the_release_remembers_is_the_maximum_of_all_it_saw(bench: Any) -> None:
-    block = bench.yardsticks.RememberingBlock(torch.nn.Identity(), frames=1, pool=F.adaptive_max_pool3d)
-    first, second = torch.randn(1, 2, 4, 3, 3), torch.randn(1, 2, 3, 3, 3)
-    torch.testing.assert_close(block(first), first)
-    torch.testing.assert_close(block(second), second)
-    torch.testing.assert_close(block.past, torch.cat([first, second], 2).amax(2, keepdim=True))
-
-
-def test_swish_of_the_yardstick_has_the_gradient_of_silu(bench: Any) -> None:
-    x = torch.randn(50, dtype=torch.double, requires_grad=True)
-    [wanted] = torch.autograd.grad(F.silu(x).square().sum(), x)
-    [found] = torch.autograd.grad(bench.yardsticks.Swish()(x).square().sum(), x)
-    torch.testing.assert_close(found, wanted)
-
-
-def test_unfolded_norm_equals_the_frozen_one(bench: Any) -> None:
-    norm = FrozenBatchNorm3d(4)
-    for buffer in norm.buffers():
-        buffer.copy_(torch.rand(4) + 0.5)
-    x = torch.randn(2, 4, 3, 5, 5)
-    torch.testing.assert_close(bench.yardsticks.UnfoldedNorm(norm)(x), norm(x))
 
 
 # What is measured
@@ -140,9 +48,15 @@ def test_options_reach_our_ways_and_no_yardstick(bench: Any) -> None:
 def test_options_that_do_not_go_together_are_told_and_the_rest_is_measured(bench: Any) -> None:
     ways = [way_called(bench, name) for name in (bench.ways.OUR_CLIP, bench.ways.ours(5))]
     ways[1] |= {"options": ("PGT.OPERATOR", "causal")}
-    found = bench.jobs.times("slow", "batchnorm", ways, 2, 0.0, SETTINGS)["ways"]
+    found = bench.jobs.times("slow", "batchnorm", ways, 3, 0.0, 100.0, SETTINGS)["ways"]
     assert "PGT.CACHE" in found["PGT, 5 steps"]["problem"]
-    assert len(found["clip"]["wall"]) == len(found["clip"]["processor"]) == 2
+    assert len(found["clip"]["wall"]) == len(found["clip"]["processor"]) == 3
+
+
+def test_ways_that_take_long_have_two_turns(bench: Any) -> None:
+    ways = [way_called(bench, name) for name in (bench.ways.OUR_CLIP, bench.ways.ours(5))]
+    found = bench.jobs.times("slow", "batchnorm", ways, 4, 0.0, 0.0, SETTINGS)["ways"]
+    assert [len(each["wall"]) for each in found.values()] == [2, 2]
 
 
 def test_activations_of_steps_are_those_of_a_clip(bench: Any) -> None:
@@ -189,6 +103,149 @@ def test_busy_share_is_that_of_the_microseconds_with_something_on(bench: Any, sp
     assert found["busy"] == pytest.approx(len(on) / span if span else 1.0)
 
 
+# What is planned, kept and told
+
+
+def test_plan_measures_every_way_of_every_network_and_norm(bench: Any) -> None:
+    plan = bench.plan.plan()
+    lengths = [setting for setting in plan if setting.part == bench.plan.LENGTHS]
+    assert {(setting.network, setting.norm) for setting in lengths} == {
+        (network, norm) for network in bench.ways.TITLES for norm in bench.ways.NORMS
+    }
+    every = {way.name for way in bench.ways.all_ways(on_gpu=False, overrides=(), also=())}
+    for setting in lengths:
+        without = {bench.ways.theirs(5), bench.ways.theirs(10)} if setting.network == "regnet" else set()
+        assert {way.name for way in setting.ways} == every - without
+    for setting in plan:
+        names = [way.name for way in setting.ways]
+        assert len(set(names)) == len(names)
+        assert {bench.ways.THEIR_CLIP, bench.ways.OUR_CLIP} <= set(names)
+
+
+def test_levers_that_a_device_lacks_are_left_out(bench: Any) -> None:
+    def names(**options: Any) -> str:
+        return " ".join(way.name for setting in bench.plan.plan(**options) for way in setting.ways)
+
+    assert "bf16" in names() and "TRAIN.COMPILE" in names()
+    assert "bf16" not in names(half_pays=False)
+    assert "TRAIN.COMPILE" not in names(compiles=False)
+    assert "[TRAIN.PRECISION bf16 TRAIN.COMPILE True]" in names(on_gpu=True)
+
+
+def test_options_of_every_way_go_together(bench: Any) -> None:
+    for on_gpu in (False, True):
+        for setting in bench.plan.plan(on_gpu=on_gpu):
+            for way in setting.ways:
+                cfg = bench.ways.config(
+                    way, setting.network, norm=setting.norm, crop=setting.crop, batch=setting.batch, tiny=False
+                )
+                assert cfg.PGT.ENABLE == (way.progressive and way.kind == "ours")
+
+
+@pytest.fixture
+def job(bench: Any) -> Any:
+    return lambda number, **how: bench.results.Job("memory", {"number": number}, 1.0, **how)
+
+
+def test_results_are_kept_and_not_found_twice(bench: Any, tmp_path: Path, job: Any) -> None:
+    path, asked = tmp_path / "new" / "results.jsonl", []
+
+    def run(name: str, options: dict[str, Any]) -> dict[str, Any]:
+        if options["number"] == 2 and len(asked) < 3:
+            raise KeyboardInterrupt
+        asked.append(options["number"])
+        return {"of": options["number"]}
+
+    jobs, about = [job(0), job(1), job(2), job(3)], {"where": "here"}
+    with pytest.raises(KeyboardInterrupt):
+        bench.results.run_all(jobs, bench.results.Results.read(path, about), run, at_once=1)
+    assert asked == [0, 1]
+    with path.open("a") as file:
+        file.write('{"about": {"where": "he')  # killed while it wrote
+    asked += ["again"]
+    results = bench.results.Results.read(path, about)
+    bench.results.run_all(jobs, results, run, at_once=1)
+    assert asked == [0, 1, "again", 2, 3]
+    for known in (results, bench.results.Results.read(path, about)):
+        assert [known.get(each) for each in jobs] == [{"of": number} for number in range(4)]
+
+
+def test_results_of_another_machine_or_code_are_not_used(bench: Any, tmp_path: Path, job: Any) -> None:
+    path = tmp_path / "results.jsonl"
+    bench.results.Results.read(path, {"where": "there"}).add(job(0), {"of": 0})
+    here = bench.results.Results.read(path, {"where": "here"})
+    assert (here.get(job(0)), here.ignored) == (None, 1)
+
+
+def test_jobs_that_may_run_together_do(bench: Any, job: Any) -> None:
+    meeting = threading.Barrier(2, timeout=60)
+
+    def run(name: str, options: dict[str, Any]) -> dict[str, Any]:
+        return {"met": meeting.wait() >= 0 if options["number"] else False}
+
+    jobs = [job(0), job(1, together=True), job(2, together=True)]
+    results = bench.results.Results(None, {})
+    bench.results.run_all(jobs, results, run, at_once=2)
+    assert [results.get(each) for each in jobs] == [{"met": False}, {"met": True}, {"met": True}]
+
+
+def test_what_is_left_follows_from_what_is_done(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 60.0, 120.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(now))
+    progress = bench.results.Progress([1.0, 1.0, 2.0])
+    assert progress.after(1.0) == "1 of 3, 1.0 min gone, about 3.0 min left"
+    assert progress.after(1.0) == "2 of 3, 2.0 min gone, about 2.0 min left"
+
+
+def made_up(bench: Any, network: str = "slow", *, times: dict[str, list[float]], memory: dict[str, int] | None = None) -> Any:
+    [setting] = bench.plan.plan(networks=[network], norms=["batchnorm"], parts=["lengths"])
+    found = {way: {"frames": 8, "wall": each, "processor": each} for way, each in times.items()}
+    return bench.report.Case(
+        setting, found, {way: {"activations": size, "process": size} for way, size in (memory or {}).items()}, {}
+    )
+
+
+def rows(text: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:]]
+
+
+def test_targets_are_judged_by_ratios_of_turns(bench: Any) -> None:
+    names = bench.ways
+    times = {
+        names.THEIR_CLIP: [2.0, 4.0, 3.0],
+        names.OUR_CLIP: [1.0, 2.0, 3.0],
+        names.theirs(5): [3.0, 3.0],
+        names.ours(5): [2.8, 2.5],
+    }
+    found = rows(bench.report.targets([made_up(bench, times=times)], None))
+    judged = {row[1]: (row[2], row[4]) for row in found}
+    assert judged["clip: times as fast as clip, PySlowFast's way"] == ("2.00 (1.00–2.00)", "pass")
+    assert judged["PGT, 5 steps: times as fast as PGT, 5 steps, the release's way"] == ("1.14 (1.07–1.20)", "MISSED")
+    assert judged["PGT, 5 steps: time a frame, of our clip's"] == ("2.02 (1.25–2.80)", "MISSED")
+
+
+def test_the_faster_execution_is_the_one_that_is_judged(bench: Any) -> None:
+    names = bench.ways
+    flat = names.with_options_name(names.OUR_CLIP, bench.plan.FLAT)
+    times = {names.THEIR_CLIP: [1.1], names.OUR_CLIP: [1.1], flat: [1.0]}
+    found = rows(bench.report.targets([made_up(bench, times=times)], None))
+    assert [row[4] for row in found if "PySlowFast" in row[1]] == ["", "pass"]
+
+
+def test_memory_of_steps_is_judged_against_a_clip(bench: Any) -> None:
+    names = bench.ways
+    memory = {names.OUR_CLIP: 1000 * 2**20, names.ours(80): 1040 * 2**20}
+    found = rows(bench.report.targets([made_up(bench, times={names.OUR_CLIP: [1.0]}, memory=memory)], None))
+    assert [(row[2], row[4]) for row in found] == [("1.040", "MISSED"), ("1.040", "pass")]
+
+
+def test_ways_without_figures_are_dashes_and_told(bench: Any) -> None:
+    case = made_up(bench, times={bench.ways.OUR_CLIP: [1.0]})
+    case.times[bench.ways.ours(5)] = {"problem": "no room"}
+    assert rows(bench.report.table(case, None))[1][1:] == ["–"] * 7
+    assert bench.report.problems([case]) == ["Slow R50, plain norm, 1 x 64 x 64, PGT, 5 steps: no room"]
+
+
 # The script
 
 
@@ -197,14 +254,30 @@ def run_script(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment, cwd=HERE.parents[1])
 
 
+def test_job_in_a_process_of_its_own_finds_figures(bench: Any) -> None:
+    way = way_called(bench, bench.ways.OUR_CLIP)
+    found = bench.script.in_a_process("memory", {"network": "slow", "norm": "batchnorm", "way": way, "settings": SETTINGS})
+    assert found["activations"] < found["process"]
+    assert found["frames"] == 16
+
+
 @pytest.mark.slow
-def test_smoke_form_prints_every_way_and_draws(tmp_path: Path) -> None:
-    picture = tmp_path / "picture.png"
-    done = run_script(str(BENCHMARKS / "training.py"), "--quick", "--only", "regnet", "x3d", "--picture", str(picture))
+def test_run_that_was_stopped_goes_on_with_the_same_command(tmp_path: Path) -> None:
+    picture, results = tmp_path / "picture.png", tmp_path / "results.jsonl"
+    command = [str(BENCHMARKS / "training.py"), "--quick", "--only", "regnet", "--part", "lengths"]
+    command += ["--picture", str(picture), "--results", str(results)]
+    done = run_script(*command)
     assert done.returncode == 0, done.stderr
-    for words in ("PGT, 10 steps", "the release's way", "exact gradient", "checkpointed", "PySlowFast's way", "load "):
+    for words in ("PGT, 10 steps", "exact gradient", "checkpointed", "PySlowFast's way", "load "):
         assert words in done.stdout
     assert picture.stat().st_size > 1000
+    tables = done.stdout.partition("mean nothing")[2]
+    lines = results.read_text().splitlines()
+    results.write_text("\n".join(lines[:-2]) + "\n")
+    again = run_script(*command)
+    assert f"{len(lines) - 2} of {len(lines)} jobs are in" in again.stderr
+    assert again.stdout.partition("mean nothing")[2].splitlines()[:5] == tables.splitlines()[:5]
+    assert results.read_text().count("\n") == len(lines)
 
 
 @pytest.mark.parametrize(
@@ -241,14 +314,14 @@ def test_run_on_a_gpu_is_rehearsed_with_fake_tensors(tmp_path: Path, pretended_g
     traces = tmp_path / "traces"
     done = run_script(
         *(str(HERE / "rehearsal.py"), pretended_gpu, "--quick", "--device", "cuda", "--profile", str(traces)),
-        *("--only", "slowfast", "--also", "TRAIN.PRECISION", "bf16", "MODEL.EXECUTION", "2d"),
+        *("--only", "slow", "--part", "yardsticks", "--also", "PGT.CACHE", "last"),
     )
     assert done.returncode == 0, done.stderr[-3000:]
     for words in ("frames a second", "of bf16 peak", "GPU busy", "fp16", "[TRAIN.PRECISION bf16 MODEL.EXECUTION 2d]"):
         assert words in done.stdout
-    assert " – " not in done.stdout.partition("longest gaps")[0]  # every way was run
+    assert " – " not in done.stdout.partition("longest gaps")[0].partition("| figure")[0]  # every way was run
     asked = set(done.stdout.rpartition("asked:")[2].split())
     assert {"torch.cuda.synchronize", "torch.cuda.set_device", "torch.cuda.max_memory_allocated"} <= asked
     written = list(traces.iterdir())
-    assert len(written) == 2 * 4  # norms; our clip and our 5 steps, each with both sets of options
+    assert len(written) == 2 * 5  # our clip and our 5 steps, as usual, with three levers and with what was asked for
     assert all("traceEvents" in json.loads(path.read_text()) for path in written)
