@@ -1,5 +1,6 @@
 """Runs in process groups of their own, to which signals can be sent as schedulers send them."""
 
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from slowfast.runtime.command_line import exit_code_of
 from slowfast.runtime.interruption import SIGNALS
+
+SECONDS = 60.0  # a run that has not ended by then hangs
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ def run_in_own_group(job: Callable[[], None], folder: Path, *, meanwhile: Callab
     assert process.pid is not None
     if meanwhile is not None:
         meanwhile(process.pid)
-    process.join(60)
+    process.join(SECONDS)
     code = process.exitcode
     process.kill()
     process.join()
@@ -48,6 +51,7 @@ def _lead(job: Callable[[], None], folder: Path) -> None:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     os.dup2(os.open(folder / "stderr", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
     sys.stderr = os.fdopen(2, "w", buffering=1)
+    faulthandler.dump_traceback_later(SECONDS - 5, file=2)  # where a run hangs stands in what it said
     try:
         code = exit_code_of(job)
     except BaseException:

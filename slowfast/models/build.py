@@ -6,6 +6,7 @@ from torch import nn
 
 from slowfast.config import CfgNode, ConfigError
 from slowfast.models.execution import run_in_2d
+from slowfast.models.small_windows import write_out_padding
 from slowfast.models.staged_network import StagedNetwork
 from slowfast.registry import MODEL_WRAPPERS, MODELS, UnknownNameError
 
@@ -34,4 +35,5 @@ def build_model(cfg: CfgNode) -> nn.Module:
             model = wrapper.wrap(cfg, model)
     if cfg.MODEL.EXECUTION == "2d":
         run_in_2d(model)
+    write_out_padding(model)
     return model

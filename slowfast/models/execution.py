@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from slowfast.models.layers.layout import CHANNELS_LAST
 from slowfast.models.layers.pools import PoolMode, SpatialPool
+from slowfast.models.small_windows import conv3d, write_out_padding
 
 Triple = tuple[int, int, int]
 
@@ -45,6 +46,7 @@ def run_in_3d(model: nn.Module) -> None:
         for name in ("_conv_forward", "forward"):
             if isinstance(module.__dict__.get(name), FlatConvolution | FlatMaxPool | FlatSpatialPool):
                 del module.__dict__[name]
+    write_out_padding(model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class FlatConvolution:
         if weight.shape[3:] == stride[1:] == (1, 1) and pad[1:] == (0, 0):
             y = F.conv2d(x.flatten(3), weight.squeeze(4), bias, (stride[0], 1), (pad[0], 0), (dilation[0], 1), self.groups)
             return y.view(*y.shape[:3], *x.shape[3:])
-        return F.conv3d(x, weight, bias, stride, pad, dilation, self.groups).contiguous(memory_format=CHANNELS_LAST)
+        return conv3d(x, weight, bias, stride, pad, dilation, self.groups).contiguous(memory_format=CHANNELS_LAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,9 @@ def _by_frames(x: Tensor) -> Tensor:
 
 def _clip_of(frames: Tensor, x: Tensor) -> Tensor:
     """The other way round: (B T, C', H', W') made of x (B, C, T, H, W) -> (B, C', T, H', W')."""
-    return frames.view(len(x), x.shape[2], *frames.shape[1:]).transpose(1, 2)
+    batch, _, time = x.shape[:3]
+    last = frames.permute(0, 2, 3, 1)  # by rows of channels, so that a single frame has strides that tell channels are last
+    return last.reshape(batch, time, *last.shape[1:]).permute(0, 4, 1, 2, 3)
 
 
 def _flat_convolution(conv: nn.Conv3d) -> FlatConvolution | None:

@@ -143,6 +143,14 @@ def test_nothing_is_copied_from_the_normaliser_to_the_head_and_back(variant: str
     assert len(copies.copied) == plain.num_pathways, "the measure sees the input, which comes in the usual order here"
 
 
+def test_a_single_frame_is_stored_so_that_one_can_tell() -> None:
+    """Of one frame two orders are the same bytes; strides say which is meant, to what joins frames and to compiled graphs."""
+    network = nn.Sequential(nn.Conv3d(3, 4, (1, 3, 3), padding=(0, 1, 1)), nn.Conv3d(4, 4, (3, 1, 1), padding=(1, 0, 0)))
+    run_in_2d(network)
+    y = network(torch.rand(2, 3, 1, 5, 6))
+    assert y.stride() == torch.empty(y.shape, memory_format=CHANNELS_LAST).stride()
+
+
 def pickled(model: nn.Module) -> nn.Module:
     file = io.BytesIO()
     torch.save(model, file)

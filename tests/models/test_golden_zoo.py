@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from slowfast.config import load_config
+from slowfast.engine.compiling import compile_for_training
 from slowfast.models import build_model
 from slowfast.models.execution import run_in_2d, run_in_3d
 from slowfast.models.pathways import PathwayPicker
+from slowfast.runtime.precision import Precision
 from tests.golden_weights import fill_by_recipe, seeded_input
 
 ZOO = Path(__file__).parents[1] / "data/golden/zoo"
@@ -111,6 +113,27 @@ def test_scores_and_logits_are_the_published_ones(case, execution, run):
         torch.testing.assert_close(seen[0].flatten(1), torch.tensor(want["logits"]), rtol=1e-4, atol=1e-4)
 
 
+def test_scores_in_half_precision_are_the_published_ones_to_two_digits(case, execution):
+    model, picker = filled(case)
+    want = golden(case)["eval"][0]
+    boxes = [torch.tensor(want["boxes"])] if "boxes" in want else []
+    with torch.no_grad(), Precision("bf16").autocast(torch.device("cpu")):
+        scores = model(picker.pick(seeded_input(want["seed"], want["input_shape"])), *boxes)
+    wanted = torch.tensor(want["output"])
+    assert scores.dtype == torch.float32
+    assert not torch.equal(scores, wanted)
+    torch.testing.assert_close(scores, wanted, rtol=0.05, atol=0.01 * float(wanted.max()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["I3D_8x8_R50", "SLOWFAST_8x8_R50"], indirect=True)
+def test_compiled_training_has_the_published_loss_and_gradients(case):
+    try:
+        assert_published_training(case, lambda model: compile_for_training(model, torch.device("cpu"), backend="aot_eager"))
+    finally:
+        torch._dynamo.reset()
+
+
 def test_pathways_read_the_published_frames(case):
     _, picker = filled(case)
     want = golden(case)["eval"][0]
@@ -120,9 +143,14 @@ def test_pathways_read_the_published_frames(case):
 
 @pytest.mark.parametrize("case", WITH_GRADIENTS, indirect=True)
 def test_training_loss_and_gradients_are_the_published_ones(case, execution):
+    assert_published_training(case)
+
+
+def assert_published_training(case, prepare=lambda model: True):
     model, picker = filled(case)
     model = copy.deepcopy(model).train()  # training moves the running statistics
     model.head.dropout.p = 0.0
+    assert prepare(model)
     want = golden(case)["train"]
     logits = model(picker.pick(seeded_input(want["seed"], want["input_shape"])))
     torch.testing.assert_close(logits, torch.tensor(want["logits"]), rtol=1e-4, atol=1e-4)

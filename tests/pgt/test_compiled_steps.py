@@ -16,6 +16,7 @@ from slowfast.config import ConfigError
 from slowfast.engine.compiling import compile_for_training, eager
 from slowfast.models import build_model
 from slowfast.structures import LaneBatch
+from tests.pgt import test_model_matrix as matrix
 from tests.pgt.test_model_matrix import progressive_config
 from tests.pgt.test_whole_videos import KINDS, draw_videos, lanes_of, piece_frames, whole_cfg
 
@@ -54,12 +55,14 @@ def graphs() -> tuple[int, int]:
     return counters["stats"]["unique_graphs"], sum(counters["graph_break"].values())
 
 
-def gradients(cfg: Any, batches: list[Any], updater: Any, *, compiled: bool) -> tuple[nn.Module, list[float]]:
+def gradients(
+    cfg: Any, batches: list[Any], updater: Any, *, compiled: bool, backend: str = "aot_eager"
+) -> tuple[nn.Module, list[float]]:
     """A network with the gradients of some iterations, and their losses."""
     torch.manual_seed(0)
     model = build_model(cfg).train()
     if compiled:
-        assert compile_for_training(model, CPU, backend="aot_eager")
+        assert compile_for_training(model, CPU, backend=backend)
         counters.clear()
     step = ProgressiveTrainStep.from_cfg(cfg)
     return model, [float(step(model, batch, updater).loss) for batch in batches]
@@ -90,6 +93,20 @@ def test_first_and_later_steps_are_two_graphs_over_all_iterations(
     compiled.train()
     ProgressiveTrainStep.from_cfg(cfg)(compiled, batches[0], updater)
     assert graphs() == before, "evaluation in between compiles nothing, and leaves what was compiled"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("execution", ["3d", "2d"])
+@pytest.mark.parametrize("case", [case for case in matrix.CASES if case != ("slowfast", "causal")], ids="-".join)
+def test_graphs_of_every_network_learn_the_same(case: tuple[str, str], execution: str, make_batch: Make, updater: Any) -> None:
+    """Graphs that are seen but not compiled any further; lateral connections that are causal are refused, see below."""
+    cfg = progressive_config(*case, MODEL__EXECUTION=execution)
+    batches = [make_batch(cfg.DATA.NUM_FRAMES, side=64)]
+    plain, wanted = gradients(cfg, batches, updater, compiled=False)
+    compiled, losses = gradients(cfg, batches, updater, compiled=True, backend="eager")
+    assert graphs() == (2, 0)
+    assert losses == pytest.approx(wanted, rel=1e-5)
+    assert_equal(plain, compiled)
 
 
 @pytest.mark.slow

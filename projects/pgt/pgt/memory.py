@@ -409,8 +409,7 @@ def _last(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
     if x.shape[2] >= num_frames:
         return x[:, :, x.shape[2] - num_frames :].clone()
     joined = _join(old, x)[:, :, -num_frames:]
-    missing = num_frames - joined.shape[2]
-    return torch.cat([joined.new_zeros((*joined.shape[:2], missing, *joined.shape[3:])), joined], dim=2)
+    return functional.pad(joined, (0, 0, 0, 0, num_frames - joined.shape[2], 0))  # a copy, stored as the frames are
 
 
 def _max(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:

@@ -11,6 +11,7 @@ from torch.nn import functional
 from pgt.operators.base import MarkovOperator, check_rhythm, newest, run_joined
 from slowfast.models.execution import FlatConvolution
 from slowfast.models.resnet.lateral import FuseFastToSlow
+from slowfast.models.small_windows import PaddedConvolution
 
 if TYPE_CHECKING:
     _Conv3d = nn.Conv3d
@@ -138,9 +139,9 @@ class ReleasedLateral(MarkovOperator, _Fusion):  # type: ignore[misc]
 def convolve(conv: nn.Conv3d, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """x (B, C, T, H, W) by these weights, as `conv` does but without padding in time."""
     padding = (0, int(conv.padding[1]), int(conv.padding[2]))
-    flat = conv.__dict__.get("_conv_forward")  # see slowfast.models.execution
-    if isinstance(flat, FlatConvolution):
-        return flat(x, weight, bias, padding)
+    own = conv.__dict__.get("_conv_forward")
+    if isinstance(own, FlatConvolution | PaddedConvolution):
+        return own(x, weight, bias, padding)
     return functional.conv3d(x, weight, bias, conv.stride, padding, conv.dilation, conv.groups)
 
 
