@@ -23,11 +23,12 @@ def write_out_padding(model: nn.Module) -> int:
     """
     changed = 0
     for module in model.modules():
-        if isinstance(module, nn.Conv3d) and _is_plain(module):
-            module.__dict__["_conv_forward"] = PaddedConvolution(
-                _triple(module.stride), _triple(module.padding), _triple(module.dilation), module.groups
-            )
-            changed += 1
+        if not isinstance(module, nn.Conv3d) or isinstance(module.padding, str) or not _is_plain(module):
+            continue
+        module.__dict__["_conv_forward"] = PaddedConvolution(
+            _triple(module.stride), _triple(module.padding), _triple(module.dilation), module.groups
+        )
+        changed += 1
     return changed
 
 
@@ -61,7 +62,7 @@ def _is_smaller_than_window(x: Tensor, weight: Tensor, dilation: Triple) -> bool
 
 def _is_plain(conv: nn.Conv3d) -> bool:
     own = type(conv)._conv_forward is not nn.Conv3d._conv_forward or "_conv_forward" in conv.__dict__
-    return not own and conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
+    return not own and conv.padding_mode == "zeros"
 
 
 def _triple(value: tuple[int, ...]) -> Triple:
