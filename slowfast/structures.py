@@ -8,12 +8,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-
-Batch = TypeVar("Batch", bound="ClipBatch | LaneBatch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +133,9 @@ class ClipBatch:
     labels: int64 (B,) or float32 (B, K). frame_labels: bool (B, T, K) or None; see `Clip`.
     videos, views: int64 (B,); see `Clip`. names: B video ids. replaced: all that the clips say, one after the other.
     keyframes: the persons of all clips, one clip after the other, in detection only.
+
+    `to` moves what networks and losses read: frames, labels and frame_labels. What is asked to decide something (which persons
+    belong to a step, whose clip this is) stays on the host, where asking does not wait for the device.
     """
 
     frames: Tensor
@@ -156,15 +156,17 @@ class ClipBatch:
         return self.frames.shape[2]
 
     def to(self, device: torch.device) -> ClipBatch:
-        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
+        """Does not wait for the copies where they come from pinned memory."""
+        return self.map(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> ClipBatch:
         """Called by torch's DataLoader, which skips types without such a method."""
-        return self._map(lambda tensor: tensor.pin_memory())
+        return self.map(lambda tensor: tensor.pin_memory())
 
-    def _map(self, function: Callable[[Tensor], Tensor]) -> ClipBatch:
-        keyframes = None if self.keyframes is None else self.keyframes.map(function)
-        return dataclasses.replace(_map_tensors(self, function), keyframes=keyframes)
+    def map(self, function: Callable[[Tensor], Tensor]) -> ClipBatch:
+        """Of the tensors that `to` moves."""
+        frame_labels = None if self.frame_labels is None else function(self.frame_labels)
+        return dataclasses.replace(self, frames=function(self.frames), labels=function(self.labels), frame_labels=frame_labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +181,8 @@ class LaneBatch:
     videos, views: int64 (B, S), the video's number in its data set and its view; -1: no video. pieces: int64 (B, S), from 0.
     names: ids of the videos, each once. replaced: "path: reason" of each video that broke off here. keyframes: of each of the S
     pieces the persons of all lanes, in detection only; all of them are `main`.
+
+    `to` moves frames and labels; the rest stays on the host, as in `ClipBatch`.
     """
 
     frames: Tensor
@@ -211,14 +215,14 @@ class LaneBatch:
         return self.valid.reshape(*self.begins.shape, -1).any(dim=2)
 
     def to(self, device: torch.device) -> LaneBatch:
-        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
+        return self.map(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> LaneBatch:
-        return self._map(lambda tensor: tensor.pin_memory())
+        return self.map(lambda tensor: tensor.pin_memory())
 
-    def _map(self, function: Callable[[Tensor], Tensor]) -> LaneBatch:
-        keyframes = None if self.keyframes is None else tuple(persons.map(function) for persons in self.keyframes)
-        return dataclasses.replace(_map_tensors(self, function), keyframes=keyframes)
+    def map(self, function: Callable[[Tensor], Tensor]) -> LaneBatch:
+        """Of the tensors that `to` moves."""
+        return dataclasses.replace(self, frames=function(self.frames), labels=function(self.labels))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +235,9 @@ class EpochPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepOutput:
-    """What one training step reports. loss: the mean loss as a detached scalar. scalars: further numbers worth a log line."""
+    """What one training step reports. loss: the mean loss as a detached scalar; on the host where it has been read already
+    (`Updater.apply_and_read`), else on the device until somebody wants to know. scalars: further numbers worth a log line.
+    """
 
     loss: Tensor
     scalars: dict[str, float] = field(default_factory=dict)
@@ -266,12 +272,3 @@ class DetectionOutput:
 
     scores: Tensor
     keyframes: Keyframes
-
-
-def _map_tensors(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
-    changes: dict[str, Any] = {
-        field.name: function(value)
-        for field in dataclasses.fields(batch)
-        if isinstance(value := getattr(batch, field.name), Tensor)
-    }
-    return dataclasses.replace(batch, **changes)

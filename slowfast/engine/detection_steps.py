@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from slowfast.config import ConfigError
 from slowfast.engine.steps import PlainTrainStep, WholeClipStep
 from slowfast.engine.updater import Updater
+from slowfast.runtime.transfers import sent
 from slowfast.structures import ClipBatch, DetectionOutput, Keyframes, LaneBatch, StepOutput
 
 
@@ -19,14 +20,13 @@ class DetectionTrainStep(PlainTrainStep):
     def __call__(self, model: nn.Module, batch: ClipBatch, updater: Updater) -> StepOutput:
         persons = main_persons(batch)
         with updater.autocast():
-            logits = model(self.inputs(batch), persons.rois())
-        loss = self.loss(logits.float(), persons.labels) if len(persons) else 0 * logits.float().sum()
+            logits = model(self.inputs(batch), _rois(persons, batch)).float()
+        loss = self.loss(logits, sent(persons.labels, logits.device)) if len(persons) else 0 * logits.sum()
         updater.accumulate(loss)
-        updater.apply()
-        return StepOutput(loss=loss.detach())
+        return StepOutput(loss=updater.apply_and_read(loss))
 
     def forward_only(self, model: nn.Module, batch: ClipBatch) -> None:
-        model(self.inputs(batch), main_persons(batch).rois())
+        model(self.inputs(batch), _rois(main_persons(batch), batch))
 
 
 class DetectionEvalStep(WholeClipStep):
@@ -34,13 +34,18 @@ class DetectionEvalStep(WholeClipStep):
 
     def __call__(self, model: nn.Module, batch: ClipBatch) -> DetectionOutput:
         persons = main_persons(batch)
-        return DetectionOutput(scores=model(self.inputs(batch), persons.rois()), keyframes=persons)
+        return DetectionOutput(scores=model(self.inputs(batch), _rois(persons, batch)), keyframes=persons)
 
 
 def main_persons(batch: ClipBatch) -> Keyframes:
     """The persons at the moments that the clips were cut out for."""
     persons = all_persons(batch)
     return persons[persons.main]
+
+
+def _rois(persons: Keyframes, batch: ClipBatch) -> Tensor:
+    """Their boxes, where the frames are."""
+    return sent(persons.rois(), batch.frames.device)
 
 
 def all_persons(batch: ClipBatch) -> Keyframes:

@@ -21,6 +21,7 @@ from slowfast.runtime import distributed
 from slowfast.runtime.interruption import StopRequest
 from slowfast.runtime.logging import console_is_terminal
 from slowfast.runtime.precision import SINGLE, Precision
+from slowfast.runtime.transfers import DeviceFeed
 
 
 class EvalLoader(Protocol):
@@ -108,9 +109,10 @@ def evaluate(
     evaluation.reset()
     model.eval()
     with torch.no_grad(), norms_folded(model), eager():
-        for batch in tqdm(loader.batches(0), desc="evaluating", total=len(loader), leave=False, disable=quiet):
+        batches = tqdm(loader.batches(0), desc="evaluating", total=len(loader), leave=False, disable=quiet)
+        for batch, copy in DeviceFeed(device)(batches):
             with precision.autocast(device):
-                output = step(model, batch.to(device))
+                output = step(model, copy)
             evaluation.add(batch, output)
             done += 1
             if done <= rounds:

@@ -24,7 +24,7 @@ BuiltStep = TypeVar("BuiltStep")
 
 
 class TrainStep(Protocol):
-    """Turns a batch, already on the device, into one or more updates. The model is in training mode.
+    """Turns a batch, already on the device as its `to` puts it there, into one or more updates. The model is in training mode.
 
     carries: whether something of this process goes on from one batch to the next. Then `state_dict` holds that of all
     processes, and each of them must call it.
@@ -126,8 +126,7 @@ class PlainTrainStep(WholeClipStep):
         # The loss is computed in single precision: it costs nothing, and half precision overflows in its exponentials.
         loss = self.loss(logits.float(), batch.labels)
         updater.accumulate(loss)
-        updater.apply()
-        return StepOutput(loss=loss.detach())
+        return StepOutput(loss=updater.apply_and_read(loss))
 
     def plan(self, epoch: int, num_epochs: int) -> EpochPlan:
         return EpochPlan()

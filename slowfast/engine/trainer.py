@@ -17,6 +17,7 @@ from slowfast.engine.weight_average import AVERAGED, WeightAverage
 from slowfast.runtime import distributed
 from slowfast.runtime.errors import NonFiniteLossError
 from slowfast.runtime.random_state import seed_iteration
+from slowfast.runtime.transfers import DeviceFeed
 from slowfast.structures import ClipBatch, EpochPlan, LaneBatch, StepOutput
 
 if TYPE_CHECKING:  # hooks import the trainer
@@ -96,6 +97,7 @@ class Trainer:
         self.seed = seed
         self._accumulate = accumulate
         self._average = average
+        self._feed = DeviceFeed(device)
         self._names: list[str] = []  # of the videos that this process has a part of the next update from
 
     @property
@@ -129,7 +131,7 @@ class Trainer:
         self._plan = self.step.plan(self.epoch, self.num_epochs)
         self._call("before_epoch")
         self.model.train()
-        for batch in self._batches():
+        for _, batch in self._feed(self._batches()):
             self._run_iteration(batch)
             self.iteration += 1
             self._call("after_iteration")
@@ -143,7 +145,7 @@ class Trainer:
         return self.loader.batches(self.epoch, self.iteration, offset=self._offset, clip_frames=self._plan.clip_frames)
 
     def _run_iteration(self, batch: ClipBatch | LaneBatch) -> None:
-        self.batch = batch.to(self.device)
+        self.batch = batch
         self.learning_rate = self._plan.lr_scale * self._schedule(self.epoch + self.iteration / len(self.loader))
         set_learning_rate(self.optimizer, self.learning_rate)
         seed_iteration(self.seed, self.iterations_done)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
-from slowfast.engine.gradient_sync import average_gradients
+from slowfast.engine.gradient_sync import GradientSync
 from slowfast.engine.optimizer import trainable
+from slowfast.runtime import distributed
 from slowfast.runtime.errors import NonFiniteLossError
 from slowfast.runtime.precision import SINGLE, Precision, precision_of
+from slowfast.runtime.transfers import read
 
 MOST_OVERFLOWS = 32
 """Scaled losses that overflow so often in a row overflow at any scale: it is halved each time, and begins at 2 ** 16."""
@@ -23,10 +25,14 @@ class Updater:
     """Turns one or more losses into one update.
 
     A train step calls `accumulate` once for each backward pass, so gradients are those of the SUM of the losses, and `apply`
-    once for each update. Processes talk to each other in `apply` only, however many backward passes came before.
+    once for each update. Processes talk to each other in `apply` only, however many backward passes came before, and there the
+    host waits for the device, once: all that it is to know of an update is read together.
 
     While `holds`, `apply` changes no weight: `finish` makes one update with the MEAN of what the calls since the last one would
     have used, and `pending` counts them.
+
+    An update also carries answers of yes or no between the processes (`asks`, `agreed`), so that these need no message of
+    their own.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class Updater:
         """precision: of forward passes. clip_norm: largest L2 norm of the whole gradient, clip_value: largest absolute value of
         an entry; 0: any."""
         self._parameters = list(parameters)
+        self._sync = GradientSync(self._parameters)
         self._optimizer = optimizer
         self._device = device
         self._precision = precision
@@ -49,9 +56,11 @@ class Updater:
         self._overflows = 0  # updates in a row
         self._clip_norm = clip_norm
         self._clip_value = clip_value
-        self._loss_sum = torch.zeros((), device=device)
+        self._loss_sum = self._zero = torch.zeros((), device=device)
         self.holds = False
         self.pending = 0
+        self._questions: dict[str, Callable[[], bool]] = {}
+        self._agreed: dict[str, bool] = {}
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode, *, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> Updater:
@@ -64,6 +73,17 @@ class Updater:
             clip_norm=cfg.SOLVER.CLIP_GRAD_L2NORM,
             clip_value=cfg.SOLVER.CLIP_GRAD_VAL,
         )
+
+    def asks(self, name: str, question: Callable[[], bool]) -> None:
+        """From now on every update carries this process's answer to the question. All processes must ask the same ones."""
+        self._questions[name] = question
+
+    def agreed(self, name: str) -> bool:
+        """Whether the answer is yes: in a run of one process now; with several whether it was on any of them when the newest
+        update was made, on all of them alike. No for a question that nobody asks."""
+        if distributed.world_size() > 1:
+            return self._agreed.get(name, False)
+        return name in self._questions and self._questions[name]()
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """Context for the forward pass: half precision where it is safe, if that is wanted."""
@@ -80,13 +100,19 @@ class Updater:
             torch.autograd.backward(tensors, gradients)
             return
         torch.autograd.backward([self._scaler.scale(loss), *tensors], [None, *gradients])
-        self._loss_sum += loss.detach()
+        self._loss_sum = self._loss_sum + loss.detach()
 
     def apply(self) -> None:
         """Says that the gradients of an update are complete; unless this `holds`, `finish` follows."""
         self.pending += 1
         if not self.holds:
             self.finish()
+
+    def apply_and_read(self, loss: Tensor) -> Tensor:
+        """`apply`, and `loss`, a scalar, without its graph and on the host: an update waits for the device anyway, and reads
+        all that is to be known at once. While this `holds` nothing waits, and the loss stays where it is."""
+        self.pending += 1
+        return loss.detach() if self.holds else self._finish(loss)
 
     def finish(self) -> None:
         """Updates the weights with the mean over all processes of the accumulated gradients, and forgets these.
@@ -95,33 +121,51 @@ class Updater:
         losses (fp16) a gradient that is not only makes the scale smaller, and this update is left out; it is raised after
         MOST_OVERFLOWS of them in a row.
         """
+        self._finish(self._zero)
+
+    def _finish(self, wanted: Tensor) -> Tensor:
+        """wanted: a scalar of the device, returned on the host. It comes with what this waits for anyway, in one transfer."""
         parts, self.pending = self.pending, 0
-        own_loss, self._loss_sum = self._loss_sum / parts, torch.zeros_like(self._loss_sum)
-        loss = average_gradients(self._parameters, own_loss)
+        own_loss, self._loss_sum = self._loss_sum / parts, self._zero
+        averages = self._sync.average(own_loss, [question() for question in self._questions.values()])
         gradients = [p.grad for p in self._parameters if p.grad is not None]
-        if not gradients:  # no process had anything to learn from
-            return
+        if not gradients:  # nothing to learn from, in a run of one process
+            return read(wanted)
         # A scaler gets its scale from the first loss that it sees; a process without boxes has seen none so far.
         self._scaler.scale(own_loss)
         self._scaler.unscale_(self._optimizer)
         if parts > 1:
             torch._foreach_div_(gradients, parts)
         norm = torch.nn.utils.get_total_norm(gradients)
-        self._check_finite(own_loss, loss, norm)
+        own = torch.stack([number.detach().to(averages) for number in (wanted, own_loss, norm)])
+        known = read(torch.cat([own, averages]))
+        shares = known[4:].tolist()
+        if shares:
+            count = len(self._questions)
+            self._agreed = {name: share > 0 for name, share in zip(self._questions, shares[:count], strict=True)}
+            self._sync.forget(shares[count:])
+        own_is_finite, gradient_is_finite, loss_is_finite = known[1:4].isfinite().tolist()
+        if all(p.grad is None for p in self._parameters):
+            pass  # no process had anything to learn from
+        elif self._is_usable(own_is_finite, loss_is_finite, gradient_is_finite):
+            self._update(norm)
+        self._scaler.update()
+        self._optimizer.zero_grad(set_to_none=True)
+        return known[0]
+
+    def _update(self, norm: Tensor) -> None:
         if self._clip_norm:
             torch.nn.utils.clip_grads_with_norm_(self._parameters, self._clip_norm, norm)
         if self._clip_value:
             torch.nn.utils.clip_grad_value_(self._parameters, self._clip_value)
-        self._scaler.step(self._optimizer)
-        self._scaler.update()
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.step()  # the scaler's own step would ask the device once more whether anything has overflown
 
-    def _check_finite(self, own_loss: Tensor, loss: Tensor, norm: Tensor) -> None:
-        """One transfer from the device tells all three."""
-        own, overall, gradient = torch.stack([own_loss, loss, norm.to(loss)]).isfinite().tolist()
+    def _is_usable(self, own: bool, overall: bool, gradient: bool) -> bool:
+        """Whether to use the gradient, from whether own loss, mean loss and gradient are finite: not where scaled losses have
+        overflown. Raises NonFiniteLossError for anything else that is not finite."""
         self._overflows = 0 if gradient else self._overflows + 1
         if overall and (gradient or (self._precision.scales_losses and self._overflows < MOST_OVERFLOWS)):
-            return
+            return gradient
         self._optimizer.zero_grad(set_to_none=True)
         what = "the gradient has entries that are not finite" if overall else "the loss is not finite"
         if overall and self._precision.scales_losses:

@@ -15,9 +15,10 @@ from slowfast.commands import run_net
 from slowfast.config import CfgNode, load_config
 from slowfast.datasets.clip_dataset import ClipDataset
 from slowfast.engine import checkpoint, testing, training
-from slowfast.engine.hooks import precise_bn
+from slowfast.engine.hooks import CheckpointHook, Hook, InterruptionHook, precise_bn
 from slowfast.engine.inference import evaluate
 from slowfast.engine.steps import PlainTrainStep
+from slowfast.engine.trainer import Trainer
 from slowfast.engine.video_evaluation import VideoEvaluation
 from slowfast.registry import DATASETS, MODELS
 from slowfast.reports import report
@@ -27,7 +28,7 @@ from slowfast.runtime.interruption import SIGNALS, StopRequest
 from slowfast.runtime.launch import launch
 from slowfast.runtime.logging import read_stats
 from slowfast.structures import Clip, ClipBatch, EvalOutput, VideoRecord
-from tests.engine.engine_toys import CLASSES, ToyLoader, ToyNet, eval_step
+from tests.engine.engine_toys import CLASSES, ToyLoader, ToyNet, eval_step, toy_trainer
 from tests.process_groups import Ended, run_in_own_group
 from tests.two_processes import in_two_processes
 
@@ -218,3 +219,37 @@ def test_signal_to_one_process_stops_an_evaluation_of_unequal_parts_on_all(tmp_p
                 assert step.calls == 2
 
     in_two_processes(share, tmp_path)
+
+
+class AsksAt(Hook):
+    """Asks this process to stop, and notes the iterations that were begun."""
+
+    def __init__(self, request: StopRequest, iteration: int | None) -> None:
+        self.request, self.iteration, self.done = request, iteration, 0
+
+    def after_iteration(self, trainer: Trainer) -> None:
+        self.done = trainer.iterations_done
+        if self.done == self.iteration:
+            self.request.signal_number = signal.SIGTERM
+
+
+@pytest.mark.parametrize(("accumulate", "asked_at", "stops_at"), [(1, 2, 3), (1, 6, 6), (2, 2, 4), (2, 3, 4), (4, 5, 6)])
+def test_signal_to_one_process_stops_a_training_on_all_at_one_of_the_next_two_updates(
+    accumulate: int, asked_at: int, stops_at: int, tmp_path: Path
+) -> None:
+    """Two epochs of 6 iterations on each. Processes hear of it with the next update, and at the end of an epoch at once."""
+
+    def share() -> None:
+        for rank in range(2):
+            request = StopRequest()
+            asking = AsksAt(request, asked_at if distributed.rank() == rank else None)
+            saving = CheckpointHook(output_dir=tmp_path / str(rank), period=10, minutes=0, cfg_text="")
+            stopping = InterruptionHook(request=request, checkpoints=saving)
+            trainer = toy_trainer(ToyNet(), batch_size=2, accumulate=accumulate, hooks=[saving, asking, stopping])
+            with pytest.raises(Interrupted) as stop:
+                trainer.train()
+            assert (asking.done, stop.value.signal_number) == (stops_at, signal.SIGTERM)
+
+    in_two_processes(share, tmp_path)
+    for rank in "01":
+        assert checkpoint.load(checkpoint.last_path(tmp_path / rank))["iteration"] == stops_at

@@ -12,6 +12,7 @@ from slowfast.engine.updater import MOST_OVERFLOWS, Updater
 from slowfast.runtime import distributed
 from slowfast.runtime.errors import NonFiniteLossError
 from slowfast.runtime.precision import HALVES, Precision
+from tests.host_waits import DEVICE, HostWaits
 from tests.two_processes import in_two_processes
 
 CPU = torch.device("cpu")
@@ -168,3 +169,34 @@ def test_process_without_a_loss_takes_part_under_scaled_losses(tmp_path: Path, w
         assert distributed.gather_everywhere(updater.state_dict()) == [updater.state_dict()] * 2
 
     in_two_processes(job, tmp_path)
+
+
+def test_loss_that_is_read_with_an_update_is_the_one_that_was_given() -> None:
+    weight, updater = weight_and_updater()
+    loss = (3 * weight).sum()
+    updater.accumulate(loss)
+    assert float(updater.apply_and_read(loss)) == -3.0
+    assert torch.allclose(weight, torch.tensor([0.7, -2.3]))
+    assert float(updater.apply_and_read(torch.tensor(5.0))) == 5.0, "also where there was nothing to learn from"
+    updater.holds = True
+    updater.accumulate(loss := (3 * weight).sum())
+    assert not updater.apply_and_read(loss).requires_grad
+    assert updater.pending == 1
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("options", [{}, {"precision": Precision("fp16")}, {"clip_norm": 1.0, "clip_value": 1.0}])
+def test_an_update_waits_for_the_device_once(processes: int, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed, "world_size", lambda: processes)
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda tensor: None)
+    weights = [nn.Parameter(torch.empty(3, device=DEVICE)) for _ in range(4)]
+    updater = Updater(parameters=weights, optimizer=torch.optim.SGD(weights, lr=0.1), device=DEVICE, **options)
+    updater.asks("stop", lambda: False)
+    with HostWaits() as waits:
+        for number in range(4):
+            loss = sum(weight.sum() for weight in weights[: number + 1])
+            updater.accumulate(loss)
+            updater.apply_and_read(loss)
+            assert len(waits.found) == number + 1, waits.found
+            assert not updater.agreed("stop")
+    assert len(waits.found) == 4, waits.found

@@ -93,6 +93,10 @@ class RecordingUpdater:
         roots = [*([] if loss is None else [(loss, None)]), *carried]
         torch.autograd.backward([root for root, _ in roots], [gradient for _, gradient in roots])
 
+    def apply_and_read(self, loss: torch.Tensor) -> torch.Tensor:
+        self.apply()
+        return loss.detach()
+
     def apply(self) -> None:
         self.updates += 1
 

@@ -13,6 +13,7 @@ from pgt.preprocess import StepCutter
 from pgt.wrapper import ProgressiveModel
 from slowfast.engine.detection_steps import all_persons
 from slowfast.registry import EVAL_STEPS
+from slowfast.runtime.transfers import sent
 from slowfast.structures import ClipBatch, DetectionOutput, EvalOutput
 
 
@@ -81,7 +82,8 @@ class ProgressiveDetectionEvalStep(_StepByStep):
             rows = [*(own[:0] for own in rows[:-1]), rows[-1]]
         model.reset()
         scores = [
-            model.step(inputs, persons[own].rois()) for inputs, own in zip(self.cutter.steps(batch.frames), rows, strict=True)
+            model.step(inputs, sent(persons[own].rois(), batch.frames.device))
+            for inputs, own in zip(self.cutter.steps(batch.frames), rows, strict=True)
         ]
         model.reset()
         return DetectionOutput(scores=torch.cat(scores), keyframes=persons[torch.cat(rows)])

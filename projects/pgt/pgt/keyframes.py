@@ -17,6 +17,7 @@ from pgt.preprocess import StepTarget
 from pgt.schedule import StepSchedule
 from slowfast.annotations.ava import START_SECOND
 from slowfast.engine.detection_steps import all_persons
+from slowfast.runtime.transfers import sent
 from slowfast.structures import ClipBatch, Keyframes
 
 
@@ -37,9 +38,10 @@ class KeyframeTargets:
         return cls(cfg.AVA.EMPTY_STEP, cfg.AVA.START_SECOND)
 
     def __call__(self, batch: ClipBatch, schedule: StepSchedule) -> list[StepTarget]:
-        """The persons of each step, with their labels."""
+        """The persons of each step, with their labels: chosen on the host, and sent to where the frames are."""
         chosen = [all_persons(batch)[rows] for rows in self.rows(batch, schedule)]
-        return [StepTarget(persons.labels, (persons.rois(),)) for persons in chosen]
+        device = batch.frames.device
+        return [StepTarget(sent(persons.labels, device), (sent(persons.rois(), device),)) for persons in chosen]
 
     def rows(self, batch: ClipBatch, schedule: StepSchedule) -> list[Tensor]:
         """Rows of the batch's keyframes, int64, for each step. The last step has those of the clips' own seconds."""

@@ -19,6 +19,7 @@ from pgt.recomputation import StepLog, in_backward
 from pgt.schedule import of_pathway
 from slowfast.errors import UserError
 from slowfast.models.layers.layout import is_channels_last, maximum, pool_time, reduce_time
+from slowfast.runtime.transfers import sent
 
 Mode = Literal["last", "max", "avg"]
 CellMode = Literal["last", "max", "avg", "sum"]
@@ -191,7 +192,8 @@ class Memory:
     ) -> Iterator[Step]:
         """A step that reads `state` and leaves `Step.state()`; what this object remembers is left alone.
 
-        begins: bool (B,), the rows whose video begins with this step; the others go on. alike: whether they are told
+        begins: bool (B,), the rows whose video begins with this step; the others go on; on the host, where it is asked for,
+        unless `alike`. alike: whether they are told
         apart also where all of them begin, or none, so that operators always compute the same. input_shapes: rows and frames
         of what the network reads, for each pathway.
         """
@@ -206,6 +208,8 @@ class Memory:
                 old, begins = {}, None
             elif not old or not bool(begins.any()):
                 begins = None
+            if begins is not None:  # one copy, for all operators
+                begins = sent(begins, _device_of(old, begins.device))
         num_frames = tuple(frames for _, frames in input_shapes)
         step = Step(old=old, begins=begins, num_frames=num_frames, truncate=self.truncate, task=in_backward())
         outer, self._step = self._step, step
@@ -385,6 +389,10 @@ def _check_shape(cell: Cell, frames: Tensor) -> None:
 def accumulator(dtype: torch.dtype) -> torch.dtype:
     """The type in which frames are summed: half precision would stop counting at some hundreds."""
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
+
+
+def _device_of(state: State, default: torch.device) -> torch.device:
+    return next((frames.device for name, frames in state.items() if not name.endswith(PHASE)), default)
 
 
 def _follow(old: Tensor, x: Tensor, cell: Cell) -> Tensor:

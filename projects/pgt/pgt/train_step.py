@@ -108,9 +108,10 @@ class ProgressiveTrainStep:
             numbers = steps[first : first + self.tbptt_steps]
             found, state = self.gradient(model, Steps(run, loss), numbers, state, updater.accumulate)
             losses += found
-            if not self.train_together or numbers[-1] == steps[-1]:
+            if not self.train_together and numbers[-1] < steps[-1]:
                 updater.apply()
-        return StepOutput(loss=torch.stack(losses).mean() if losses else batch.labels.new_zeros(()))
+        mean = torch.stack(losses).mean() if losses else torch.zeros((), device=batch.frames.device)
+        return StepOutput(loss=updater.apply_and_read(mean))
 
     def forward_only(self, model: ProgressiveModel, batch: ClipBatch) -> None:
         """Runs the model as training does, for whoever watches its batch norms."""

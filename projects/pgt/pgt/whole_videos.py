@@ -26,6 +26,7 @@ from slowfast.models.losses import build_loss
 from slowfast.models.normalize import Normalizer
 from slowfast.registry import EVAL_STEPS, TRAIN_STEPS
 from slowfast.runtime import distributed
+from slowfast.runtime.transfers import sent
 from slowfast.structures import DetectionOutput, EpochPlan, Keyframes, LaneBatch, LaneOutput, StepOutput
 
 
@@ -109,7 +110,7 @@ class WholeVideoTrainStep:
 
     def __call__(self, model: ProgressiveModel, batch: LaneBatch, updater: Updater) -> StepOutput:
         model.truncate_memory(self.tbptt_steps == 1)
-        counts = batch.rows()
+        counts, device = batch.rows(), batch.frames.device
 
         def run(number: int, state: State) -> tuple[Tensor, State]:
             # The first step of all has no memory to read, so its graph would be used once.
@@ -123,9 +124,11 @@ class WholeVideoTrainStep:
         def loss(number: int, logits: Tensor) -> Tensor | None:
             if batch.keyframes is not None:
                 labels = batch.keyframes[number].labels
-                return self.loss(logits.float(), labels) if len(labels) else None
-            rows = counts[:, number].nonzero().flatten()
-            return self.loss(logits.float()[rows], batch.labels[rows, number]) if len(rows) else None
+                return self.loss(logits.float(), sent(labels, device)) if len(labels) else None
+            if not counts[:, number].any():
+                return None
+            rows = sent(counts[:, number].nonzero().flatten(), device)
+            return self.loss(logits.float()[rows], batch.labels[rows, number])
 
         losses: list[Tensor] = []
         state, steps = self._state, range(batch.num_pieces)
@@ -134,9 +137,10 @@ class WholeVideoTrainStep:
                 model, Steps(run, loss), steps[first : first + self.tbptt_steps], state, updater.accumulate
             )
             losses += found
-        updater.apply()
+        mean = torch.stack(losses).mean() if losses else torch.zeros((), device=device)
+        read = updater.apply_and_read(mean)
         self._state = state
-        return StepOutput(loss=torch.stack(losses).mean() if losses else batch.times.new_zeros(()))
+        return StepOutput(loss=read)
 
     def forward_only(self, model: ProgressiveModel, batch: LaneBatch) -> None:
         """The lanes' memory is left alone: a batch that begins in the middle of a video is run as its beginning."""
@@ -228,4 +232,4 @@ class WholeVideoDetectionEvalStep(_Lanes):
 
 def _rois(batch: LaneBatch, number: int) -> tuple[Tensor, ...]:
     """What the network reads of a step besides frames: the boxes of its persons, in detection."""
-    return () if batch.keyframes is None else (batch.keyframes[number].rois(),)
+    return () if batch.keyframes is None else (sent(batch.keyframes[number].rois(), batch.frames.device),)

@@ -29,15 +29,18 @@ class CheckpointHook(Hook):
 
     def before_train(self, trainer: Trainer) -> None:
         self._began_at = trainer.iterations_done
+        if self._seconds:
+            trainer.updater.asks("save", self._is_due)
 
     def after_iteration(self, trainer: Trainer) -> None:
         if trainer.within_update:
             return
-        due = self._seconds > 0 and time.monotonic() - self._saved_at >= self._seconds
-        if self._seconds and trainer.step.carries:  # all processes have a part in the checkpoint, at the same iteration
-            due = bool(distributed.largest(int(due), trainer.device))
-        if due:
+        # Where all processes have a part in the checkpoint, they must take it at the same iteration.
+        if trainer.updater.agreed("save") if trainer.step.carries else self._is_due():
             self.save_last(trainer)
+
+    def _is_due(self) -> bool:
+        return self._seconds > 0 and time.monotonic() - self._saved_at >= self._seconds
 
     def after_epoch(self, trainer: Trainer) -> None:
         if is_due(trainer, trainer.epoch, self._period):

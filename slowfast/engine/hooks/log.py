@@ -120,7 +120,9 @@ class _Sums:
         """Means over iterations and processes, which must all call this."""
         if not self.count:
             return {}
-        totals = [torch.as_tensor(total, dtype=torch.float64, device=device) for total in self.sums.values()]
+        totals = [torch.as_tensor(total, dtype=torch.float64) for total in self.sums.values()]
+        if distributed.world_size() > 1 or any(total.device.type != "cpu" for total in totals):
+            totals = [total.to(device) for total in totals]
         tensor = torch.stack(totals).div(self.count).float()
         distributed.reduce_mean([tensor])
         return dict(zip(self.sums, tensor.tolist(), strict=True))
