@@ -16,8 +16,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from slowfast_tools import WAITING
 
@@ -26,8 +27,8 @@ POLICIES = {"as PyTorch comes": {}, "passive": {"OMP_WAIT_POLICY": "PASSIVE"}}
 WARM_UP = 3
 
 
-def measure(iterations: int) -> dict[str, float]:
-    """Seconds of an iteration of the network and batch of `make demo`'s recipe: on the clock, and of processor time."""
+def training_iteration(config: Path, options: Sequence[Any] = ()) -> Callable[[], object]:
+    """An iteration on a made-up batch, of the network and in the way that a config of LongCook says."""
     import torch
 
     from slowfast.config import load_config
@@ -37,9 +38,8 @@ def measure(iterations: int) -> dict[str, float]:
     from slowfast.models import build_model
     from slowfast.structures import ClipBatch
 
-    cfg = load_config(CONFIG, ["NUM_GPUS", 0])
+    cfg = load_config(config, ["NUM_GPUS", 0, *options])
     torch.manual_seed(0)
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
     model, step = build_model(cfg).train(), build_train_step(cfg)
     step.plan(0, cfg.SOLVER.MAX_EPOCH)
     updater = Updater.from_cfg(cfg, model=model, optimizer=build_optimizer(cfg, model), device=torch.device("cpu"))
@@ -53,11 +53,20 @@ def measure(iterations: int) -> dict[str, float]:
         views=torch.zeros(size, dtype=torch.long),
         names=tuple(map(str, range(size))),
     )
+    return lambda: step(model, batch, updater)
+
+
+def measure(iterations: int) -> dict[str, float]:
+    """Seconds of an iteration of the network and batch of `make demo`'s recipe: on the clock, and of processor time."""
+    import torch
+
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    iteration = training_iteration(CONFIG)
     for _ in range(WARM_UP):
-        step(model, batch, updater)
+        iteration()
     clock, processor = time.perf_counter(), time.process_time()
     for _ in range(iterations):
-        step(model, batch, updater)
+        iteration()
     return {"clock": (time.perf_counter() - clock) / iterations, "processor": (time.process_time() - processor) / iterations}
 
 

@@ -10,6 +10,7 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.config import ConfigError
+from slowfast.runtime.allocator import keep_freed_memory
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,10 @@ def local_processes(cfg: CfgNode) -> int:
 
 
 def take_place(cfg: CfgNode, *, local_rank: int, processes: int) -> Place:
-    """Chooses this process's device and sets the number of torch's threads; `processes` counts those on this machine."""
+    """Chooses this process's device and sets the number of torch's threads; `processes` counts those on this machine.
+
+    On a CPU, memory that is freed stays with the process (`keep_freed_memory`).
+    """
     on_gpu = uses_gpu(cfg)
     cores = available_cores()
     plan = plan_threads(cores=cores, processes=processes, num_workers=cfg.DATA_LOADER.NUM_WORKERS, on_gpu=on_gpu)
@@ -84,6 +88,7 @@ def take_place(cfg: CfgNode, *, local_rank: int, processes: int) -> Place:
             processes, plan.torch_threads, plan.loader_workers, cores,
         )  # fmt: skip
     if not on_gpu:
+        keep_freed_memory()
         return Place(torch.device("cpu"), plan.loader_workers)
     torch.cuda.set_device(local_rank)
     _set_up_gpu(tf32=cfg.TF32, tell=local_rank == 0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from longcook.film import write_film
-from longcook.paint import Canvas, hue
+from longcook.paint import HEIGHT, SCALE, WIDTH, Canvas, hue
 from longcook.plan_milk import MilkScript, draw_milk
 from longcook.rendering import film_of, render
 from longcook.script import CAUSES, Event, Script
@@ -111,3 +111,10 @@ def test_edges_are_smooth_and_fall_on_fractions_of_pixels() -> None:
     assert picture[36, 48].tolist() == [240, 240, 240]
     assert picture.sum() / 3 / 240 == pytest.approx(np.pi * 100, rel=0.08)
     assert len(np.unique(picture)) > 4
+
+
+def test_a_picture_is_the_mean_of_what_is_painted() -> None:
+    canvas = Canvas.blank()
+    canvas.pixels[:] = np.random.default_rng(0).integers(0, 256, canvas.pixels.shape, np.uint8)
+    sums = canvas.pixels.reshape(HEIGHT, SCALE, WIDTH, SCALE, 3).sum(axis=(1, 3), dtype=np.int64)
+    assert np.array_equal(canvas.picture(), np.round(sums / SCALE**2))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ Colour = tuple[int, int, int]
 Point = tuple[float, float]
 
 
+@lru_cache(maxsize=4096)
 def tone(colour: Colour, factor: float) -> Colour:
     """Lighter (factor > 1) or darker colour."""
     red, green, blue = (min(255, round(channel * factor)) for channel in colour)
@@ -67,7 +69,9 @@ class Canvas:
     def picture(self) -> np.ndarray:
         """The finished picture, uint8 (height, width, 3), RGB."""
         height, width, _ = self.pixels.shape
-        return cv2.resize(self.pixels, (width // SCALE, height // SCALE), interpolation=cv2.INTER_AREA)
+        # The means of all squares, of which one in SCALE x SCALE is taken: INTER_AREA gives the same in twice the time.
+        means = cv2.blur(self.pixels, (SCALE, SCALE), anchor=(0, 0))
+        return cv2.resize(means, (width // SCALE, height // SCALE), interpolation=cv2.INTER_NEAREST)
 
     def disc(self, centre: Point, radius: float, colour: Colour) -> None:
         cv2.circle(self.pixels, self._point(centre), self._length(radius), colour, -1, cv2.LINE_8, _FRACTION_BITS)
@@ -122,4 +126,5 @@ class Canvas:
         return round((point[0] + self._origin[0]) * self._fine), round((point[1] + self._origin[1]) * self._fine)
 
     def _points(self, points: Sequence[Point]) -> np.ndarray:
-        return np.array([self._point(point) for point in points], np.int32)
+        fine, (right, down) = self._fine, self._origin
+        return np.array([(round((x + right) * fine), round((y + down) * fine)) for x, y in points], np.int32)
