@@ -19,8 +19,9 @@ from typing import Any, Protocol
 
 import torch
 from gpu_trace import idle_times
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
-from training_ways import LONG, Way, config
+from training_ways import LONG, Way, config, random_frames
 from training_yardsticks import Yardstick
 
 from slowfast.commands.activation_meter import ActivationMeter
@@ -30,11 +31,16 @@ from slowfast.engine.tasks import build_train_step
 from slowfast.engine.updater import Updater
 from slowfast.errors import UserError
 from slowfast.models import build_model
+from slowfast.models.layers.norm import FrozenBatchNorm3d
+from slowfast.models.normalize import Normalizer
+from slowfast.models.pathways import PathwayPicker
 from slowfast.runtime.device import take_place
 from slowfast.runtime.peak_memory import peak_memory_bytes
 from slowfast.structures import ClipBatch
 
 Result = dict[str, Any]
+Weights = dict[str, Tensor]
+SETTLING_CROP = 64
 PROFILED_ITERATIONS = 3
 LEAST_TURNS = 2
 PRODUCTS = {"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm"}
@@ -51,18 +57,20 @@ class Contender(Protocol):
 class Ours:
     """An iteration of what this library's trainer does with a batch that is on the device."""
 
-    def __init__(self, cfg: Any, device: torch.device) -> None:
-        self.model = build_model(cfg).to(device).train()
+    def __init__(self, cfg: Any, device: torch.device, start: Weights) -> None:
+        self.model = build_model(cfg)
+        self.model.load_state_dict(start)
+        self.model.to(device).train()
         if cfg.TRAIN.COMPILE:
             compile_for_training(self.model, device)
         self.step = build_train_step(cfg)
         self.step.plan(0, cfg.SOLVER.MAX_EPOCH)
         optimizer = build_optimizer(cfg, self.model)
         self.updater = Updater.from_cfg(cfg, model=self.model, optimizer=optimizer, device=device)
-        size, frames, side = cfg.TRAIN.BATCH_SIZE, cfg.DATA.NUM_FRAMES, cfg.DATA.TRAIN_CROP_SIZE
+        size, frames = cfg.TRAIN.BATCH_SIZE, cfg.DATA.NUM_FRAMES
         self.frames = size * frames
         self.batch = ClipBatch(
-            frames=torch.randint(0, 256, (size, 3, frames, side, side), dtype=torch.uint8, device=device),
+            frames=random_frames(cfg).to(device),
             times=torch.zeros((size, frames), device=device),
             labels=torch.zeros(size, dtype=torch.long, device=device),
             frame_labels=None,
@@ -75,6 +83,28 @@ class Ours:
         self.step(self.model, self.batch, self.updater)
 
 
+def first_weights(network: str, norm: str, *, tiny: bool) -> Weights:
+    """Random weights, with frozen norms that have the statistics of a random clip.
+
+    Without these the activations of a network whose norms do nothing grow from block to block until the softmax is saturated;
+    then gradients are too small for normal floats, and a processor takes many times as long.
+    """
+    cfg = config(Way(name=""), network, norm=norm, crop=SETTLING_CROP, batch=1, tiny=tiny)
+    model = build_model(cfg).train()
+
+    def settle(norm: FrozenBatchNorm3d, inputs: tuple[Tensor]) -> None:
+        norm.running_mean.copy_(inputs[0].mean((0, 2, 3, 4)))
+        norm.running_var.copy_(inputs[0].var((0, 2, 3, 4), correction=0))
+
+    for module in model.modules():
+        if isinstance(module, FrozenBatchNorm3d):
+            module.register_forward_pre_hook(settle)
+    frames = random_frames(cfg)
+    with torch.no_grad():
+        model(PathwayPicker.from_cfg(cfg).pick(Normalizer.from_cfg(cfg)(frames)))
+    return model.state_dict()
+
+
 class Bench:
     """Builds contenders on one device. settings: crop, batch, tiny (see `training_ways.config`), device, threads."""
 
@@ -82,6 +112,7 @@ class Bench:
         self.shape = {key: settings[key] for key in ("crop", "batch", "tiny")}
         self.device = torch.device(settings["device"])
         self.threads = settings["threads"]
+        torch.set_flush_denormal(True)  # random weights give numbers that trained ones do not, which cost many times as much
 
     def build(self, way: Result, network: str, norm: str) -> Contender:
         """Raises UserError for options that do not go together."""
@@ -89,7 +120,10 @@ class Bench:
         cfg = config(parsed, network, norm=norm, **self.shape)
         self.take_place(cfg)
         torch.manual_seed(0)
-        return Ours(cfg, self.device) if parsed.kind == "ours" else Yardstick(parsed, network, cfg, self.device)
+        start = first_weights(network, norm, tiny=self.shape["tiny"])
+        if parsed.kind == "ours":
+            return Ours(cfg, self.device, start)
+        return Yardstick(parsed, network, cfg, self.device, start)
 
     def take_place(self, cfg: Any) -> None:
         """What a training sets up on the device, and then the number of threads that was asked for."""

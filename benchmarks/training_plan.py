@@ -16,7 +16,7 @@ CROP_ON_GPU, BATCH_ON_GPU = 224, 8
 QUICK_CROP = 32
 
 FLAT = ("MODEL.EXECUTION", "2d")
-"""What README.md recommends on a CPU for pictures of usual size."""
+"""What README.md recommends on a CPU."""
 HALF = ("TRAIN.PRECISION", "bf16")
 COMPILED = ("TRAIN.COMPILE", "True")
 LEVERS = (HALF, (*HALF, *FLAT), COMPILED, (*COMPILED, *FLAT))

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import torch
 from execution import NETWORKS
 from fvcore.common.config import CfgNode
+from torch import Tensor
 
 from pgt.schedule import StepSchedule
 from slowfast.config import load_config
@@ -28,9 +30,12 @@ MOMENTUM = 0.25
 STEP = {"slow": ([8], [1]), "slowfast": ([8, 32], [1, 4]), "x3d": ([13], [1]), "regnet": ([8], [1])}
 """PGT.STEP_LEN and PGT.OVERLAP: a step is as long as the network's usual clip."""
 
+LEARNING_RATE = 1e-8
+"""So small that the loss stays what it is: what is learned would change the time."""
+
 _COMMON: list[Any] = [
     "NUM_GPUS", 0, "LOG_MODEL_INFO", False, "REPORT.ENABLE", False, "MODEL.NUM_CLASSES", 400, "MODEL.DROPOUT_RATE", 0.5,
-    "TRAIN.DATASET", "kinetics", "SOLVER.BASE_LR", 1e-4, "SOLVER.MOMENTUM", 0.9, "SOLVER.WEIGHT_DECAY", 1e-4,
+    "TRAIN.DATASET", "kinetics", "SOLVER.BASE_LR", LEARNING_RATE, "SOLVER.MOMENTUM", 0.9, "SOLVER.WEIGHT_DECAY", 1e-4,
 ]  # fmt: skip
 
 _R18 = ["RESNET.DEPTH", 18, "RESNET.TRANS_FUNC", "basic_transform", "RESNET.WIDTH_PER_GROUP", 8]
@@ -131,6 +136,14 @@ def config(way: Way, network: str, *, norm: str, crop: int, batch: int, tiny: bo
             "PGT.TRAIN_TOGETHER", True, "PGT.CACHE", MEMORY, "PGT.CACHE_MOMENTUM", MOMENTUM,
         ]  # fmt: skip
     return load_config(None, [*options, *way.options])
+
+
+def random_frames(cfg: CfgNode) -> Tensor:
+    """What a batch of this config reads, before it is normalised: (B, 3, T, H, W), uint8. As in videos, frames resemble each
+    other: maxima over many of them (PGT.CACHE) stay what norms are used to."""
+    size, side = cfg.TRAIN.BATCH_SIZE, cfg.DATA.TRAIN_CROP_SIZE
+    pictures = torch.randint(0, 224, (size, 3, 1, side, side), dtype=torch.uint8)
+    return pictures + torch.randint(0, 32, (size, 3, cfg.DATA.NUM_FRAMES, side, side), dtype=torch.uint8)
 
 
 def schedule(network: str, steps: int, *, released: bool = False) -> StepSchedule:

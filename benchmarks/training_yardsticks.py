@@ -23,15 +23,17 @@ import torch
 import torch.nn.functional as F
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
-from training_ways import MEMORY, MOMENTUM, Way, schedule
+from training_ways import MEMORY, MOMENTUM, Way, random_frames, schedule
 
 from slowfast.models import build_model
 from slowfast.models.heads import ClassificationHead
 from slowfast.models.layers.norm import FrozenBatchNorm3d
 from slowfast.models.layers.pathway_chains import PathwayChains
+from slowfast.models.normalize import Normalizer
 from slowfast.models.pathways import PathwayPicker
 from slowfast.models.resnet.block import ResBlock
 from slowfast.models.resnet.stem import ResNetStem
+from slowfast.models.small_windows import PaddedConvolution
 from slowfast.models.x3d_parts import X3DHead, X3DStem
 
 TOP = 5
@@ -40,9 +42,11 @@ TOP = 5
 class Yardstick:
     """One iteration of a training, on random clips that stay on the device."""
 
-    def __init__(self, way: Way, network: str, cfg: CfgNode, device: torch.device) -> None:
+    def __init__(self, way: Way, network: str, cfg: CfgNode, device: torch.device, start: dict[str, Tensor]) -> None:
+        """start: the weights, by their names in a network that trains on clips."""
         self.model = build_model(cfg)
         as_others_run(self.model)
+        self.model.load_state_dict(start)
         if way.progressive:
             remember(self.model, schedule(network, way.steps).overlap, Memory())
         self.model.to(device).train()
@@ -56,9 +60,9 @@ class Yardstick:
         )
         self.half, self.device = way.half, device
         self.scaler = torch.amp.GradScaler(device.type, enabled=way.half)
-        size, side = cfg.TRAIN.BATCH_SIZE, cfg.DATA.TRAIN_CROP_SIZE
+        size = cfg.TRAIN.BATCH_SIZE
         self.frames = size * cfg.DATA.NUM_FRAMES
-        clip = torch.rand((size, 3, cfg.DATA.NUM_FRAMES, side, side), device=device)
+        clip = Normalizer.from_cfg(cfg)(random_frames(cfg)).to(device)
         self.labels = torch.zeros(size, dtype=torch.long, device=device)
         if way.progressive:
             cut = schedule(network, way.steps, released=True)
@@ -198,8 +202,10 @@ class RememberingPool(Remembering):
 
 
 def as_others_run(model: nn.Module) -> None:
-    """Norms and activations as they are there."""
+    """Convolutions, norms and activations as they are there."""
     for module in list(model.modules()):
+        if isinstance(module.__dict__.get("_conv_forward"), PaddedConvolution):
+            del module.__dict__["_conv_forward"]
         for name, child in list(module.named_children()):
             if isinstance(child, FrozenBatchNorm3d):
                 setattr(module, name, UnfoldedNorm(child))

@@ -2,7 +2,8 @@
 
 Nearly all convolutions of video networks look along space alone (1 x k x k) or along time alone (k x 1 x 1). With tensors
 stored as B, T, H, W, C, (B, C, T, H, W) seen as (B T, C, H, W) and as (B, C, T, H W) are free views, in the form that kernels
-for pictures are best at. Convolutions along both stay 3-D, in the same form.
+for pictures are best at. Convolutions along both stay 3-D, in the same form; those of one point are products of matrices. Clips
+of tiny pictures go back to the usual order on a CPU.
 
 All of it hangs on objects that modules carry beside their parameters; without them (`run_in_3d`) a network is what it was.
 """
@@ -19,6 +20,9 @@ from slowfast.models.layers.pools import PoolMode, SpatialPool
 from slowfast.models.small_windows import conv3d, write_out_padding
 
 Triple = tuple[int, int, int]
+TINY = 16
+"""Points of a picture up to which a CPU's kernels for channels last lose: 3 x 3 convolutions of 256 and 512 channels do at
+4 x 4, by factors up to 5, and win at 7 x 7 (benchmarks/README.md)."""
 
 
 def run_in_2d(model: nn.Module) -> int:
@@ -49,6 +53,11 @@ def run_in_3d(model: nn.Module) -> None:
     write_out_padding(model)
 
 
+def is_tiny(x: Tensor) -> bool:
+    """Whether x (B, C, T, H, W) is better stored as usual, and convolved in 3-D."""
+    return x.device.type == "cpu" and x.shape[3] * x.shape[4] <= TINY
+
+
 @dataclass(frozen=True, slots=True)
 class FlatConvolution:
     """In place of `Conv3d._conv_forward`. All along time, height and width."""
@@ -59,19 +68,26 @@ class FlatConvolution:
     groups: int
 
     def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None, padding: Triple | None = None) -> Tensor:
-        """x (B, C, T, H, W), weight (C', C / groups, k, k, k) -> (B, C', T', H', W'), stored with channels last.
+        """x (B, C, T, H, W), weight (C', C / groups, k, k, k) -> (B, C', T', H', W'), stored with channels last, or as usual if
+        it is tiny.
 
         padding: another one than usual.
         """
         pad, stride, dilation = padding or self.padding, self.stride, self.dilation
+        if is_tiny(x):
+            return conv3d(x.contiguous(), weight, bias, stride, pad, dilation, self.groups)
         x = x.contiguous(memory_format=CHANNELS_LAST)  # of the network's input; behind that, nothing is to be done
+        if weight.shape[2:] == stride == (1, 1, 1) and pad == (0, 0, 0) and self.groups == 1:
+            return F.linear(x.movedim(1, -1), weight.flatten(1), bias).movedim(-1, 1)
         if weight.shape[2] == stride[0] == 1 and pad[0] == 0:
             y = F.conv2d(_by_frames(x), weight.squeeze(2), bias, stride[1:], pad[1:], dilation[1:], self.groups)
-            return _clip_of(y, x)
-        if weight.shape[3:] == stride[1:] == (1, 1) and pad[1:] == (0, 0):
+            y = _clip_of(y, x)
+        elif weight.shape[3:] == stride[1:] == (1, 1) and pad[1:] == (0, 0):
             y = F.conv2d(x.flatten(3), weight.squeeze(4), bias, (stride[0], 1), (pad[0], 0), (dilation[0], 1), self.groups)
-            return y.view(*y.shape[:3], *x.shape[3:])
-        return conv3d(x, weight, bias, stride, pad, dilation, self.groups).contiguous(memory_format=CHANNELS_LAST)
+            y = y.view(*y.shape[:3], *x.shape[3:])
+        else:
+            y = conv3d(x, weight, bias, stride, pad, dilation, self.groups)
+        return y.contiguous() if is_tiny(y) else y.contiguous(memory_format=CHANNELS_LAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +115,10 @@ class FlatSpatialPool:
 
     def __call__(self, x: Tensor) -> Tensor:
         """x (B, C, T, H, W) -> (B, C, T, H', W')."""
-        pool = F.avg_pool2d if self.mode == "avg" else F.max_pool2d
         window = min(self.window, x.shape[3]), min(self.window, x.shape[4])
+        if is_tiny(x):
+            return (F.avg_pool3d if self.mode == "avg" else F.max_pool3d)(x, (1, *window), stride=1)
+        pool = F.avg_pool2d if self.mode == "avg" else F.max_pool2d
         return _clip_of(pool(_by_frames(x), window, stride=1), x)
 
 

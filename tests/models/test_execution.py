@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from slowfast.models import build_model
+from slowfast.models import build_model, execution
 from slowfast.models.execution import FlatConvolution, run_in_2d, run_in_3d
 from slowfast.models.layers.layout import CHANNELS_LAST, is_channels_last
 from slowfast.models.layers.pools import TemporalPool
@@ -25,6 +25,12 @@ from tests.models.test_roi_head import DETECTION
 from tests.models.tiny_networks import RESNETS, tiny_config
 
 Make = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _all_pictures_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Test networks are so small that a CPU would run their last stages in the usual order."""
+    monkeypatch.setattr(execution, "TINY", 0)
 
 
 def blocks(variant: str) -> dict[str, Any]:
@@ -58,7 +64,11 @@ def assert_equal(first: dict[str, Tensor], second: dict[str, Tensor], tolerance:
 
 
 @pytest.mark.parametrize("norm", ["batchnorm", "frozen_batchnorm"])
-def test_scores_gradients_and_statistics_are_those_of_the_3d_form(tiny: Make, clip: Make, variant: str, norm: str) -> None:
+@pytest.mark.parametrize("points", [0, 16])
+def test_scores_gradients_and_statistics_are_those_of_the_3d_form(
+    tiny: Make, clip: Make, variant: str, norm: str, points: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execution, "TINY", points)
     networks = [tiny(variant, BN__NORM_TYPE=norm, MODEL__EXECUTION=form, **blocks(variant)).double() for form in ("3d", "2d")]
     inputs = [pathway.double() for pathway in clip(variant, size=40)]  # larger than built for: several positions
     assert_equal(*(trained(network, inputs) for network in networks), tolerance=1e-9)
@@ -149,6 +159,28 @@ def test_a_single_frame_is_stored_so_that_one_can_tell() -> None:
     run_in_2d(network)
     y = network(torch.rand(2, 3, 1, 5, 6))
     assert y.stride() == torch.empty(y.shape, memory_format=CHANNELS_LAST).stride()
+
+
+@pytest.mark.parametrize("variant", ["slow", "slowfast", "x3d"])
+def test_tiny_pictures_are_copied_once_where_they_become_tiny(
+    tiny: Make, clip: Make, variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execution, "TINY", 16)
+    model, seen = tiny(variant, MODEL__EXECUTION="2d", BN__NORM_TYPE="frozen_batchnorm").train(), []
+    for module in model.modules():
+        if isinstance(module, nn.Conv3d):
+            module.register_forward_hook(lambda _, args, output: seen.append((args[0], output)))
+    inputs = [pathway.contiguous(memory_format=CHANNELS_LAST) for pathway in clip(variant, size=64)]
+    with Copies() as copies:
+        model(inputs)
+    tiny_outputs = [output for _, output in seen if execution.is_tiny(output)]
+    large = [output for _, output in seen if not execution.is_tiny(output)]
+    assert len(tiny_outputs) > 3 and len(large) > 3
+    assert all(output.is_contiguous() for output in tiny_outputs)
+    assert all(output.is_contiguous(memory_format=CHANNELS_LAST) for output in large)
+    become = [tuple(output.shape) for x, output in seen if execution.is_tiny(output) and not execution.is_tiny(x)]
+    pictures = [shape for shape in copies.copied if shape[-1] == shape[-2]]  # the classifier's features are none
+    assert sorted(pictures) == sorted(become)
 
 
 def pickled(model: nn.Module) -> nn.Module:
