@@ -48,3 +48,50 @@ def test_one_pass_averages_the_scores_of_tpool_size_positions(
     again = OnePassEvalStep.from_cfg(cfg)(model, batch)
     assert features[0].shape[1] == 2, "two positions in time reach the classifier"
     torch.testing.assert_close(again.scores, torch.sigmoid(model.head.projection(features[0])).flatten(1, -2).mean(1))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"PGT__CACHE_MOMENTUM": 0.3, "PGT__ENSEMBLE_METHOD": "max"},
+        {"PGT__OPERATOR": "causal", "PGT__CACHE": "last"},
+        {"slowfast": True},
+        {"slowfast": True, "PGT__OPERATOR": "causal", "PGT__CACHE": "last"},
+        {"slowfast": True, "PGT__SEMANTICS": "released", "PGT__OVERLAP": [1, 1]},
+        {"PGT__HEAD": False},
+        {"RESNET__NUM_BLOCK_TEMP_KERNEL": [[0], [0], [0], [0]], "PGT__HEAD": False},
+        {"MODEL__EXECUTION": "2d"},
+    ],
+    ids=lambda changes: " ".join(f"{key.split('__')[-1]}={value}" for key, value in changes.items()) or "plain",
+)
+def test_scores_do_not_depend_on_how_many_steps_run_at_once(
+    changes: dict[str, Any], tiny_cfg: Callable[..., Any], make_batch: Callable[..., Any]
+) -> None:
+    outputs = []
+    for at_once in (1, 2, 4, 9):
+        cfg = tiny_cfg(PGT__STEPS=9, PGT__EVAL_STEPS_AT_ONCE=at_once, **changes)
+        torch.manual_seed(0)
+        model, calls = build_model(cfg).eval(), []
+        model.network.register_forward_pre_hook(lambda _, inputs, calls=calls: calls.append(len(inputs[0][0])))
+        outputs.append(ProgressiveEvalStep.from_cfg(cfg)(model, make_batch(cfg.DATA.NUM_FRAMES, size=2)))
+        assert max(calls) == 2 * min(at_once, 8) and sum(calls) == 2 * 9
+    for output in outputs[1:]:
+        torch.testing.assert_close(output.segment_scores, outputs[0].segment_scores, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(output.scores, outputs[0].scores, rtol=1e-4, atol=1e-6)
+        assert output.segments == outputs[0].segments
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"PGT__STEPS": 2}, "no two steps behind its first"),
+        ({"PGT__PG_EVAL": False}, "in one pass"),
+        ({"PGT__STEPS": "all"}, "run one by one"),
+    ],
+)
+def test_how_many_steps_run_at_once_is_told_where_it_changes_nothing(
+    changes: dict[str, Any], words: str, tiny_cfg: Callable[..., Any]
+) -> None:
+    with pytest.warns(UserWarning, match=rf"PGT.EVAL_STEPS_AT_ONCE .* has no effect: .*{words}"):
+        tiny_cfg(PGT__EVAL_STEPS_AT_ONCE=3, **changes)

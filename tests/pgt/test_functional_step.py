@@ -173,3 +173,69 @@ def test_running_means_of_long_videos_are_right_in_half_precision(dtype: torch.d
         for number in range(400):
             y = model.step(torch.full((1, 1, 8, 1, 1), 0.5 if number < 200 else 1.5, dtype=dtype))
     assert y.dtype == dtype and float(y) == 1.0
+
+
+@every_kind
+@pytest.mark.parametrize("at_once", [2, 3])
+def test_several_steps_at_once_equal_the_steps_one_by_one(kind: str, operator: str, memory: str, at_once: int) -> None:
+    model = make_model(kind, operator, memory, overlap=0 if operator == "attends" else 2)
+    first, *later = clips(1 + 2 * at_once)
+    expected = [model.step(x) for x in (first, *later)]
+    left = model.memory()
+    model.reset()
+    found = [model.step(first)]
+    for start in (0, at_once):
+        rows = model.step(torch.cat(later[start : start + at_once]), num_steps=at_once)
+        found += rows.chunk(at_once)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+    assert model.memory().keys() == left.keys()
+    for name, frames in model.memory().items():
+        torch.testing.assert_close(frames, left[name], rtol=0, atol=1e-12)
+
+
+@every_kind
+def test_gradients_of_several_steps_at_once_are_those_of_the_steps(kind: str, operator: str, memory: str) -> None:
+    model = make_model(kind, operator, memory)
+    model.truncate_memory(False)
+    first, *later = clips(3)
+    gradients = []
+    for at_once in (1, 2):
+        x = first.clone().requires_grad_()
+        outputs, state = model.functional_step(x, {})
+        rows = []
+        for start in range(0, 2, at_once):
+            y, state = model.functional_step(torch.cat(later[start : start + at_once]), state, num_steps=at_once)
+            rows.append(y)
+        loss = outputs.square().sum() + torch.cat(rows).square().sum()
+        wanted = [x, *model.parameters()]
+        gradients.append(torch.autograd.grad(loss, wanted, allow_unused=True))
+    for one, other in zip(*gradients, strict=True):
+        assert (one is None) == (other is None)
+        if one is not None and other is not None:
+            torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
+
+
+def test_several_steps_at_once_must_go_on_and_be_equally_many_rows() -> None:
+    model = make_model("conv", "local", "last")
+    first, second = clips(2)
+    with pytest.raises(MemoryMismatchError, match="remembers nothing, but reads 3 steps at once"):
+        model.step(first, num_steps=3)
+    model.step(first)
+    before = model.memory()
+    for number in (0, 2):
+        with pytest.raises(MemoryMismatchError, match=f"num_steps={number}: inputs with 3 rows"):
+            model.step(second, num_steps=number)
+    with pytest.raises(MemoryMismatchError, match="no row begins"):
+        model.step(second, num_steps=3, begins=torch.tensor([True, False, False]))
+    with pytest.raises(MemoryMismatchError, match="right would be: frames of one size in all steps of a batch"):
+        model.step(second, num_steps=3)  # rows of a single video, where three are remembered
+    assert all(torch.equal(frames, before[name]) for name, frames in model.memory().items())
+
+
+def test_a_causal_stride_that_does_not_divide_each_of_several_steps_is_refused() -> None:
+    model = make_model("strided conv", "causal", "last")
+    first, *later = clips(3)
+    model.step(first)
+    with pytest.raises(StepLengthError, match="temporal stride of 2 does not divide the 3 frames of each of 2 steps"):
+        model.step(torch.cat([x[:, :, :3] for x in later]), num_steps=2)

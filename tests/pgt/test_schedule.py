@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgt import StepSchedule
+from pgt.eval_step import ProgressiveEvalStep
 from pgt.fit import schedule_of, with_few_steps
 from pgt.schedule import ScheduleError, Semantics
 from slowfast.config import load_config
@@ -73,3 +74,23 @@ def test_three_steps_have_every_shape_that_more_have(semantics: Semantics, overl
         few, whole = ([stop - start for start, stop in schedule_of(each).ranges(pathway)] for each in (short, cfg))
         assert few == whole[:3]
         assert set(whole[3:]) <= {few[-1]}
+
+
+@given(steps=st.integers(1, 40), at_most=st.integers(1, 12))
+def test_groups_hold_all_steps_in_order_the_first_alone_and_the_others_evenly(steps: int, at_most: int) -> None:
+    first, *others = StepSchedule(8, 1, steps).groups(at_most)
+    assert [step for group in (first, *others) for step in group] == list(range(steps))
+    sizes = [len(group) for group in others]
+    assert len(first) == 1 and all(1 <= size <= at_most for size in sizes)
+    assert len(others) == -(-(steps - 1) // at_most), "as few groups as possible"
+    assert not sizes or max(sizes) - min(sizes) <= 1
+
+
+_SLOW = ("MODEL.MODEL_NAME", "ResNet", "MODEL.ARCH", "slow", "DATA.NUM_FRAMES", 0)
+
+
+def test_steps_that_run_at_once_are_also_tried_at_once() -> None:
+    cfg = load_config(overrides=["PGT.ENABLE", True, "PGT.STEPS", 30, "PGT.EVAL_STEPS_AT_ONCE", 7, *_SLOW])
+    short = ProgressiveEvalStep.shortened(cfg)
+    largest = max(map(len, schedule_of(cfg).groups(7)))
+    assert largest == 6 and max(map(len, schedule_of(short).groups(7))) == largest

@@ -35,16 +35,16 @@ def schedule_of(cfg: CfgNode) -> StepSchedule:
     return StepSchedule(cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, steps, semantics=cfg.PGT.SEMANTICS)
 
 
-def with_few_steps(cfg: CfgNode) -> CfgNode:
+def with_few_steps(cfg: CfgNode, *, at_least: int = 3) -> CfgNode:
     """A copy of `cfg` with at most 3 steps: the first has no memory, the second that of a first step, and all later ones see
-    as many frames and have a memory as large as the third."""
+    as many frames and have a memory as large as the third. Or with `at_least`, where some of them run at once."""
     short = cfg.clone()
     short.defrost()
     if whole_videos(cfg):
         short.PGT.UPDATE_EVERY = short.DATA.LANE_PIECES = min(cfg.PGT.UPDATE_EVERY, 3)
         short.DATA.NUM_FRAMES = cfg.DATA.NUM_FRAMES // cfg.PGT.UPDATE_EVERY * short.PGT.UPDATE_EVERY
     else:
-        short.PGT.STEPS = min(cfg.PGT.STEPS, 3)
+        short.PGT.STEPS = min(cfg.PGT.STEPS, max(at_least, 3))
         short.DATA.NUM_FRAMES = schedule_of(short).num_frames
     short.freeze()
     return short

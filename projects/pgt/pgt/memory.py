@@ -7,7 +7,7 @@ of the operator's input, F frames that the operator remembers, T frames of the s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -93,7 +93,8 @@ class Step:
     """The step at hand. old: what the one before left. new: what operators leave, by name, until the step ends.
 
     begins: bool (B,), rows whose video begins although the memory holds something. num_frames: of its input, for each pathway.
-    task: the backward pass that it runs in, if somebody runs it there.
+    task: the backward pass that it runs in, if somebody runs it there. count: how many steps these really are, one after the
+    other; their rows stand in that order.
     """
 
     old: State
@@ -101,6 +102,7 @@ class Step:
     num_frames: tuple[int, ...]
     truncate: bool
     task: int
+    count: int = 1
     new: State = field(default_factory=dict)
     time_is_pooled: bool = False
     pooled_before: set[str] = field(default_factory=set)
@@ -136,6 +138,25 @@ class Step:
                 "have equal numbers of frames where rows begin by themselves"
             )
         return past.select(cell.update(past.frames, x), lambda: cell.update(None, x))
+
+    def exchange_all(self, cell: Cell, x: Tensor) -> tuple[Past, Tensor]:
+        """What the rows of x read where these are several steps, and the memory that the last one leaves. A memory follows from
+        the operator's own input alone, so that of every step is there before any of them goes on behind the operator."""
+        memory = self.old.get(cell.name)
+        if memory is None:
+            raise MemoryMismatchError(
+                f"{cell.name} remembers nothing, but reads {self.count} steps at once; right would be: a first step by itself"
+            )
+        if len(x) % self.count:
+            raise MemoryMismatchError(f"{cell.name} sees {len(x)} rows, which {self.count} steps of one batch cannot have")
+        pasts = []
+        for rows in x.chunk(self.count):
+            one = replace(self, old={cell.name: memory}, count=1)
+            past = one.past(cell, rows)
+            assert past is not None
+            pasts.append(past.frames)
+            memory = one.update(cell, past, rows)
+        return Past(torch.cat(pasts), None), memory
 
     def state(self) -> State:
         """What the next step is to read. Operators that did not run keep what they had, unless some rows began without them."""
@@ -174,9 +195,11 @@ class Memory:
         self.frames = {}
 
     @contextmanager
-    def step(self, *, begins: Tensor | None = None, input_shapes: tuple[tuple[int, int], ...] = ()) -> Iterator[Step]:
+    def step(
+        self, *, begins: Tensor | None = None, count: int = 1, input_shapes: tuple[tuple[int, int], ...] = ()
+    ) -> Iterator[Step]:
         """Within it, operators read what the step before left and leave their own, which is kept when it ends cleanly."""
-        with self.run(self.frames, begins=begins, input_shapes=input_shapes) as step:
+        with self.run(self.frames, begins=begins, count=count, input_shapes=input_shapes) as step:
             yield step
         self.frames = step.state()
         self.behind_pools = step.pooled_before
@@ -188,18 +211,21 @@ class Memory:
         *,
         begins: Tensor | None = None,
         alike: bool = False,
+        count: int = 1,
         input_shapes: tuple[tuple[int, int], ...] = (),
     ) -> Iterator[Step]:
         """A step that reads `state` and leaves `Step.state()`; what this object remembers is left alone.
 
         begins: bool (B,), the rows whose video begins with this step; the others go on; on the host, where it is asked for,
-        unless `alike`. alike: whether they are told
-        apart also where all of them begin, or none, so that operators always compute the same. input_shapes: rows and frames
-        of what the network reads, for each pathway.
+        unless `alike`. alike: whether they are told apart also where all of them begin, or none, so that operators always
+        compute the same. count: of steps, where these are several, of videos that all go on. input_shapes: rows and frames of
+        what the network reads, for each pathway.
         """
         if self._step is not None and self._step.task == in_backward():
             raise RuntimeError("a step was begun inside another one")
         old = dict(state)
+        if count != 1:
+            _check_count(count, begins, input_shapes)
         if begins is not None:
             _check_begins(begins, input_shapes)
             if alike and old:
@@ -211,7 +237,7 @@ class Memory:
             if begins is not None:  # one copy, for all operators
                 begins = sent(begins, _device_of(old, begins.device))
         num_frames = tuple(frames for _, frames in input_shapes)
-        step = Step(old=old, begins=begins, num_frames=num_frames, truncate=self.truncate, task=in_backward())
+        step = Step(old=old, begins=begins, num_frames=num_frames, truncate=self.truncate, task=in_backward(), count=count)
         outer, self._step = self._step, step
         try:
             # A copy without what operators are going to leave, which may hold the graph that is to keep the copy alive.
@@ -247,6 +273,9 @@ class Memory:
             raise RuntimeError(
                 f"{cell.name} runs twice in one step, which one memory cannot serve; give each call its own module"
             )
+        self.tell_pooled(False)
+        if step.count > 1:
+            return self._exchange_all(step, cell, x)
         past = step.past(cell, x)
         if step.truncate:
             if not again:
@@ -256,7 +285,13 @@ class Memory:
             new = step.update(cell, past, x)  # also when it is run again: checkpointing wants to see the same computation
             if not again:
                 step.new[cell.name] = new
-        self.tell_pooled(False)
+        return past
+
+    def _exchange_all(self, step: Step, cell: Cell, x: Tensor) -> Past:
+        with torch.no_grad() if step.truncate else nullcontext():
+            past, new = step.exchange_all(cell, x.detach() if step.truncate else x)
+        if step is self._step:
+            step.new[cell.name] = new
         return past
 
     def phase(self, cell: Cell, num_frames: int, stride: int) -> int:
@@ -264,6 +299,11 @@ class Memory:
         step = self._current()
         if step is None or stride == 1:
             return 0
+        if step.count > 1 and num_frames % stride:
+            raise StepLengthError(
+                f"{cell.name}: its temporal stride of {stride} does not divide the {num_frames} frames of each of {step.count} "
+                "steps at once; right would be: one step at a time"
+            )
         name = cell.name + PHASE
         before = int(step.old[name]) if name in step.old else 0
         if step.begins is not None and before:
@@ -351,6 +391,19 @@ def _check_begins(begins: Tensor, input_shapes: tuple[tuple[int, int], ...]) -> 
     if rows and rows != {len(begins)}:
         right = " or ".join(map(str, sorted(rows)))
         raise MemoryMismatchError(f"begins: {len(begins)} rows; right would be: {right}, as many as the inputs have")
+
+
+def _check_count(count: int, begins: Tensor | None, input_shapes: tuple[tuple[int, int], ...]) -> None:
+    """Raises MemoryMismatchError for several steps at once that are not those of videos that go on."""
+    if count < 1 or any(rows % count for rows, _ in input_shapes):
+        rows = f"inputs with {input_shapes[0][0]} rows" if input_shapes else "these inputs"
+        raise MemoryMismatchError(
+            f"num_steps={count}: {rows}; right would be: the rows of as many steps, one step after the other"
+        )
+    if begins is not None:
+        raise MemoryMismatchError(
+            f"num_steps={count}: no row begins (begins) in several steps at once; right would be: num_steps=1"
+        )
 
 
 def _check_state(state: Mapping[str, Tensor], cells: Mapping[str, Cell]) -> None:

@@ -191,6 +191,14 @@ def _one_pass(cfg: CfgNode, given: frozenset[str]) -> str:
     return "" if cfg.PGT.PG_EVAL else "evaluation takes a clip in one pass (PGT.PG_EVAL)"
 
 
+def _one_by_one(cfg: CfgNode, given: frozenset[str]) -> str:
+    if whole_videos(cfg):
+        return "steps of whole videos run one by one, so that scores do not depend on how a video is cut into batches"
+    if not cfg.PGT.PG_EVAL:
+        return "evaluation takes a clip in one pass (PGT.PG_EVAL)"
+    return "" if cfg.PGT.STEPS > 2 else "a clip has no two steps behind its first (PGT.STEPS)"
+
+
 def _nothing_kept(cfg: CfgNode, given: frozenset[str]) -> str:
     return "" if cfg.PGT.GRADIENT == "exact" else "memories are kept for an exact gradient alone (PGT.GRADIENT)"
 
@@ -296,6 +304,14 @@ SECTION = Section(
         ),
         "PG_EVAL": Option(
             True, "Whether evaluation goes step by step too; otherwise a clip is run in one pass, without memory."
+        ),
+        "EVAL_STEPS_AT_ONCE": Option(
+            4,
+            "Steps of a clip that evaluation runs at once, as rows of one batch: faster, above all with small pictures and "
+            "batches, at the activations of so many clips; scores are those of steps one by one, up to rounding.",
+            minimum=1,
+            maximum=1000,
+            no_effect_if=_one_by_one,
         ),
         "ALL_STEP_TEST": Option(
             False,

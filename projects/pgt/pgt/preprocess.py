@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
+import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor
 
@@ -32,6 +33,16 @@ class StepCutter:
         """frames (B, C, T, H, W), uint8 -> for each step, one float tensor a pathway with the frames that it reads."""
         for step in range(self.schedule.steps):
             yield self.step(frames, step)
+
+    def group(self, frames: Tensor, steps: range) -> list[Tensor]:
+        """Several steps of equal lengths: float, one tensor a pathway, with the rows (clips) of one step after those of the
+        other."""
+        if len(steps) == 1:
+            return self.step(frames, steps[0])
+        return [
+            self.normalizer(torch.cat([select_frames(frames, tuple(self._indices(pathway, step))) for step in steps]))
+            for pathway in range(self.schedule.num_pathways)
+        ]
 
     def step(self, frames: Tensor, step: int) -> list[Tensor]:
         """One step of these: float, one tensor a pathway."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, TypeVar
 
 V = TypeVar("V")
@@ -87,6 +88,14 @@ class StepSchedule:
         """[start, stop) of the pathway's own frames that each step reads; together they cover the clip, none twice."""
         length, new = self.step_len[pathway], self.new_frames(pathway)
         return [(0, length)] + [(length + k * new, length + (k + 1) * new) for k in range(self.steps - 1)]
+
+    def groups(self, at_most: int) -> list[range]:
+        """All steps, in order, in groups of at most so many: the first step alone, as it may be longer and has no past, the
+        others in as few groups as possible, of as equal sizes as possible."""
+        later = self.steps - 1
+        count = -(-later // at_most)
+        borders = [1 + number * later // count for number in range(count + 1)] if count else []
+        return [range(1), *(range(start, stop) for start, stop in pairwise(borders))]
 
     def clip_ranges(self) -> list[tuple[int, int]]:
         """[start, stop) of the clip's frames that belong to each step."""
