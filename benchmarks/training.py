@@ -19,6 +19,7 @@ same code.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import re
@@ -30,7 +31,7 @@ from datetime import date
 from pathlib import Path
 
 import torch
-from training_plan import PARTS, Setting, plan
+from training_plan import COMPILED, PARTS, Setting, plan
 from training_report import Case, draw, gaps_table, problems, table, targets
 from training_results import Found, Job, Results, RunJob, code, run_all
 from training_ways import COST, LONG, NORMS, OUR_CLIP, TITLES, Way, clip_frames, ours
@@ -44,8 +45,10 @@ PROFILED = (OUR_CLIP, ours(5))
 MATMUL = {"side": 8192, "repeats": 5}
 QUICK_MATMUL = {"side": 256, "repeats": 1}
 QUICK = ("slow", "x3d")
+A_FRAME = 0.045
+"""Seconds for the unit of effort, a frame of Slow R50 at a crop of 64: about, on a core with AVX512."""
 START = 100.0
-"""Effort of starting a process: frames of Slow R50 at a crop of 64 that are trained in that time."""
+"""Effort of starting a process."""
 
 
 def in_a_process(name: str, options: Found) -> Found:
@@ -77,12 +80,12 @@ class Jobs:
         shared = {"network": setting.network, "norm": setting.norm, "settings": settings}
         turns = {"turns": options.turns, "least": options.least, "most": options.most}
         ways = [asdict(way) for way in setting.ways]
-        effort = sum(self._effort(way, options.turns + 1) for way in setting.ways)
+        effort = sum(self._turns(way, options) for way in setting.ways)
         self.times = Job("times", {**shared, "ways": ways, **turns}, effort + START)
         self.memory = {
             way.name: Job("memory", {**shared, "way": asdict(way)}, self._effort(way, 3) + START, together=not on_gpu)
             for way in setting.ways
-            if setting.weighed
+            if setting.weighed and (on_gpu or COMPILED[0] not in way.options)
         }
         self.profiles = {}
         for number, way in enumerate(setting.ways):
@@ -93,7 +96,15 @@ class Jobs:
 
     def _effort(self, way: Way, iterations: int) -> float:
         frames = clip_frames(way, self.setting.network) * self.setting.batch * (self.setting.crop / 64) ** 2
-        return frames * COST[self.setting.network] * (min(iterations, 2) if way.steps > LONG else iterations)
+        return frames * COST[self.setting.network] * (min(iterations, 2) if way.steps >= LONG else iterations)
+
+    def _turns(self, way: Way, options: argparse.Namespace) -> float:
+        """Effort of all turns of a way, and of what comes before them."""
+        iteration = self._effort(way, 1)
+        turns = min(options.turns, max(2, math.ceil(options.most / (A_FRAME * iteration))))
+        each = max(iteration, options.least / A_FRAME)
+        compiling = 0 if COMPILED[0] not in way.options else 120 / A_FRAME
+        return turns * each + (0 if way.steps > LONG else 2 * iteration) + compiling
 
     def all(self) -> list[Job]:
         return [self.times, *self.memory.values(), *self.profiles.values()]
@@ -138,9 +149,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--crop", type=int, help="side of the pictures, for all")
     parser.add_argument("--batch", type=int, help="clips of an iteration (1, on a GPU 8)")
     parser.add_argument("--threads", type=_threads, default=1, help="of each process: a number, or all for one a core")
-    parser.add_argument("--turns", type=int, default=5, help="measurements of each way")
+    parser.add_argument("--turns", type=int, default=3, help="measurements of each way")
     parser.add_argument("--least", type=float, default=0.5, help="seconds that a measurement takes, at least")
-    parser.add_argument("--most", type=float, default=10.0, help="seconds of a way from which on two measurements are enough")
+    parser.add_argument("--most", type=float, default=6.0, help="seconds of a way from which on two measurements are enough")
     parser.add_argument("--also", nargs="+", action="append", default=[], metavar="KEY VALUE", help="see above")
     parser.add_argument("--profile", metavar="FOLDER", help="of traces (GPU alone; runs/bench/traces)")
     parser.add_argument("--picture", metavar="FILE", help="PNG file: time and activations of every way")
