@@ -217,7 +217,7 @@ def report(cases: Sequence[Case], peak: float | None, options: argparse.Namespac
     parts.append(targets(cases, peak))
     if peak is not None:
         parts.append(gaps_table(cases))
-    if options.picture and not draw(cases, options.picture):
+    if options.picture and not draw(cases, options.picture, on_gpu=peak is not None):
         parts.append(f"There is nothing to draw in {options.picture}.")
     return "\n\n".join(parts)
 

@@ -183,10 +183,16 @@ def gaps_table(cases: Sequence[Case]) -> str:
 # The picture
 
 
-def draw(cases: Sequence[Case], path: str) -> bool:
-    """Time a frame and activations of every way as multiples of PySlowFast's clip, of the videos of all lengths with the first
-    norm. Returns whether there is anything to draw."""
+def draw(cases: Sequence[Case], path: str, *, on_gpu: bool) -> bool:
+    """Time a frame (of the processor, on a GPU on the clock) and activations of every way as multiples of PySlowFast's clip, of
+    the videos of all lengths with the first norm. Returns whether there is anything to draw."""
     from slowfast.visualization.canvas import BLUE, FAINT, GREEN, GREY, ORANGE, SKY, bare, figure
+
+    def multiple(case: Case, what: str, way: str) -> float | None:
+        if what == "time a frame":
+            return (case.ratio("wall" if on_gpu else "processor", way, THEIR_CLIP) or (None,))[0]
+        own, their = (case.memory_of("activations", each) for each in (way, THEIR_CLIP))
+        return own / their if own and their else None
 
     cases = [case for case in cases if case.setting.part == LENGTHS] or list(cases)
     shown = [case for case in cases if case.setting.norm == cases[0].setting.norm]
@@ -197,7 +203,7 @@ def draw(cases: Sequence[Case], path: str) -> bool:
         panels = canvas.subplots(1, 2, sharey=True)
         for axes, title in zip(panels, ("time a frame", "saved activations"), strict=True):
             for case, colour, marker in zip(shown, (BLUE, ORANGE, GREEN, SKY), "osD^", strict=False):
-                known = [(value, place) for place, way in enumerate(ways) if (value := _multiple(case, title, way)) is not None]
+                known = [(value, place) for place, way in enumerate(ways) if (value := multiple(case, title, way)) is not None]
                 label, setting = TITLES[case.setting.network], {"color": colour, "marker": marker, "s": 22, "zorder": 3}
                 axes.scatter([value for value, _ in known], [place for _, place in known], label=label, **setting)
             axes.axvline(1, color=GREY, linewidth=0.8)
@@ -209,13 +215,6 @@ def draw(cases: Sequence[Case], path: str) -> bool:
             bare(axes, keep=("bottom",))
         panels[0].set_yticks(range(len(ways)), ways)
         panels[0].invert_yaxis()
-        panels[1].legend(frameon=False, loc="lower right")
+        panels[1].legend(frameon=False, loc="upper right")
         canvas.tight_layout()
     return True
-
-
-def _multiple(case: Case, what: str, way: str) -> float | None:
-    if what == "time a frame":
-        return (case.ratio("wall", way, THEIR_CLIP) or (None,))[0]
-    own, their = (case.memory_of("activations", each) for each in (way, THEIR_CLIP))
-    return own / their if own and their else None
