@@ -135,6 +135,8 @@ def config(way: Way, network: str, *, norm: str, crop: int, batch: int, tiny: bo
             "PGT.ENABLE", True, "PGT.STEPS", way.steps, "PGT.STEP_LEN", step_len, "PGT.OVERLAP", overlap,
             "PGT.TRAIN_TOGETHER", True, "PGT.CACHE", MEMORY, "PGT.CACHE_MOMENTUM", MOMENTUM,
         ]  # fmt: skip
+    if way.kind != "ours":
+        options += ["MODEL.EXECUTION", "3d"]
     return load_config(None, [*options, *way.options])
 
 
