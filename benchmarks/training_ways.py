@@ -34,7 +34,8 @@ LEARNING_RATE = 1e-8
 """So small that the loss stays what it is: what is learned would change the time."""
 
 _COMMON: list[Any] = [
-    "NUM_GPUS", 0, "LOG_MODEL_INFO", False, "REPORT.ENABLE", False, "MODEL.NUM_CLASSES", 400, "MODEL.DROPOUT_RATE", 0.5,
+    "NUM_GPUS", 0, "MODEL.EXECUTION", "3d", "LOG_MODEL_INFO", False, "REPORT.ENABLE", False, "MODEL.NUM_CLASSES", 400,
+    "MODEL.DROPOUT_RATE", 0.5,
     "TRAIN.DATASET", "kinetics", "SOLVER.BASE_LR", LEARNING_RATE, "SOLVER.MOMENTUM", 0.9, "SOLVER.WEIGHT_DECAY", 1e-4,
 ]  # fmt: skip
 
@@ -135,8 +136,6 @@ def config(way: Way, network: str, *, norm: str, crop: int, batch: int, tiny: bo
             "PGT.ENABLE", True, "PGT.STEPS", way.steps, "PGT.STEP_LEN", step_len, "PGT.OVERLAP", overlap,
             "PGT.TRAIN_TOGETHER", True, "PGT.CACHE", MEMORY, "PGT.CACHE_MOMENTUM", MOMENTUM,
         ]  # fmt: skip
-    if way.kind != "ours":
-        options += ["MODEL.EXECUTION", "3d"]
     return load_config(None, [*options, *way.options])
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 Triple = tuple[int, int, int]
+LONG = 7
 
 
 def write_out_padding(model: nn.Module) -> int:
@@ -50,14 +52,20 @@ def conv3d(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: Triple, padding: Triple, dilation: Triple, groups: int
 ) -> Tensor:
     """`functional.conv3d`, whose gradients are right on CPUs as well; shapes as there."""
-    if x.device.type == "cpu" and any(padding) and _is_smaller_than_window(x, weight, dilation):
+    if x.device.type == "cpu" and any(padding) and _goes_wrong(x, weight, stride, dilation):
         x, padding = F.pad(x, [pad for pad in reversed(padding) for _ in range(2)]), (0, 0, 0)
     return F.conv3d(x, weight, bias, stride, padding, dilation, groups)
 
 
-def _is_smaller_than_window(x: Tensor, weight: Tensor, dilation: Triple) -> bool:
-    windows = ((taps - 1) * spread + 1 for taps, spread in zip(weight.shape[2:], dilation, strict=True))
-    return any(size < window for size, window in zip(x.shape[2:], windows, strict=True))
+def _goes_wrong(x: Tensor, weight: Tensor, stride: Triple, dilation: Triple) -> bool:
+    """Whether an axis is shorter than the window, in bfloat16, or has a window of 7 or more taps that moves by more than one.
+    Padding costs time where the picture is tiny, so it is kept to these."""
+    autocast = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
+    half = autocast or x.dtype is torch.bfloat16
+    axes = zip(x.shape[2:], weight.shape[2:], stride, dilation, strict=True)
+    return any(
+        size <= (taps - 1) * spread and (half or (taps >= LONG and step > 1)) for size, taps, step, spread in axes
+    )  # fmt: skip
 
 
 def _is_plain(conv: nn.Conv3d) -> bool:

@@ -41,16 +41,14 @@ def load_plain(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
 def same_start(bench: Any, network: str, norm: str) -> tuple[Any, Any]:
     """PySlowFast's training and ours, of the same weights on the same frames, without dropout."""
     other, own = (
-        contender(bench, name, network, norm, options=("MODEL.DROPOUT_RATE", 0.0, "MODEL.EXECUTION", "3d"))
+        contender(bench, name, network, norm, options=("MODEL.DROPOUT_RATE", 0.0))
         for name in (bench.ways.THEIR_CLIP, bench.ways.OUR_CLIP)
     )
     for buffer in other.model.buffers():
         if buffer.is_floating_point():
             buffer.uniform_(0.5, 1.5)
     own.model.load_state_dict(other.model.state_dict())
-    cfg = bench.ways.config(
-        bench.ways.Way(name="", options=("MODEL.EXECUTION", "3d")), network, norm=norm, crop=32, batch=2, tiny=True
-    )
+    cfg = bench.ways.config(bench.ways.Way(name=""), network, norm=norm, crop=32, batch=2, tiny=True)
     other.pathways = [Normalizer.from_cfg(cfg)(frames) for frames in PathwayPicker.from_cfg(cfg).pick(own.batch.frames)]
     return other, own
 

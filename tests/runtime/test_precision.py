@@ -29,8 +29,8 @@ def test_auto_takes_bf16_where_a_gpu_has_it(gpu: None, name: str) -> None:
     assert precision_of(config("TRAIN.PRECISION", "auto"), "TEST", GPU) == Precision("fp32")
 
 
-@pytest.mark.parametrize(("amx", "avx512", "name"), [(0, 0, "fp32"), (1, 0, "bf16"), (0, 1, "bf16")])
-def test_auto_takes_bf16_where_a_cpu_has_it(monkeypatch: pytest.MonkeyPatch, amx: int, avx512: int, name: str) -> None:
+@pytest.mark.parametrize(("amx", "avx512", "name"), [(0, 0, "fp32"), (1, 0, "bf16"), (0, 1, "fp32"), (1, 1, "bf16")])
+def test_auto_takes_bf16_where_a_cpu_is_fast_at_it(monkeypatch: pytest.MonkeyPatch, amx: int, avx512: int, name: str) -> None:
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: bool(amx), raising=False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bool(avx512), raising=False)
     assert fastest(CPU) == name
@@ -71,7 +71,7 @@ def test_the_older_option_means_fp16_and_is_told_to_have_no_effect_on_a_cpu(capl
 
 
 def test_what_auto_means_is_logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "cpu_has_bf16_units", lambda: True)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
     with caplog.at_level(logging.INFO, logger=precision.__name__):
         tell_precision(config("NUM_GPUS", 0, "TRAIN.PRECISION", "auto"), CPU)
     assert caplog.messages == ["TRAIN.PRECISION auto: bf16 on this device"]

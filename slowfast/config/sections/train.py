@@ -20,9 +20,9 @@ PRECISIONS = ("fp32", "bf16", "fp16", "auto")
 
 PRECISION_MEANING = (
     "Numbers that the network computes with, where that is safe: fp32; bf16, which has the range of fp32 and two to three "
-    "digits, fast on GPUs since Ampere and CPUs with AMX or AVX512-BF16; fp16 (GPUs only), for which losses are scaled; "
-    "auto: bf16 where the device has units for it, else fp16 on a GPU and fp32 on a CPU. Weights, losses and sums over time "
-    "are fp32 with each."
+    "digits, fast on GPUs since Ampere and CPUs with AMX; fp16 (GPUs only), for which losses are scaled; "
+    "auto: bf16 where the device is fast at it, else fp16 on a GPU and fp32 on a CPU. Weights, losses and sums over time are "
+    "fp32 with each."
 )
 
 
