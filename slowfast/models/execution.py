@@ -12,11 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slowfast.config import CfgNode
 from slowfast.models.layers.layout import CHANNELS_LAST
 from slowfast.models.layers.pools import PoolMode, SpatialPool
 from slowfast.models.small_windows import conv3d, write_out_padding
@@ -25,14 +23,6 @@ Triple = tuple[int, int, int]
 TINY = 16
 """Points of a picture up to which a CPU's kernels for channels last lose: 3 x 3 convolutions of 256 and 512 channels do at
 4 x 4, by factors up to 5, and win at 7 x 7 (benchmarks/README.md)."""
-
-
-def runs_in_2d(cfg: CfgNode) -> bool:
-    """Whether networks of this config run in 2-D: as MODEL.EXECUTION says; left to us, on CPUs, where it was as fast or faster
-    at every size that was measured. On GPUs it was not measured."""
-    if cfg.MODEL.EXECUTION != "auto":
-        return bool(cfg.MODEL.EXECUTION == "2d")
-    return cfg.NUM_GPUS == 0 or (cfg.NUM_GPUS == -1 and not torch.cuda.is_available())
 
 
 def run_in_2d(model: nn.Module) -> int:

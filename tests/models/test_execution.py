@@ -76,7 +76,7 @@ def test_scores_gradients_and_statistics_are_those_of_the_3d_form(
 
 
 def test_scores_are_equal_in_single_precision(tiny: Make, clip: Make, variant: str) -> None:
-    model, inputs = tiny(variant, MODEL__EXECUTION="3d"), clip(variant)
+    model, inputs = tiny(variant), clip(variant)
     with torch.no_grad():
         wanted = model(inputs)
         run_in_2d(model)
@@ -183,18 +183,6 @@ def test_tiny_pictures_are_copied_once_where_they_become_tiny(
     assert sorted(pictures) == sorted(become)
 
 
-@pytest.mark.parametrize(
-    ("execution", "gpus", "flat"),
-    [("auto", 0, True), ("auto", 1, False), ("3d", 0, False), ("2d", 1, True), ("auto", -1, not torch.cuda.is_available())],
-)
-def test_networks_run_in_2d_where_that_is_said_or_on_cpus(execution: str, gpus: int, flat: bool) -> None:
-    cfg = tiny_config("slow", MODEL__EXECUTION=execution, NUM_GPUS=gpus)
-    convolutions = [vars(part)["_conv_forward"] for part in build_model(cfg).modules() if isinstance(part, nn.Conv3d)]
-    assert {isinstance(conv, FlatConvolution) for conv in convolutions} == {flat}
-    frames = torch.zeros((1, 3, 2, 4, 4), dtype=torch.uint8)
-    assert is_channels_last(Normalizer.from_cfg(cfg)(frames)) == flat
-
-
 def pickled(model: nn.Module) -> nn.Module:
     file = io.BytesIO()
     torch.save(model, file)
@@ -213,7 +201,7 @@ def test_copies_run_in_2d_by_their_own_weights(tiny: Make, clip: Make, copied: C
 
 
 def test_it_is_undone_without_a_trace(tiny: Make, variant: str) -> None:
-    model = tiny(variant, MODEL__EXECUTION="3d")
+    model = tiny(variant)
     before = {name: dict(vars(module)) for name, module in model.named_modules()}
     kinds = [type(module) for module in model.modules()]
     assert run_in_2d(model) > 10

@@ -72,7 +72,7 @@ def test_single_precision_is_left_as_it_is() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_convolution_of_the_zoo_is_reached(variant: str, tiny) -> None:  # type: ignore[no-untyped-def]
-    model = tiny(variant, MODEL__EXECUTION="3d")
+    model = tiny(variant)
     convolutions = [module for module in model.modules() if isinstance(module, nn.Conv3d)]
     assert convolutions
     assert all(isinstance(conv.__dict__["_conv_forward"], PaddedConvolution) for conv in convolutions)
