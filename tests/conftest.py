@@ -65,9 +65,10 @@ def session_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _process_as_before() -> Iterator[None]:
-    """Takes back what a run in this process does to it: logging and torch's threads, on which the last bits depend."""
+    """Takes back what a run in this process does to it: logging, torch's threads and flushing of denormals."""
     threads = torch.get_num_threads()
     yield
+    torch.set_flush_denormal(False)
     torch.set_num_threads(threads)
     ours = logging.getLogger("slowfast")
     for handler in ours.handlers[:]:
