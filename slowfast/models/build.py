@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from slowfast.config import CfgNode, ConfigError
-from slowfast.models.execution import run_in_2d
+from slowfast.models.execution import run_in_2d, runs_in_2d
 from slowfast.models.small_windows import write_out_padding
 from slowfast.models.staged_network import StagedNetwork
 from slowfast.registry import MODEL_WRAPPERS, MODELS, UnknownNameError
@@ -33,7 +33,7 @@ def build_model(cfg: CfgNode) -> nn.Module:
     for _, wrapper in MODEL_WRAPPERS.items():
         if wrapper.enabled(cfg):
             model = wrapper.wrap(cfg, model)
-    if cfg.MODEL.EXECUTION == "2d":
+    if runs_in_2d(cfg):
         run_in_2d(model)
     write_out_padding(model)
     return model

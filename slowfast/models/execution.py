@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from slowfast.config import CfgNode
 from slowfast.models.layers.layout import CHANNELS_LAST
 from slowfast.models.layers.pools import PoolMode, SpatialPool
 from slowfast.models.small_windows import conv3d, write_out_padding
@@ -23,6 +25,17 @@ Triple = tuple[int, int, int]
 TINY = 16
 """Points of a picture up to which a CPU's kernels for channels last lose: 3 x 3 convolutions of 256 and 512 channels do at
 4 x 4, by factors up to 5, and win at 7 x 7 (benchmarks/README.md)."""
+BLOCK = 16
+"""Channels below which PyTorch (2.13, AVX512, two threads or more) writes beyond its memory in the gradient of 2-D
+convolutions of single points that move by more than one, with channels last."""
+
+
+def runs_in_2d(cfg: CfgNode) -> bool:
+    """Whether networks of this config run in 2-D: as MODEL.EXECUTION says; left to us, on CPUs, where it was as fast or faster
+    at every size that was measured. On GPUs it was not measured."""
+    if cfg.MODEL.EXECUTION != "auto":
+        return bool(cfg.MODEL.EXECUTION == "2d")
+    return cfg.NUM_GPUS == 0 or (cfg.NUM_GPUS == -1 and not torch.cuda.is_available())
 
 
 def run_in_2d(model: nn.Module) -> int:
@@ -77,9 +90,11 @@ class FlatConvolution:
         if is_tiny(x):
             return conv3d(x.contiguous(), weight, bias, stride, pad, dilation, self.groups)
         x = x.contiguous(memory_format=CHANNELS_LAST)  # of the network's input; behind that, nothing is to be done
-        if weight.shape[2:] == stride == (1, 1, 1) and pad == (0, 0, 0) and self.groups == 1:
-            return F.linear(x.movedim(1, -1), weight.flatten(1), bias).movedim(-1, 1)
-        if weight.shape[2] == stride[0] == 1 and pad[0] == 0:
+        of_points = weight.shape[2:] == (1, 1, 1) and pad == (0, 0, 0) and self.groups == 1
+        if of_points and (stride == (1, 1, 1) or x.shape[1] < BLOCK):
+            points = x[:, :, :: stride[0], :: stride[1], :: stride[2]]
+            y = F.linear(points.movedim(1, -1), weight.flatten(1), bias).movedim(-1, 1)
+        elif weight.shape[2] == stride[0] == 1 and pad[0] == 0:
             y = F.conv2d(_by_frames(x), weight.squeeze(2), bias, stride[1:], pad[1:], dilation[1:], self.groups)
             y = _clip_of(y, x)
         elif weight.shape[3:] == stride[1:] == (1, 1) and pad[1:] == (0, 0):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from slowfast.config import CfgNode
+from slowfast.models.execution import runs_in_2d
 from slowfast.models.layers.layout import CHANNELS_LAST
 
 
@@ -26,7 +27,7 @@ class Normalizer:
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> Normalizer:
-        return cls(mean=cfg.DATA.MEAN, std=cfg.DATA.STD, channels_last=cfg.MODEL.EXECUTION == "2d")
+        return cls(mean=cfg.DATA.MEAN, std=cfg.DATA.STD, channels_last=runs_in_2d(cfg))
 
     def __call__(self, frames: Tensor) -> Tensor:
         """frames uint8 (B, C, T, H, W) -> float32 of the same shape, and memory format if not said otherwise."""

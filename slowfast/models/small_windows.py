@@ -1,8 +1,9 @@
 """Convolutions whose window is larger than what they look at, on CPUs.
 
-There PyTorch's 3-D convolution (2.13, processors with AVX512) can go wrong where an axis is shorter than the window: in
-bfloat16 a part of the weights' gradient stays unset (3 taps over 2 frames, 5 over 3 or 4, 7 over 2 to 6), and with 7 taps and a
-stride of 2 over 5 or 6 frames it writes beyond its memory in single precision, too. With padding written out it is right.
+There PyTorch's 3-D convolution (2.13, processors with AVX512) can go wrong where an axis is about as short as the window. In
+bfloat16 a part of the weights' gradient stays unset (3 taps over 2 frames, 5 over 3 or 4, 7 over 2 to 6). In single precision a
+padding of 3 or more with a stride of 2 or more makes that gradient wrong, or written beyond its memory (7 taps over
+5 to 7 frames of two clips). With padding written out it is right.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Triple = tuple[int, int, int]
-LONG = 7
+WIDE = 3
 
 
 def write_out_padding(model: nn.Module) -> int:
@@ -52,20 +53,21 @@ def conv3d(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: Triple, padding: Triple, dilation: Triple, groups: int
 ) -> Tensor:
     """`functional.conv3d`, whose gradients are right on CPUs as well; shapes as there."""
-    if x.device.type == "cpu" and any(padding) and _goes_wrong(x, weight, stride, dilation):
+    if x.device.type == "cpu" and any(padding) and _goes_wrong(x, weight, stride, padding, dilation):
         x, padding = F.pad(x, [pad for pad in reversed(padding) for _ in range(2)]), (0, 0, 0)
     return F.conv3d(x, weight, bias, stride, padding, dilation, groups)
 
 
-def _goes_wrong(x: Tensor, weight: Tensor, stride: Triple, dilation: Triple) -> bool:
-    """Whether an axis is shorter than the window, in bfloat16, or has a window of 7 or more taps that moves by more than one.
-    Padding costs time where the picture is tiny, so it is kept to these."""
+def _goes_wrong(x: Tensor, weight: Tensor, stride: Triple, padding: Triple, dilation: Triple) -> bool:
+    """Whether an axis is shorter than the window, in bfloat16, or hardly longer, where it is padded by 3 or more and the window
+    moves by more than one. Padding costs time where the picture is tiny, so it is kept to these."""
     autocast = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
     half = autocast or x.dtype is torch.bfloat16
-    axes = zip(x.shape[2:], weight.shape[2:], stride, dilation, strict=True)
-    return any(
-        size <= (taps - 1) * spread and (half or (taps >= LONG and step > 1)) for size, taps, step, spread in axes
-    )  # fmt: skip
+    for size, taps, step, pad, spread in zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True):
+        reach = (taps - 1) * spread
+        if (half and size <= reach) or (step > 1 and pad >= WIDE and size <= reach + pad):
+            return True
+    return False
 
 
 def _is_plain(conv: nn.Conv3d) -> bool:

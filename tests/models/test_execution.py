@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import copy
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,7 +80,7 @@ def test_scores_gradients_and_statistics_are_those_of_the_3d_form(
 
 
 def test_scores_are_equal_in_single_precision(tiny: Make, clip: Make, variant: str) -> None:
-    model, inputs = tiny(variant), clip(variant)
+    model, inputs = tiny(variant, MODEL__EXECUTION="3d"), clip(variant)
     with torch.no_grad():
         wanted = model(inputs)
         run_in_2d(model)
@@ -91,6 +95,11 @@ def test_persons_are_scored_as_in_the_3d_form(tiny: Make, clip: Make, variant: s
     assert_equal(*(trained(network, inputs, boxes) for network in networks), tolerance=1e-9)
 
 
+def order(x: Tensor) -> list[int]:
+    """Axes from the one whose neighbours lie farthest apart to the one stored side by side."""
+    return sorted((axis for axis in range(x.dim()) if x.shape[axis] > 1), key=lambda axis: -x.stride(axis))
+
+
 class Copies(TorchDispatchMode):
     """Counts copies of features that change how they are stored."""
 
@@ -101,9 +110,9 @@ class Copies(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         name = func.overloadpacket.__name__
-        if name == "copy_" and args[0].dim() >= 4 and args[0].stride() != args[1].stride():
+        if name == "copy_" and args[0].dim() >= 4 and order(args[0]) != order(args[1]):
             self.copied.append(tuple(args[0].shape))
-        if name in ("clone", "_to_copy") and result.dim() >= 4 and result.stride() != args[0].stride():
+        if name in ("clone", "_to_copy") and result.dim() >= 4 and order(result) != order(args[0]):
             self.copied.append(tuple(result.shape))
         return result
 
@@ -183,6 +192,54 @@ def test_tiny_pictures_are_copied_once_where_they_become_tiny(
     assert sorted(pictures) == sorted(become)
 
 
+@pytest.mark.parametrize(
+    ("execution", "gpus", "flat"),
+    [("auto", 0, True), ("auto", 1, False), ("3d", 0, False), ("2d", 1, True), ("auto", -1, not torch.cuda.is_available())],
+)
+def test_networks_run_in_2d_where_that_is_said_or_on_cpus(execution: str, gpus: int, flat: bool) -> None:
+    cfg = tiny_config("slow", MODEL__EXECUTION=execution, NUM_GPUS=gpus)
+    convolutions = [vars(part)["_conv_forward"] for part in build_model(cfg).modules() if isinstance(part, nn.Conv3d)]
+    assert {isinstance(conv, FlatConvolution) for conv in convolutions} == {flat}
+    frames = torch.zeros((1, 3, 2, 4, 4), dtype=torch.uint8)
+    assert is_channels_last(Normalizer.from_cfg(cfg)(frames)) == flat
+
+
+STRIDED_POINTS = """
+import sys
+import torch
+from slowfast.models import execution
+from slowfast.models.execution import FlatConvolution
+from slowfast.models.layers.layout import CHANNELS_LAST
+
+torch.set_num_threads(3)
+x = torch.randn(7, 8, 2, 16, 16).contiguous(memory_format=CHANNELS_LAST).requires_grad_()
+weight = torch.randn(16, 8, 1, 1, 1, requires_grad=True)
+execution.BLOCK = int(sys.argv[1])
+for stride in ((1, 2, 2), (2, 1, 1), (2, 2, 2)):
+    for _ in range(20):
+        y = FlatConvolution(stride, (0, 0, 0), (1, 1, 1), 1)(x, weight, None)
+        gradients = torch.autograd.grad(y.square().sum(), (x, weight))
+        rubbish = [torch.empty(count) for count in range(1, 3000, 37)]
+    wanted = torch.nn.functional.conv3d(x.double(), weight.double(), stride=stride)
+    for found, right in zip(gradients, torch.autograd.grad(wanted.square().sum(), (x, weight)), strict=True):
+        torch.testing.assert_close(found, right, rtol=1e-3, atol=1e-3)
+"""
+
+
+def test_strided_points_of_few_channels_keep_to_their_memory() -> None:
+    """PyTorch's own kernel ends the process at the first stride, or later at another place: so in a process of its own."""
+    checks = Path("/lib/x86_64-linux-gnu/libc_malloc_debug.so.0")
+    environment = {**os.environ, **({"LD_PRELOAD": str(checks), "MALLOC_CHECK_": "3"} if checks.is_file() else {})}
+    ran = subprocess.run(
+        [sys.executable, "-c", STRIDED_POINTS, str(execution.BLOCK)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
 def pickled(model: nn.Module) -> nn.Module:
     file = io.BytesIO()
     torch.save(model, file)
@@ -201,7 +258,7 @@ def test_copies_run_in_2d_by_their_own_weights(tiny: Make, clip: Make, copied: C
 
 
 def test_it_is_undone_without_a_trace(tiny: Make, variant: str) -> None:
-    model = tiny(variant)
+    model = tiny(variant, MODEL__EXECUTION="3d")
     before = {name: dict(vars(module)) for name, module in model.named_modules()}
     kinds = [type(module) for module in model.modules()]
     assert run_in_2d(model) > 10

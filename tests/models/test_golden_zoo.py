@@ -19,7 +19,7 @@ from tests.golden_weights import fill_by_recipe, seeded_input
 
 ZOO = Path(__file__).parents[1] / "data/golden/zoo"
 
-COMMON = ["NUM_GPUS", 0, "DATA.TRAIN_CROP_SIZE", 64, "DATA.TEST_CROP_SIZE", 96]
+COMMON = ["NUM_GPUS", 0, "MODEL.EXECUTION", "3d", "DATA.TRAIN_CROP_SIZE", 64, "DATA.TEST_CROP_SIZE", 96]
 ONE_PATHWAY = ["MODEL.MODEL_NAME", "ResNet", "DATA.NUM_FRAMES", 8, "RESNET.NUM_BLOCK_TEMP_KERNEL", [[3], [4], [6], [3]]]
 TWO_PATHWAYS = [
     "MODEL.MODEL_NAME", "SlowFast", "MODEL.ARCH", "slowfast", "DATA.NUM_FRAMES", 32,

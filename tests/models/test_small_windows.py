@@ -31,11 +31,11 @@ def outcome(conv: nn.Module, x: Tensor, *, bf16: bool = False) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@settings(max_examples=80)
+@settings(max_examples=100)
 @given(
     kernel=st.tuples(odd, odd, odd),
-    size=st.tuples(*[st.integers(1, 6)] * 3),
-    stride=st.sampled_from([1, 2, 4]),
+    size=st.tuples(*[st.integers(1, 9)] * 3),
+    stride=st.sampled_from([1, 2, 3, 4]),
     dilation=st.sampled_from([1, 2]),
     groups=st.sampled_from([1, 16]),
     flat=st.booleans(),
@@ -72,7 +72,7 @@ def test_single_precision_is_left_as_it_is() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_convolution_of_the_zoo_is_reached(variant: str, tiny) -> None:  # type: ignore[no-untyped-def]
-    model = tiny(variant)
+    model = tiny(variant, MODEL__EXECUTION="3d")
     convolutions = [module for module in model.modules() if isinstance(module, nn.Conv3d)]
     assert convolutions
     assert all(isinstance(conv.__dict__["_conv_forward"], PaddedConvolution) for conv in convolutions)

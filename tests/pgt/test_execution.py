@@ -101,7 +101,7 @@ def test_persons_are_learned_as_in_the_3d_form(tiny_cfg: Make, make_batch: Make,
 def test_the_order_of_memory_and_2d_does_not_matter() -> None:
     def made(*, first: bool) -> Tensor:
         torch.manual_seed(0)
-        network = build_model(tiny_config("slow")).eval()
+        network = build_model(tiny_config("slow", MODEL__EXECUTION="3d")).eval()
         if first:
             run_in_2d(network)
         model = progressive(network, step_len=4, overlap=1)

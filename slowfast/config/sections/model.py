@@ -71,10 +71,10 @@ SECTION = Section(
             False, "PySlowFast's name for activation checkpointing: True is TRAIN.ACTIVATION_CHECKPOINTING stages."
         ),
         "EXECUTION": Option(
-            "3d",
-            "How convolutions are computed, to the same results: 3d, or with channels last and in 2-D wherever they look along "
-            "space or time alone (benchmarks/README.md says where that is faster).",
-            choices=("3d", "2d"),
+            "auto",
+            "How convolutions are computed, to the same results: 3d; 2d, with channels last, and in 2-D wherever they look "
+            "along space or time alone; auto: 2d on CPUs, where it is faster (benchmarks/README.md), 3d on GPUs.",
+            choices=("auto", "3d", "2d"),
         ),
         "ARCH": Option(
             "slowfast",
