@@ -14,6 +14,7 @@ from slowfast.engine.testing import MOST_CLASSES_SHOWN, Tested
 from slowfast.reports import scenes, timelines  # noqa: F401 - they register what they draw
 from slowfast.reports.examples import examples_of
 from slowfast.runtime.logging import LOG_FILE, read_stats
+from slowfast.runtime.precision import precision_of
 from slowfast.visualization import draw_confusion, draw_curves
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ def write_report(cfg: CfgNode, tested: Tested, *, device: torch.device) -> None:
         draw_confusion(confusion.class_names, confusion.videos, folder / "confusion_matrix.png")
         logger.info("drew %s", folder / "confusion_matrix.png")
     tested.model.eval()
-    with torch.no_grad():
+    with torch.no_grad(), precision_of(cfg, "TEST", device).autocast(device):
         draw = examples_of(cfg)
         draw(cfg, model=tested.model, step=tested.step, dataset=tested.dataset, device=device)
 

@@ -1,14 +1,20 @@
 """The arithmetic of the report; the pictures have tests of their own."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
+from slowfast.engine.testing import Tested
+from slowfast.reports import report
 from slowfast.reports.examples import file_name, spread_evenly
 from slowfast.reports.report import of_last_training
 from slowfast.reports.timelines import build_timeline, segment_seconds
 from slowfast.structures import ActionInterval, VideoRecord
 from tests.engine.engine_toys import CLASSES, ToyNet, eval_step, toy_batch
+from tests.models.tiny_networks import tiny_config
 
 
 def test_only_the_latest_training_is_drawn_with_its_resumed_parts() -> None:
@@ -60,3 +66,20 @@ def test_timeline_has_a_span_and_scores_for_each_view() -> None:
     assert second == 0.5
     assert np.array_equal(picture, batch.frames[0, :, 1].permute(1, 2, 0).numpy())
     assert torch.tensor(picture).dtype == torch.uint8
+
+
+@pytest.mark.parametrize(("precision", "half"), [("fp32", False), ("bf16", True)])
+def test_examples_are_scored_as_the_test_scores(
+    precision: str, half: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen = []
+
+    def draw(_: Any, *, model: torch.nn.Module, **__: Any) -> None:
+        seen.append((torch.is_autocast_enabled("cpu"), torch.is_grad_enabled(), model.training))
+
+    monkeypatch.setattr(report, "examples_of", lambda _: draw)
+    cfg = tiny_config("slow", TEST__PRECISION=precision, OUTPUT_DIR=str(tmp_path))
+    (tmp_path / "stdout.log").touch()
+    tested = Tested(model=ToyNet().train(), step=eval_step(), dataset=None, metrics=None)  # type: ignore[arg-type]
+    report.write_report(cfg, tested, device=torch.device("cpu"))
+    assert seen == [(half, False, False)]
