@@ -186,6 +186,8 @@ def gaps_table(cases: Sequence[Case]) -> str:
 def draw(cases: Sequence[Case], path: str, *, on_gpu: bool) -> bool:
     """Time a frame (of the processor, on a GPU on the clock) and activations of every way as multiples of PySlowFast's clip, of
     the videos of all lengths with the first norm. Returns whether there is anything to draw."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
     from slowfast.visualization.canvas import BLUE, FAINT, GREEN, GREY, ORANGE, SKY, bare, figure
 
     def multiple(case: Case, what: str, way: str) -> float | None:
@@ -208,7 +210,9 @@ def draw(cases: Sequence[Case], path: str, *, on_gpu: bool) -> bool:
                 axes.scatter([value for value, _ in known], [place for _, place in known], label=label, **setting)
             axes.axvline(1, color=GREY, linewidth=0.8)
             axes.set_xscale("log", base=2)
+            axes.xaxis.set_major_locator(FixedLocator((0.1, 0.2, 0.3, 0.5, 0.6, 0.8, 1, 1.2, 1.5, 2, 3, 5, 8, 15, 30)))
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.xaxis.set_minor_locator(NullLocator())
             axes.grid(axis="y", color=FAINT)
             axes.set_title(title, loc="left")
             axes.set_xlabel(f"times PySlowFast's clip ({norm_title(shown[0].setting.norm)} norm)")
