@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 Triple = tuple[int, int, int]
 WIDE = 3
+"""Padding from which on strided windows go wrong in single precision, too."""
 
 
 def write_out_padding(model: nn.Module) -> int:

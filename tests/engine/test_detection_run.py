@@ -46,8 +46,8 @@ WHOLE = ("PGT.STEPS", "all", "PGT.UPDATE_EVERY", 3, "PGT.GRADIENT", "exact", "TR
 
 @pytest.mark.parametrize(
     ("name", "overrides"),
-    [("SLOWONLY", ()), ("SLOWONLY_PGT", ("PGT.ALL_STEP_TEST", True)), ("SLOWONLY_PGT", WHOLE)],
-    ids=["plain", "steps", "whole videos"],
+    [("SLOWONLY", ()), ("SLOWONLY_PGT", ("PGT.ALL_STEP_TEST", True, "TEST.PRECISION", "bf16")), ("SLOWONLY_PGT", WHOLE)],
+    ids=["plain", "steps, bf16", "whole videos"],
 )
 def test_run_leaves_results_that_another_evaluation_of_its_file_finds_too(
     name: str, overrides: tuple[object, ...], data: Path, tmp_path: Path

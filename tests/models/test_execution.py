@@ -205,16 +205,13 @@ def test_networks_run_in_2d_where_that_is_said_or_on_cpus(execution: str, gpus: 
 
 
 STRIDED_POINTS = """
-import sys
 import torch
-from slowfast.models import execution
 from slowfast.models.execution import FlatConvolution
 from slowfast.models.layers.layout import CHANNELS_LAST
 
 torch.set_num_threads(3)
 x = torch.randn(7, 8, 2, 16, 16).contiguous(memory_format=CHANNELS_LAST).requires_grad_()
 weight = torch.randn(16, 8, 1, 1, 1, requires_grad=True)
-execution.BLOCK = int(sys.argv[1])
 for stride in ((1, 2, 2), (2, 1, 1), (2, 2, 2)):
     for _ in range(20):
         y = FlatConvolution(stride, (0, 0, 0), (1, 1, 1), 1)(x, weight, None)
@@ -231,7 +228,7 @@ def test_strided_points_of_few_channels_keep_to_their_memory() -> None:
     checks = Path("/lib/x86_64-linux-gnu/libc_malloc_debug.so.0")
     environment = {**os.environ, **({"LD_PRELOAD": str(checks), "MALLOC_CHECK_": "3"} if checks.is_file() else {})}
     ran = subprocess.run(
-        [sys.executable, "-c", STRIDED_POINTS, str(execution.BLOCK)],
+        [sys.executable, "-c", STRIDED_POINTS],
         env=environment,
         capture_output=True,
         text=True,
