@@ -83,22 +83,24 @@ def _tell_if_absent(records: Sequence[VideoRecord], path: Path) -> None:
 
 
 def sampling_rules(cfg: CfgNode, split: str) -> tuple[ClipRule, SpatialRule]:
-    """Which frames, and which part of them: random in training and validation, fixed in tests.
-
-    A single crop in tests is taken out of a picture scaled to the smallest short side of training, not to its own size.
-    """
+    """Which frames, and which part of them: random in training and validation, fixed in tests."""
     tell_without_effect(cfg, ["DATA.FULL_TIME_EVAL"], "validation takes one random clip a video, by the rules of Kinetics")
     length, step, fps, views = (
         cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.DATA.TARGET_FPS, cfg.TEST.NUM_ENSEMBLE_VIEWS,
     )  # fmt: skip
     if split != "test":
         return RandomSpacedClip(length, step, fps), RandomCrop.from_cfg(cfg)
-    size, num_crops = cfg.DATA.TEST_CROP_SIZE, cfg.TEST.NUM_SPATIAL_CROPS
-    short_side = size if num_crops > 1 else max(size, cfg.DATA.TRAIN_JITTER_SCALES[0])
-    crops = FixedCrops(size=size, num_crops=num_crops, short_side=short_side)
+    crops = evaluation_crops(cfg)
     if cfg.DATA.CYCLIC_LOAD:
         return CyclicSpacedClips(length, step, fps, views), crops
     return UniformSpacedClips(length, step, fps, views, reach_end=cfg.DATA.USE_OFFSET_SAMPLING), crops
+
+
+def evaluation_crops(cfg: CfgNode) -> FixedCrops:
+    """A single crop is taken out of a picture scaled to the smallest short side of training, not to its own size."""
+    size, num_crops = cfg.DATA.TEST_CROP_SIZE, cfg.TEST.NUM_SPATIAL_CROPS
+    short_side = size if num_crops > 1 else max(size, cfg.DATA.TRAIN_JITTER_SCALES[0])
+    return FixedCrops(size=size, num_crops=num_crops, short_side=short_side)
 
 
 def _check(cfg: CfgNode) -> None:

@@ -14,11 +14,13 @@ from torch import nn
 from slowfast.config.comparing import changed_options
 from slowfast.datasets import ClipDataset, build_loader
 from slowfast.engine import checkpoint
+from slowfast.engine.contract import Contract
 from slowfast.engine.event_rule import find_rule
 from slowfast.engine.inference import Confusion, Metrics, evaluate
 from slowfast.engine.steps import EvalStep
 from slowfast.engine.tasks import build_eval_step, build_evaluation
 from slowfast.engine.timed_evaluation import TimedEvaluation
+from slowfast.engine.weight_files import write_weights
 from slowfast.models import build_model
 from slowfast.runtime import distributed
 from slowfast.runtime.atomic_files import atomic_write, write_json
@@ -33,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 RESULTS = "results.json"
 CONFUSION = "confusion_matrix.csv"
+MODEL = "model.safetensors"
 MOST_CLASSES_SHOWN = 30
 
 
@@ -84,6 +87,11 @@ def test(cfg: CfgNode, place: Place) -> Tested:
         evaluation.save(Path(cfg.OUTPUT_DIR))
         if metrics.confusion is not None:
             _write_confusion(Path(cfg.OUTPUT_DIR) / CONFUSION, metrics.confusion)
+        if cfg.TEST.SAVE_MODEL and not cfg.TEST.VIDEOS:
+            rule = (metrics.in_time or {}).get("event_rule")
+            contract = Contract.of(cfg, loader.dataset).tested(metrics.values, rule)
+            write_weights(Path(cfg.OUTPUT_DIR) / MODEL, model.state_dict(), contract)
+            logger.info("wrote %s", Path(cfg.OUTPUT_DIR) / MODEL)
     distributed.barrier()
     return Tested(model=model, step=step, dataset=loader.dataset, metrics=metrics)
 

@@ -12,9 +12,9 @@ from torch import nn
 
 from slowfast.config import ConfigError
 from slowfast.datasets import ClipLoader, LaneLoader, build_loader
-from slowfast.datasets.reading_log import ReadingLog
 from slowfast.engine import checkpoint
 from slowfast.engine.compiling import compile_for_training
+from slowfast.engine.contract import Contract
 from slowfast.engine.hooks import (
     BadVideosHook,
     CheckpointHook,
@@ -109,7 +109,7 @@ def build_trainer(
         seed=cfg.RNG_SEED,
         accumulate=cfg.TRAIN.ACCUMULATE,
         average=average,
-        hooks=_build_hooks(cfg, request, loader.reading, _validation(cfg, place, model, average, val_loader, request)),
+        hooks=_build_hooks(cfg, request, loader, _validation(cfg, place, model, average, val_loader, request)),
     )
 
 
@@ -132,15 +132,20 @@ def _build_model(cfg: CfgNode, place: Place, *, pretrained: bool) -> nn.Module:
     return model
 
 
-def _build_hooks(cfg: CfgNode, request: StopRequest, reading: ReadingLog, validate: Validation | None) -> list[Hook]:
+def _build_hooks(cfg: CfgNode, request: StopRequest, loader: Loader, validate: Validation | None) -> list[Hook]:
     """The order matters where a hook's text says so; what comes after the checkpoint is lost when a run dies in it."""
     saving = CheckpointHook(
         output_dir=cfg.OUTPUT_DIR,
         period=cfg.TRAIN.CHECKPOINT_PERIOD,
         minutes=cfg.TRAIN.CHECKPOINT_MINUTES,
         cfg_text=cfg.dump(),
+        contract=Contract.of(cfg, loader.dataset).text(),
     )
-    hooks: list[Hook] = [ProgressBarHook(period=cfg.LOG_PERIOD), LogHook(period=cfg.LOG_PERIOD), BadVideosHook(reading=reading)]
+    hooks: list[Hook] = [
+        ProgressBarHook(period=cfg.LOG_PERIOD),
+        LogHook(period=cfg.LOG_PERIOD),
+        BadVideosHook(reading=loader.reading),
+    ]
     if cfg.BN.USE_PRECISE_STATS:
         periods = (cfg.TRAIN.EVAL_PERIOD, cfg.TRAIN.CHECKPOINT_PERIOD)
         hooks.append(PreciseBNHook(num_batches=cfg.BN.NUM_BATCHES_PRECISE, periods=periods, request=request))

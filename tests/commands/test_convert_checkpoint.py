@@ -9,6 +9,8 @@ import yaml
 from torch import Tensor
 
 from slowfast.config import CfgNode
+from slowfast.engine.contract import Contract, Frames, read_contract
+from slowfast.engine.weight_files import write_weights
 from slowfast.models import build_model
 from slowfast.models.weights import read_weights
 from slowfast_tools.convert_checkpoint import main
@@ -128,3 +130,39 @@ def test_errors_of_the_user_are_one_line(
     assert error.startswith("error: ")
     assert why in error
     assert error.count("\n") == 1
+
+
+def test_what_a_file_says_of_its_use_is_kept_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = Frames(seconds_apart=0.25, short_side=64, crop=56, mean=(0.45,) * 3, std=(0.225,) * 3)
+    rule = {"classes": {"jump": {"threshold": 0.4, "max_gap": 0.0, "min_length": 2.5}}}
+    contract = Contract(
+        task="classification", classes=("jump", "run"), several=True, frames=frames, options={"PGT.ENABLE": True},
+        trained_on="charades", figures={"mAP": 81.5}, event_rule=rule,
+    )  # fmt: skip
+    write_weights(tmp_path / "in.pyth", {"a": torch.ones(2)}, contract)
+    assert main([str(tmp_path / "in.pyth"), str(tmp_path / "out.safetensors")]) == 0
+    assert read_contract(tmp_path / "out.safetensors") == contract
+    capsys.readouterr()
+    assert main([str(tmp_path / "out.safetensors"), "--show"]) == 0
+    shown = capsys.readouterr().out
+    for text in (
+        "jump, run",
+        "every 0.25 s",
+        "56 x 56 in the middle",
+        "81.50 %",
+        "score from 0.4, at least 2.5 s",
+        "PGT.ENABLE",
+    ):
+        assert text in shown
+
+
+def test_a_file_that_says_nothing_is_told_what_would_be_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"a": torch.ones(2)}, tmp_path / "bare.pth")
+    assert main([str(tmp_path / "bare.pth"), "--show"]) == 2
+    assert "says nothing of its use" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["IN"], ["IN", "OUT", "--show"], ["IN", "--show", "--cfg", "x.yaml"]])
+def test_either_a_file_is_written_or_one_is_shown(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)

@@ -1,5 +1,6 @@
 """A whole run on real videos: train, resume, test; with and without other processes at work."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from slowfast.commands.convert_checkpoint import contract_of
 from slowfast.commands.run_net import train_and_test
 from slowfast.config import CfgNode, load_config
 from slowfast.engine import checkpoint
+from slowfast.engine.contract import read_contract
 from slowfast.engine.training import train
-from slowfast.models.weights import WeightsError
+from slowfast.models.weights import WeightsError, read_weights
 from slowfast.runtime.device import Place
 from slowfast.runtime.errors import CheckpointError
 from slowfast.runtime.launch import launch
@@ -63,10 +66,42 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_run_leaves_its_files_and_no_scraps(finished: Path) -> None:
     names = {str(path.relative_to(finished)) for path in finished.rglob("*") if path.is_file()}
-    expected = {"stdout.log", "results.json", "curves.png", "scores.npz", "checkpoints/last.pyth"}
+    expected = {"stdout.log", "results.json", "curves.png", "scores.npz", "model.safetensors", "checkpoints/last.pyth"}
     assert expected | {"checkpoints/checkpoint_epoch_00002.pyth"} <= names
     assert sum(name.startswith("timelines/") for name in names) == 1
     assert not [name for name in names if Path(name).name.startswith(".")]
+
+
+def test_weights_of_a_run_say_how_they_are_used(data: Path, finished: Path) -> None:
+    results = json.loads((finished / "results.json").read_text())
+    tested, last = (read_contract(finished / name) for name in ("model.safetensors", "checkpoints/last.pyth"))
+    assert tested is not None and last is not None
+    assert tested.figures == {name: pytest.approx(value, abs=1e-3) for name, value in results["metrics"].items()}
+    assert not last.figures
+    assert dataclasses.replace(tested, figures={}) == last
+    assert tested.classes == tuple(entry["class"] for entry in results["per_class_ap"])
+    weights = read_weights(finished / "model.safetensors")
+    state = checkpoint.load(finished / "checkpoints" / "last.pyth")["model_state"]
+    assert weights.keys() == state.keys()
+    assert all(torch.equal(weights[name], state[name]) for name in state)
+    assert contract_of(finished / "checkpoints" / "last.pyth") == tested
+    assert str(finished) not in tested.text() and str(data) not in tested.text()
+
+
+def test_weights_are_not_written_where_they_are_not_wanted(data: Path, finished: Path, tmp_path: Path) -> None:
+    options = [
+        "TRAIN.ENABLE",
+        False,
+        "TEST.CHECKPOINT_FILE_PATH",
+        str(finished),
+        "TEST.SAVE_MODEL",
+        False,
+        "REPORT.ENABLE",
+        False,
+    ]
+    train_and_test(tiny(data, tmp_path, *options), CPU)
+    assert (tmp_path / "results.json").is_file()
+    assert not (tmp_path / "model.safetensors").exists()
 
 
 def test_results_tell_what_was_measured(finished: Path) -> None:

@@ -56,6 +56,11 @@ SECTION = Section(
         "SKIP_UNREADABLE": Option(
             False, "Whether tests and validation leave out videos that cannot be read, and say so; else they stop."
         ),
+        "SAVE_MODEL": Option(
+            True,
+            "Whether a test writes OUTPUT_DIR/model.safetensors: the weights that it tested, with all that is needed to use "
+            "them elsewhere (classes, network, sampling, figures, thresholds). Tests of new videos (TEST.VIDEOS) do not.",
+        ),
         "SAVE_RESULTS_PATH": Option(
             "",
             "File for the scores of all videos, below OUTPUT_DIR; its ending is the format: .npz or .csv (means over views), "

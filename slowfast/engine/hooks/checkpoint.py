@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from slowfast.engine import checkpoint
+from slowfast.engine.contract import KEY
 from slowfast.engine.hooks.base import Hook, is_due
 from slowfast.engine.trainer import Trainer
 from slowfast.runtime import distributed
@@ -18,12 +19,13 @@ class CheckpointHook(Hook):
     updates.
     """
 
-    def __init__(self, *, output_dir: str | Path, period: int, minutes: float, cfg_text: str) -> None:
-        """cfg_text: the config as YAML, kept in the file for whoever wants to know how the weights came about."""
+    def __init__(self, *, output_dir: str | Path, period: int, minutes: float, cfg_text: str, contract: str = "") -> None:
+        """cfg_text: the config as YAML, kept in the file for whoever wants to know how the weights came about. contract: the
+        text of a `Contract`, for whoever wants to use them; empty: none."""
         self._output_dir = Path(output_dir)
         self._period = period
         self._seconds = 60 * minutes
-        self._cfg_text = cfg_text
+        self._notes = {"cfg": cfg_text, **({KEY: contract} if contract else {})}
         self._saved_at = time.monotonic()
         self._began_at = 0
 
@@ -63,4 +65,4 @@ class CheckpointHook(Hook):
             return
         state = trainer.state_dict()
         if distributed.main_process():
-            checkpoint.save(path, {**state, "cfg": self._cfg_text})
+            checkpoint.save(path, {**state, **self._notes})
