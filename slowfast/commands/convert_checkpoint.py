@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from slowfast.config import CfgNode
@@ -52,7 +51,7 @@ def contract_of(path: Path) -> Contract | None:
         figures, rule = dict(content["metrics"]), dict(content.get("in_time", {}).get("event_rule", {}))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{results}: cannot be read ({error}); right would be what a test writes there") from None
-    return replace(contract, figures=figures, event_rule=rule) if of_these else contract
+    return contract.tested(figures, rule) if of_these else contract
 
 
 def describe_weights(path: Path) -> str:

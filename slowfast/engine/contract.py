@@ -92,9 +92,9 @@ class Contract:
             trained_on=cfg.TRAIN.DATASET,
         )
 
-    def tested(self, figures: Mapping[str, float], event_rule: Mapping[str, Any] | None) -> Self:
+    def tested(self, figures: Mapping[str, float | None], event_rule: Mapping[str, Any] | None) -> Self:
         """The same with what a test has found out."""
-        rounded = {name: round(value, 4) if value == value else None for name, value in figures.items()}
+        rounded = {name: None if value is None or value != value else round(value, 4) for name, value in figures.items()}
         return replace(self, figures=rounded, event_rule=dict(event_rule or {}))
 
     def config(self, more: Mapping[str, object] | None = None) -> CfgNode:
