@@ -17,7 +17,6 @@ import safetensors
 import torch
 from fvcore.common.config import CfgNode
 
-import slowfast
 from slowfast.config import load_config
 from slowfast.config.comparing import changed_options, of_network
 from slowfast.datasets import ClipDataset, VideoDataset
@@ -28,6 +27,7 @@ from slowfast.datasets.transforms import FixedCrops
 from slowfast.engine.tasks import task_of
 from slowfast.models.weights import torch_archive
 from slowfast.runtime.errors import CheckpointError
+from slowfast.version import VERSION
 
 KEY = "contract"
 """Where checkpoints and files of safetensors have it, as JSON."""
@@ -78,7 +78,7 @@ class Contract:
     trained_on: str
     figures: Mapping[str, float | None] = field(default_factory=dict)
     event_rule: Mapping[str, Any] = field(default_factory=dict)
-    library: str = slowfast.__version__
+    library: str = VERSION
 
     @classmethod
     def of(cls, cfg: CfgNode, dataset: ClipDataset) -> Self:
@@ -115,7 +115,7 @@ class Contract:
             content = json.loads(text)
             if content["format"] > FORMAT:
                 raise CheckpointError(
-                    f"{where}: what it says of its use is in format {content['format']}, and version {slowfast.__version__} of "
+                    f"{where}: what it says of its use is in format {content['format']}, and version {VERSION} of "
                     f"the library reads formats up to {FORMAT}; right would be version {content['library']} or later"
                 )
             frames = content["frames"]
