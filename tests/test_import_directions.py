@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LEAVES = {"errors", "version", "structures", "options", "registry", "annotations"}
+LEAVES = {"errors", "structures", "options", "registry", "annotations"}
 ROOM = LEAVES | {"config"}
 READING = ROOM | {"runtime", "datasets"}
 NETWORKS_AND_SCORES = {"models", "evaluation", "visualization"}
@@ -15,7 +15,6 @@ LOOPS = READING | NETWORKS_AND_SCORES | {"preparation"}
 
 MAY_IMPORT = {
     "namesake": set(),
-    "version": set(),
     "errors": set(),
     "structures": set(),
     "options": set(),

@@ -17,6 +17,7 @@ import safetensors
 import torch
 from fvcore.common.config import CfgNode
 
+from slowfast import __version__
 from slowfast.config import load_config
 from slowfast.config.comparing import changed_options, of_network
 from slowfast.datasets import ClipDataset, VideoDataset
@@ -27,7 +28,6 @@ from slowfast.datasets.transforms import FixedCrops
 from slowfast.engine.tasks import task_of
 from slowfast.models.weights import torch_archive
 from slowfast.runtime.errors import CheckpointError
-from slowfast.version import VERSION
 
 KEY = "contract"
 """Where checkpoints and files of safetensors have it, as JSON."""
@@ -78,7 +78,7 @@ class Contract:
     trained_on: str
     figures: Mapping[str, float | None] = field(default_factory=dict)
     event_rule: Mapping[str, Any] = field(default_factory=dict)
-    library: str = VERSION
+    library: str = __version__
 
     @classmethod
     def of(cls, cfg: CfgNode, dataset: ClipDataset) -> Self:
@@ -115,7 +115,7 @@ class Contract:
             content = json.loads(text)
             if content["format"] > FORMAT:
                 raise CheckpointError(
-                    f"{where}: what it says of its use is in format {content['format']}, and version {VERSION} of "
+                    f"{where}: what it says of its use is in format {content['format']}, and version {__version__} of "
                     f"the library reads formats up to {FORMAT}; right would be version {content['library']} or later"
                 )
             frames = content["frames"]
