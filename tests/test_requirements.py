@@ -25,6 +25,9 @@ def pins(file: str) -> list[str]:
 
 
 METADATA = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROMISED = [
+    *METADATA["dependencies"], *METADATA["optional-dependencies"]["report"], *METADATA["optional-dependencies"]["spreadsheet"],
+]  # fmt: skip
 EXTRAS = [text for group in METADATA["optional-dependencies"].values() for text in group]
 
 
@@ -61,13 +64,12 @@ def test_every_imported_package_is_declared() -> None:
 
 
 def test_every_declared_package_is_pinned() -> None:
-    wanted = declared(METADATA["dependencies"] + METADATA["optional-dependencies"]["report"])
+    wanted = declared(PROMISED)
     assert wanted <= {name_of(pin) for file in ("torch.txt", "base.txt") for pin in pins(file)}
 
 
 def test_floors_that_are_tried_are_those_that_are_promised() -> None:
-    promised = METADATA["dependencies"] + METADATA["optional-dependencies"]["report"]
-    assert set(pins("floors.txt")) == {f"{re.split('[<>=]', text)[0]}=={lowest(text)}" for text in promised}
+    assert set(pins("floors.txt")) == {f"{re.split('[<>=]', text)[0]}=={lowest(text)}" for text in PROMISED}
 
 
 @pytest.mark.parametrize("file", ["torch.txt", "base.txt", "dev.txt", "clips.txt", "floors.txt"])

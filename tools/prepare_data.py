@@ -1,6 +1,6 @@
 """Gets videos ready for training.
 
-prepare_data.py folder DIR --out DATA                     lists, split into train, val and test, of class folders
+prepare_data.py folder DIR --out DATA [--labels FILE]     lists, split into train, val and test, of class folders or labels
 prepare_data.py reencode DATA --out DIR                   copies that load faster
 prepare_data.py check DATA                                whether everything that the lists name can be read
 prepare_data.py ava DIR --annotations DIR --out DATA      frame lists, and a check, of data in AVA's format
@@ -46,9 +46,23 @@ def _add_folder(parser: Parser) -> None:
     parser.add_argument(
         "--labels",
         type=Path,
+        nargs="+",
         metavar="FILE",
-        help="csv instead of class folders: path,label or path,labels (a;b) or path,label,start,end (seconds); "
-        "paths are below DIR, or absolute",
+        help="labels from files or folders of them: a table (csv, xlsx) of path,label or path,labels (a;b) or "
+        "path,label,start,end, or what ELAN, BORIS, VIA, VIDAT, CVAT, Label Studio, ActivityNet or THUMOS export",
+    )
+    parser.add_argument(
+        "--fps",
+        type=float,
+        metavar="N",
+        help="frames a second, where labels count frames (default: as they say, else the rate of each video)",
+    )
+    parser.add_argument(
+        "--point-seconds",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="how long a moment lasts, half of it before and half behind (default: the frame shown then)",
     )
     parser.add_argument(
         "--split",
@@ -113,6 +127,7 @@ def run(options: argparse.Namespace) -> None:
                 videos=options.videos,
                 data=options.out,
                 labels=options.labels,
+                reading=prepare_data.Reading(fps=options.fps, point_sec=options.point_seconds),
                 shares=options.split,
                 group_by=options.group_by,
                 seed=options.seed,

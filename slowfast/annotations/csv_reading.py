@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -27,15 +28,16 @@ def number(text: str) -> float:
 
 
 def read_rows(
-    path: Path, columns: Sequence[str], *, strict: bool = True, on_fault: OnFault = stop
+    path: Path, columns: Sequence[str], *, strict: bool = True, skip: int = 0, on_fault: OnFault = stop
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """(row, values of `columns` by name) of each row; the row number is that of the line it begins on, the header being 1.
+    """(row, values of `columns` by name) of each row; the row number is that of the line it begins on, the header being 1, or
+    the first behind `skip` lines.
 
     Other columns and empty rows are passed over, and so are empty fields beyond the last column. Fields are separated as in
     the header, by commas, semicolons or tabs. strict: quotes that do not enclose a whole field are an error. Raises
     DatasetError when the file cannot be read or lacks a column; `on_fault` gets a row that has too few or too many fields.
     """
-    table = _Table(path, strict)
+    table = _Table(path, strict, skip)
     _check_header(path, table, columns)
     places = {name: table.header.index(name) for name in columns}
     for row, values in table.rows():
@@ -47,17 +49,19 @@ def read_rows(
             yield row, {name: values[place].strip() for name, place in places.items()}
 
 
-def read_header(path: Path) -> list[str]:
-    """Names of the columns. Raises DatasetError when the file cannot be read."""
-    return _Table(path, strict=True).header
+def read_header(path: Path, *, skip: int = 0) -> list[str]:
+    """Names of the columns, behind `skip` lines. Raises DatasetError when the file cannot be read."""
+    return _Table(path, strict=True, skip=skip).header
 
 
 class _Table:
     """Fields of a file, split as its header says."""
 
-    def __init__(self, path: Path, strict: bool) -> None:
+    def __init__(self, path: Path, strict: bool, skip: int = 0) -> None:
         self._path, self._strict = path, strict
         self._lines = read_lines(path, what=_WHAT)
+        for _ in itertools.islice(self._lines, skip):
+            pass
         self._before, line = next(self._lines, (0, ""))
         self.separator = ""
         if line.lower().startswith("sep=") and len(line.rstrip("\r\n")) == len("sep=,"):  # Excel's own way to say it

@@ -33,9 +33,11 @@ def raise_first(faults: Sequence[DatasetError]) -> None:
     """Raises the first fault, if there is one, and says where the others are."""
     if not faults:
         return
-    first, others = faults[0], [fault.row for fault in faults[1:]]
-    rows = ", ".join(map(str, others[:10])) + (", ..." if len(others) > 10 else "")
-    more = f" ({len(others)} more wrong rows: {rows})" if others else ""
+    first, others = faults[0], faults[1:]
+    places = [f"{fault.row}" if fault.path == first.path and fault.row is not None else fault.path for fault in others[:10]]
+    rows = ", ".join(places) + (", ..." if len(others) > 10 else "")
+    what = "rows" if first.row is not None else "places"
+    more = f" ({len(others)} more wrong {what}: {rows})" if others else ""
     raise DatasetError(path=first.path, row=first.row, found=first.found, expected=first.expected + more)
 
 

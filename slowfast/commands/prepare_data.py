@@ -14,13 +14,23 @@ from slowfast.preparation import report
 from slowfast.preparation.ava import SPLITS as AVA_SPLITS
 from slowfast.preparation.ava import AvaFolder, AvaOptions, frame_list, look_at_ava
 from slowfast.preparation.checking import check
+from slowfast.preparation.exports.gathering import UNDERSTOOD, Reading
 from slowfast.preparation.preparing import Preparation, Prepared, prepare, stale_lists
 from slowfast.preparation.reencoding import Reencoded, Reencoding, reencode, sample
 from slowfast.preparation.speed import measure_speed
 from slowfast.runtime.atomic_files import atomic_write, write_json
 from slowfast.runtime.tables import format_table
 
-__all__ = ["AvaPreparation", "Preparation", "Reencoding", "check_data", "prepare_ava", "prepare_folder", "reencode_videos"]
+__all__ = [
+    "AvaPreparation",
+    "Preparation",
+    "Reading",
+    "Reencoding",
+    "check_data",
+    "prepare_ava",
+    "prepare_folder",
+    "reencode_videos",
+]
 
 REPORT = "report.json"
 NUM_MEASURED = 8
@@ -117,7 +127,8 @@ def reencoding_text(result: Reencoded) -> str:
 
 
 def report_text(prepared: Prepared) -> str:
-    parts = [
+    parts = [format_table(UNDERSTOOD, prepared.understood)] if prepared.understood else []
+    parts += [
         format_table(("class", *prepared.splits), report.class_rows(prepared)),
         format_table(("of a video", "smallest", "median", "largest"), report.measure_rows(prepared)),
         "\n".join(report.kind_lines(prepared)),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from slowfast.preparation.exports.gathering import UNDERSTOOD
 from slowfast.preparation.lists import ListedVideo
 from slowfast.preparation.preparing import Prepared
 from slowfast.preparation.probing import Probe
@@ -31,6 +32,7 @@ def as_json(prepared: Prepared) -> dict[str, object]:
         "classes_without_readable_video": prepared.unknown_classes,
         "ignored_files": prepared.ignored,
         "notes": prepared.notes,
+        "understood": [dict(zip(UNDERSTOOD, row, strict=True)) for row in prepared.understood],
         **{name: _spread(values) for name, values in _measures(_every_video(prepared)).items()},
         "frame_rates": _tally(_every_video(prepared), "fps"),
         "sizes": _tally(_every_video(prepared), "size"),

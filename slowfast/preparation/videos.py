@@ -20,12 +20,18 @@ _SPLIT_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One class in a video, for all of it (start and end are None) or for some seconds. row: where the csv file says so."""
+    """One class in a video, for all of it (start and end are None) or for some seconds. source, row: where that is said: a
+    file, maybe with an element of it, and the row there."""
 
     name: str
     start_sec: float | None = None
     end_sec: float | None = None
     row: int | None = field(default=None, compare=False)
+    source: str = field(default="", compare=False)
+
+    @property
+    def place(self) -> str:
+        return self.source if self.row is None else f"{self.source}, row {self.row}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +51,14 @@ class LabelledVideo:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """multi_label: whether a video can have several classes, or classes at times. ignored: files that are no videos, or that
-    lie in no class folder, counted by suffix. notes: sentences on what may be meant otherwise than it was understood."""
+    lie in no class folder, counted by suffix. notes: sentences on what may be meant otherwise than it was understood.
+    understood: rows of what was read from exports, see `exports.gathering.UNDERSTOOD`."""
 
     videos: tuple[LabelledVideo, ...]
     multi_label: bool
     ignored: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    understood: tuple[tuple[str | int, ...], ...] = ()
 
 
 def find_class_folders(root: Path) -> Inventory:

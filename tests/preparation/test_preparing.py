@@ -216,5 +216,5 @@ def test_events_without_length_and_videos_without_a_file_are_told_with_their_row
     labels.write_text(f"video,start,end,class\n{rows}jump rope/3,0.2,0.2,hop\ngone,0,1,hop\n", encoding="utf-8")
     prepared = prepare(preparation(class_folders, tmp_path / "data", labels=labels, shares=(0.5, 0.5)))
     [note] = [note for note in prepared.notes if "end as they begin" in note]
-    assert note.endswith(f"match: 1, the first in {labels}, row 5")
+    assert note.endswith(f": 1, the first in {labels}, row 5")
     assert broken_rows(prepared) == [("gone", "the file does not exist (events.csv, row 6)")]

@@ -7,8 +7,8 @@ import pytest
 
 from slowfast.datasets.errors import DatasetError
 from slowfast.datasets.found_files import LOOP
-from slowfast.preparation.label_file import read_label_file
 from slowfast.preparation.videos import Span, find_class_folders
+from tests.preparation.label_reading import read_labels
 
 
 def touch(root: Path, *paths: str) -> None:
@@ -48,14 +48,14 @@ def test_folders_that_are_no_classes_are_refused(tmp_path: Path, paths: list[str
 
 
 def test_a_column_labels_holds_several_classes(tmp_path: Path) -> None:
-    inventory = read_label_file(write(tmp_path, "\ufeffpath,labels\r\na.mp4,run; jump;run\r\nb.mp4,\r\n"), tmp_path)
+    inventory = read_labels(write(tmp_path, "\ufeffpath,labels\r\na.mp4,run; jump;run\r\nb.mp4,\r\n"), tmp_path)
     assert inventory.multi_label
     assert [video.class_names for video in inventory.videos] == [("run", "jump"), ()]
 
 
 def test_a_video_has_a_row_for_each_of_its_intervals(tmp_path: Path) -> None:
     text = 'path,label,start,end\n"a, b.mp4",run,0,1.5\nc.mp4,,,\n"a, b.mp4",jump,1,2\n'
-    first, second = read_label_file(write(tmp_path, text), tmp_path).videos
+    first, second = read_labels(write(tmp_path, text), tmp_path).videos
     assert first.spans == (Span("run", 0.0, 1.5), Span("jump", 1.0, 2.0))
     assert (second.path, second.spans) == ("c.mp4", ())
 
@@ -69,17 +69,17 @@ def test_a_video_has_a_row_for_each_of_its_intervals(tmp_path: Path) -> None:
         ("path,label\n,run\n", "row 2: an empty path"),
         ("path,label\n", "no video"),
         ("path,label,start,end\na.mp4,run,2,1\n", "row 2: an end, 1, before the start, 2"),
-        ("path,label,start,end\na.mp4,run,0:10,1\n", "row 2: the time '0:10'"),
+        ("path,label,start,end\na.mp4,run,0:70,1\n", "row 2: the time '0:70'"),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
-        read_label_file(write(tmp_path, text), tmp_path)
+        read_labels(write(tmp_path, text), tmp_path)
 
 
 def test_a_missing_csv_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"gone\.csv: there is no such file"):
-        read_label_file(tmp_path / "gone.csv", tmp_path)
+        read_labels(tmp_path / "gone.csv", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,134 @@
+"""A folder of videos and a spreadsheet of times are enough: what GETTING_STARTED says leads to lists, splits and a training."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from slowfast_tools import prepare_data, run_net
+from tests.datasets.videos import write_video
+from tests.preparation.exports.test_formats import FILES
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "configs" / "Folder" / "SLOWONLY_PGT.yaml"
+TINY = [
+    *("NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0", "TRAIN.BATCH_SIZE", "2", "SOLVER.MAX_EPOCH", "1"),
+    *(
+        "SOLVER.WARMUP_EPOCHS",
+        "0",
+        "PGT.STEPS",
+        "all",
+        "PGT.STEP_LEN",
+        "[4]",
+        "DATA.NUM_FRAMES",
+        "0",
+        "DATA.SAMPLING_RATE",
+        "3",
+    ),
+    *("RESNET.DEPTH", "18", "RESNET.TRANS_FUNC", "basic_transform", "RESNET.WIDTH_PER_GROUP", "2"),
+    *("RESNET.NUM_BLOCK_TEMP_KERNEL", "[[2],[2],[2],[2]]", "DATA.TRAIN_CROP_SIZE", "32", "DATA.TEST_CROP_SIZE", "32"),
+    *("DATA.TRAIN_JITTER_SCALES", "[32,40]", "TEST.NUM_SPATIAL_CROPS", "1", "REPORT.ENABLE", "False"),
+]
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve videos and no class folder."""
+    folder = tmp_path_factory.mktemp("recordings")
+    for number in range(12):
+        write_video(folder / f"match {number:02d}.mp4", 24, fps=12, height=32)
+    return folder
+
+
+def write_spreadsheet(path: Path) -> None:
+    """As Excel writes it in Germany: Unicode text with tabs, decimal commas and paths of the machine where it was made."""
+    with path.open("w", encoding="utf-16", newline="") as file:
+        rows = csv.writer(file, delimiter="\t", lineterminator="\r\n")
+        rows.writerow(["Video", "Start", "Ende", "Label", "Bemerkung"])
+        for number in range(12):
+            rows.writerow(
+                [rf"C:\Users\x\Videos\match {number:02d}.mp4", "0:00,25", "1,5", "kick" if number % 2 else "throw", ""]
+            )
+            rows.writerow([rf"C:\Users\x\Videos\match {number:02d}.mp4", "1,5", "1,75", "fall", "maybe"])
+
+
+def test_twelve_videos_and_a_spreadsheet_beside_them_are_trained_on(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_spreadsheet(videos / "times.txt")
+    assert prepare_data.main(["folder", str(videos), "--out", str(tmp_path / "data"), "--jobs", "1"]) == 0
+    said = capsys.readouterr().out
+    row = next(line for line in said.splitlines() if line.startswith("| table of events"))
+    assert [cell.strip() for cell in row.strip("|").split("|")] == [
+        "table of events", "1", "12", "12", "3", "24", "0", "0:00:00.25", "0:00:01.75",
+    ]  # fmt: skip
+    for told in ("'Ende' as end", "columns not used: Bemerkung", "found by their names: 12", "all videos |    10 |   1 |    1"):
+        assert told in said
+    report = json.loads((tmp_path / "data" / "report.json").read_text())
+    assert report["understood"][0]["classes"] == 3
+    assert report["num_videos"] == {"train": 10, "val": 1, "test": 1}
+    overrides = ["DATA.PATH_TO_DATA_DIR", str(tmp_path / "data"), "OUTPUT_DIR", str(tmp_path / "run"), *TINY]
+    assert run_net.main(["--cfg", str(CONFIG), *overrides]) == 0
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["config"]["MODEL.NUM_CLASSES"] == 3
+    assert results["num_videos"] == 1
+
+
+def test_exports_beside_class_folders_are_not_taken_for_labels(
+    tmp_path: Path, videos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "videos"
+    for number in range(10):
+        (folder / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        (folder / "ab"[number % 2] / f"{number}.mp4").symlink_to(videos / f"match {number:02d}.mp4")
+    (folder / "events.csv").write_text("video,start,end,label\na/0,0,1,run\n")
+    assert prepare_data.main(["folder", str(folder), "--out", str(tmp_path / "data"), "--jobs", "1"]) == 0
+    assert "table of events" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--fps", "0"], "--fps: 0; expected frames a second, above 0"),
+        (["--point-seconds", "-1"], "--point-seconds: -1; expected seconds, 0 or more"),
+    ],
+)
+def test_options_out_of_range_are_refused(
+    videos: Path, tmp_path: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = ["--labels", str(FILES / "kitchen.eaf")]
+    assert prepare_data.main(["folder", str(videos), "--out", str(tmp_path), *labels, *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_options_of_times_without_times_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "videos" / "run").mkdir(parents=True)
+    assert prepare_data.main(["folder", str(tmp_path / "videos"), "--out", str(tmp_path / "data"), "--fps", "25"]) == 2
+    assert "--fps: class folders, which have no times; expected --labels as well" in capsys.readouterr().err
+
+
+def test_minutes_that_excel_took_for_hours_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "videos").mkdir()
+    write_video(tmp_path / "videos" / "long.mp4", 70, fps=1, height=32)
+    labels = tmp_path / "labels.csv"
+    words = ["folder", str(tmp_path / "videos"), "--out", str(tmp_path / "data"), "--labels", str(labels)]
+    for start, message in (
+        ("1:00:00", "0:01:30 is a minute and a half, so maybe 60 s were meant"),
+        ("90", "not in milliseconds"),
+    ):
+        labels.write_text(f"video,start,end,label\nlong,{start},2:00:00,a\n")
+        assert prepare_data.main(words) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_moments_can_be_made_to_last(videos: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    rows = "".join(f"match {number:02d},0.1,{'ab'[number % 2]}\nmatch {number:02d},1,c\n" for number in range(12))
+    labels.write_text(f"video,time,label\n{rows}")
+    words = ["--labels", str(labels), "--point-seconds", "0.5"]
+    assert prepare_data.main(["folder", str(videos), "--out", str(tmp_path / "data"), *words]) == 0
+    with (tmp_path / "data" / "Charades_v1_val.csv").open() as file:
+        [row] = csv.DictReader(file)
+    times = [[float(word) for word in action.split()[1:]] for action in row["actions"].split(";")]
+    assert times == [[0.0, 0.35], [0.75, 1.25]]
