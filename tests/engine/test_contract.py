@@ -132,3 +132,9 @@ def test_no_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
         read_contract(tmp_path / "none.pyth")
     with pytest.raises(CheckpointError, match="this is a folder"):
         read_contract(tmp_path)
+
+
+def test_figures_of_a_rule_that_are_undefined_are_null(cfg: CfgNode) -> None:
+    rule = {"classes": {"run": {"threshold": 0.5, "min_seconds": 0.0, "f1": float("nan")}}}
+    text = Contract.of(cfg, dataset(cfg)).tested({}, rule).text()
+    assert Contract.read(text, "here").event_rule["classes"]["run"] == {"threshold": 0.5, "min_seconds": 0.0, "f1": None}
