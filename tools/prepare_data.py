@@ -3,7 +3,7 @@
 prepare_data.py folder DIR --out DATA [--labels FILE]     lists, split into train, val and test, of class folders or labels
 prepare_data.py reencode DATA --out DIR                   copies that load faster
 prepare_data.py check DATA                                whether everything that the lists name can be read
-prepare_data.py ava DIR --annotations DIR --out DATA      frame lists, and a check, of data in AVA's format
+prepare_data.py ava DIR --annotations DIR --out DATA      frame lists and a check of data in AVA's format, or of exported boxes
 
 Options of the training may follow behind check and ava, such as AVA.START_SECOND 0.
 """
@@ -95,9 +95,20 @@ def _add_reencode(parser: Parser) -> None:
 def _add_ava(parser: Parser) -> None:
     parser.add_argument("media", type=Path, metavar="DIR", help="folder with ID/ID_000001.jpg (AVA.FPS a second, 30) or ID.mp4")
     parser.add_argument(
-        "--annotations", type=Path, required=True, metavar="DIR", help="folder with the lists of boxes (.csv) and the label map"
+        "--annotations",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with the lists of boxes (.csv) and the label map, or boxes that CVAT, Label Studio, VIA or VIDAT exported",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DATA", help="folder for frame_lists/")
+    parser.add_argument("--out", type=Path, required=True, metavar="DATA", help="folder for frame_lists/, or lists of boxes")
+    exported = parser.add_argument_group("of exported boxes")
+    exported.add_argument(
+        "--fps", type=float, metavar="N", help="frames a second that they count (default: as they say, or the video's)"
+    )
+    exported.add_argument("--split", type=float, nargs="+", metavar="SHARE", help="as of folder (default: 0.8 0.1 0.1)")
+    exported.add_argument("--group-by", metavar="REGEX", help="as of folder")
+    exported.add_argument("--seed", type=int, help="as of folder (default: 0)")
     parser.add_pairs("options of the training, such as AVA.START_SECOND 0")
 
 
@@ -110,6 +121,10 @@ def run_ava(options: argparse.Namespace) -> None:
         out=options.out,
         jobs=options.jobs,
         overrides=options.overrides,
+        fps=options.fps,
+        shares=options.split,
+        group_by=options.group_by,
+        seed=options.seed,
     )
     if not prepare_ava(wanted):
         sys.exit(BROKEN_CODE)

@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from slowfast.config import load_config
 from slowfast.config.prepared_folder import MANIFEST
+from slowfast.config.shipped import find_config
+from slowfast.datasets.errors import DatasetError
 from slowfast.preparation import report
 from slowfast.preparation.ava import SPLITS as AVA_SPLITS
 from slowfast.preparation.ava import AvaFolder, AvaOptions, frame_list, look_at_ava
+from slowfast.preparation.box_lists import TRUTHS as AVA_TRUTHS
+from slowfast.preparation.box_lists import BoxPreparation, is_exported, prepare_boxes
 from slowfast.preparation.checking import check
 from slowfast.preparation.exports.gathering import UNDERSTOOD, Reading
 from slowfast.preparation.preparing import Preparation, Prepared, prepare, stale_lists
 from slowfast.preparation.reencoding import Reencoded, Reencoding, reencode, sample
 from slowfast.preparation.speed import measure_speed
-from slowfast.runtime.atomic_files import atomic_write, write_json
+from slowfast.runtime.atomic_files import atomic_write, make_folder, write_json, write_text
 from slowfast.runtime.tables import format_table
 
 __all__ = [
@@ -148,18 +153,86 @@ def report_text(prepared: Prepared) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvaPreparation:
-    """media: folder with ID.mp4 or ID/ID_000001.jpg. annotations: folder with csv files and label maps, at any depth. out:
-    where frame_lists/ go. overrides: options of the training, KEY VALUE and so on, that the check is to go by."""
+    """media: folder with ID.mp4 or ID/ID_000001.jpg. annotations: folder with csv files and label maps, at any depth, or boxes
+    that annotation tools exported. out: where frame_lists/, or lists of such boxes, go. overrides: options of the training, KEY
+    VALUE and so on, that the check is to go by. reading, shares, group_by, seed: for exports alone, see BoxPreparation; None:
+    not given."""
 
     media: Path
     annotations: Path
     out: Path
     jobs: int = 1
-    overrides: Sequence[str] = ()
+    overrides: Sequence[object] = ()
+    fps: float | None = None
+    shares: Sequence[float] | None = None
+    group_by: str | None = None
+    seed: int | None = None
 
 
-def prepare_ava(wanted: AvaPreparation) -> bool:
-    """Writes frame lists (pictures only), prints the report, returns whether nothing stops training. Raises DatasetError."""
+BOX_CONFIG = "configs/AVA/SLOWONLY.yaml"
+
+
+def prepare_exported_boxes(wanted: AvaPreparation) -> bool:
+    """Makes lists in the format of AVA of exported boxes, and a config that trains on them; then checks them as `prepare_ava`
+    does. Raises DatasetError."""
+    given = dict(zip(wanted.overrides[::2], wanted.overrides[1::2], strict=False))
+    start = AvaOptions.from_overrides(["AVA.START_SECOND", 0, *wanted.overrides]).times.start
+    boxes = prepare_boxes(BoxPreparation(
+        media=wanted.media, annotations=[wanted.annotations], reading=Reading(fps=wanted.fps),
+        shares=wanted.shares or (0.8, 0.1, 0.1), group_by=wanted.group_by or "", seed=wanted.seed or 0,
+        start=start, jobs=wanted.jobs,
+    ))  # fmt: skip
+    folder = wanted.out / "annotations"
+    make_folder(folder)
+    for name, text in boxes.texts.items():
+        write_text(folder / name, text)
+    options = {
+        **boxes.options,
+        "AVA.VIDEO_DIR": str(wanted.media.resolve()),
+        "AVA.ANNOTATION_DIR": str(folder.resolve()),
+        **{str(key): yaml.safe_load(str(value)) for key, value in given.items()},
+    }
+    config = wanted.out / "ava.yaml"
+    write_text(config, _config_text(options))
+    parts = [
+        format_table(UNDERSTOOD, boxes.understood),
+        format_table(("class, boxes at whole seconds", *AVA_TRUTHS), boxes.classes),
+        "\n".join(["worth a look:", *(f"- {note}" for note in boxes.notes)]),
+    ]
+    print("\n\n".join(parts) + f"\n\nwrote {folder}: {', '.join(boxes.texts)}\n")
+    checked = AvaPreparation(
+        media=wanted.media,
+        annotations=folder,
+        out=wanted.out,
+        jobs=wanted.jobs,
+        overrides=[word for pair in options.items() for word in pair],
+    )
+    return prepare_ava(checked, config=config)
+
+
+def _config_text(options: Mapping[str, object]) -> str:
+    """A config file that builds on one that came with the library."""
+    sections: dict[str, dict[str, object]] = {}
+    for key, value in options.items():
+        section, _, name = key.partition(".")
+        sections.setdefault(section, {})[name] = value
+    content = {"_BASE_": str(Path(find_config(BOX_CONFIG)).resolve()), **sections}
+    return "# Written by prepare_data.py ava, for exported boxes.\n" + str(
+        yaml.safe_dump(content, allow_unicode=True, sort_keys=False, default_flow_style=None, width=120)
+    )
+
+
+def prepare_ava(wanted: AvaPreparation, *, config: Path | None = None) -> bool:
+    """Writes frame lists (pictures only), prints the report, returns whether nothing stops training. config: a file that has
+    all options. Boxes of annotation tools become lists first. Raises DatasetError."""
+    if is_exported(wanted.annotations):
+        return prepare_exported_boxes(wanted)
+    given = {"--fps": wanted.fps, "--split": wanted.shares, "--group-by": wanted.group_by, "--seed": wanted.seed}
+    if useless := [name for name, value in given.items() if value is not None]:
+        raise DatasetError(
+            path=useless[0], found="a folder of AVA's lists, which say frames and splits themselves",
+            expected="boxes that an annotation tool exported, or no such option",
+        )  # fmt: skip
     options = AvaOptions.from_overrides(wanted.overrides)
     found = look_at_ava(wanted.media, wanted.annotations, jobs=wanted.jobs, options=options)
     print("\n\n".join(_ava_report(found, wanted.annotations, options.times.fps)))
@@ -171,6 +244,9 @@ def prepare_ava(wanted: AvaPreparation) -> bool:
         places = f"AVA.FRAME_DIR {wanted.media} AVA.FRAME_LIST_DIR {wanted.out / 'frame_lists'}"
     else:
         places = f"AVA.VIDEO_DIR {wanted.media}"
+    if config is not None:
+        print(f"to train: python tools/run_net.py --cfg {config}")
+        return found.is_usable
     print(
         f"to train: python tools/run_net.py --cfg configs/AVA/SLOWONLY.yaml {places} "
         f"AVA.ANNOTATION_DIR {wanted.annotations}" + "".join(f" {word}" for word in wanted.overrides)

@@ -57,7 +57,7 @@ class AvaOptions:
     cfg: CfgNode | None = None
 
     @classmethod
-    def from_overrides(cls, overrides: Sequence[str]) -> Self:
+    def from_overrides(cls, overrides: Sequence[object]) -> Self:
         """KEY VALUE and so on, as training is given them. Raises ConfigError."""
         cfg = load_config(overrides=["DETECTION.ENABLE", True, "MODEL.NUM_CLASSES", NUM_ACTIONS, *overrides])
         return cls(

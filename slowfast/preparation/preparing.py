@@ -98,10 +98,7 @@ def _label_files(wanted: Preparation) -> list[Path]:
 
 def _check_reading(reading: Reading, labels: Sequence[Path]) -> None:
     """Raises DatasetError for what no label can be read with."""
-    if reading.fps is not None and not 0 < reading.fps <= 1000:
-        raise DatasetError(path="--fps", found=f"{reading.fps:g}", expected="frames a second, above 0 and up to 1000")
-    if not 0 <= reading.point_sec < float("inf"):
-        raise DatasetError(path="--point-seconds", found=f"{reading.point_sec:g}", expected="seconds, 0 or more")
+    reading.check()
     if reading != AS_WRITTEN and not labels:
         key = "--fps" if reading.fps is not None else "--point-seconds"
         raise DatasetError(path=key, found="class folders, which have no times", expected="--labels as well, or neither")

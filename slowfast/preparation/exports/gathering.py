@@ -33,6 +33,13 @@ class Reading:
     fps: float | None = None
     point_sec: float = 0.0
 
+    def check(self) -> None:
+        """Raises DatasetError for numbers that cannot be."""
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise DatasetError(path="--fps", found=f"{self.fps:g}", expected="frames a second, above 0 and up to 1000")
+        if not 0 <= self.point_sec < float("inf"):
+            raise DatasetError(path="--point-seconds", found=f"{self.point_sec:g}", expected="seconds, 0 or more")
+
 
 AS_WRITTEN = Reading()
 
