@@ -8,8 +8,8 @@ back is stated beside each registry below.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from slowfast.errors import UserError
 
@@ -99,6 +99,31 @@ class Step(Protocol):
     def from_cfg(cls, cfg: CfgNode) -> Self: ...
 
 
+class Program(Protocol):
+    """A module that a network is exported as: (frames) -> scores; with a memory (frames, begins, memory) -> (scores, memory).
+
+    num_frames: of a call. memory_shapes: of the memory's tensors by name, float32, without their first axis, that of the batch;
+    empty: there is none, and no `begins`. frames: uint8 (B, num_frames, H, W, 3), RGB. begins: bool (B,), rows of which the
+    memory is not read. scores: float32 (B, K).
+    """
+
+    num_frames: int
+    memory_shapes: Mapping[str, tuple[int, ...]]
+
+    def __call__(self, *args: Any) -> Any: ...
+
+
+class ProgramBuilder(Protocol):
+    """Makes the program of a network that is not run over whole clips at once."""
+
+    @staticmethod
+    def enabled(cfg: CfgNode) -> bool: ...
+
+    @staticmethod
+    def build(cfg: CfgNode, network: Any) -> Program:
+        """network: what `build_model` returns. Raises `slowfast.models.programs.ExportError`."""
+
+
 CONFIG_SECTIONS: Registry[Section] = Registry("config section")
 """`slowfast.config.Section` objects: the options of one section, and the check that runs once a config is complete."""
 
@@ -123,3 +148,6 @@ TRAIN_STEPS: Registry[type[Step]] = Registry("train step")
 
 EVAL_STEPS: Registry[type[Step]] = Registry("evaluation step")
 """Classes of `slowfast.engine.steps.EvalStep`."""
+
+PROGRAMS: Registry[ProgramBuilder] = Registry("exported program")
+"""A network for which none is enabled is exported as `slowfast.models.programs.ClipProgram`."""

@@ -17,6 +17,7 @@ ARGUMENTS = {
     "eval_events": ["--detections", "a", "--groundtruth", "b"],
     "inspect_data": ["--cfg", "configs/LongCook/SLOWONLY_PGT.yaml"],
     "prepare_data": ["check", "folder"],
+    "export": ["--weights", "a.pyth", "--to", "torch"],
     "detect_persons": ["videos", "--out", "b"],
 }
 

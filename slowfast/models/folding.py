@@ -58,6 +58,28 @@ def norms_folded(model: nn.Module) -> Iterator[None]:
             module.__dict__.pop(name, None)
 
 
+def fold_norms(model: nn.Module) -> int:
+    """The same for good: convolutions get new parameters, the norms behind them become `nn.Identity`. Returns how many.
+
+    For a network that is to be handed on: its `state_dict` is no longer that of the network it was. Raises FoldingError in
+    training mode.
+    """
+    with torch.no_grad():
+        pairs = foldable_pairs(model)
+        with norms_folded(model):
+            folded = [(conv, conv.weight, conv.bias) for conv, _ in pairs]
+        for conv, weight, bias in folded:
+            assert bias is not None  # that of the norm
+            conv.weight = nn.Parameter(weight, requires_grad=False)
+            conv.bias = nn.Parameter(bias, requires_grad=False)
+    norms = {id(norm) for _, norm in pairs}
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if id(child) in norms:
+                setattr(module, name, nn.Identity())
+    return len(pairs)
+
+
 def foldable_pairs(model: nn.Module) -> list[tuple[nn.Conv3d, nn.Module]]:
     """Convolutions with the norms that can be folded into them now."""
     pairs = [

@@ -78,6 +78,7 @@ def test_unknown_option_behind_a_folder_that_looks_like_a_key_is_named(command, 
         ("prepare_data", ["folder", "videos", "--out", "a", "--out", "b"], "--out"),
         ("eval_ava", [*BASES["eval_ava"], "--detections", "e"], "--detections"),
         ("convert_checkpoint", ["a", "b", "--cfg", "a.yaml", "--cfg", "b.yaml"], "--cfg"),
+        ("export", ["--weights", "a", "--to", "onnx", "--to", "torch"], "--to"),
         ("check_config", ["a", "--table", "a.md", "--table", "b.md"], "--table"),
     ],
 )

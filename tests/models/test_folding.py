@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pgt import progressive
-from slowfast.models.folding import FoldingError, foldable_pairs, norms_folded
+from slowfast.models.folding import FoldingError, fold_norms, foldable_pairs, norms_folded
 from slowfast.models.layers.norm import FrozenBatchNorm3d, NormSpec
 from slowfast.models.resnet.block import BasicTransform, BlockSpec, Bottleneck
 from tests.golden_weights import fill_by_recipe
@@ -144,3 +144,24 @@ def _frozen() -> Any:
     from slowfast.models.resnet.block import BlockStyle
 
     return BlockStyle(norm=NormSpec(kind="frozen_batchnorm"))
+
+
+@pytest.mark.parametrize("norm", ["batchnorm", "frozen_batchnorm"])
+@torch.no_grad()
+def test_norms_folded_for_good_leave_the_same_scores_and_a_network_without_them(
+    tiny: Make, clip: Make, variant: str, norm: str
+) -> None:
+    model = filled(tiny(variant, BN__NORM_TYPE=norm)).double()
+    inputs = [pathway.double() for pathway in clip(variant)]
+    wanted, pairs = model(inputs), len(foldable_pairs(model))
+    assert fold_norms(model) == pairs > 0
+    torch.testing.assert_close(model(inputs), wanted)
+    assert not [module for module in model.modules() if isinstance(module, NORMS)]
+    assert not [name for name in model.state_dict() if "running" in name]
+    assert fold_norms(model) == 0
+
+
+def test_norms_of_a_network_that_learns_are_not_folded_for_good(tiny: Make) -> None:
+    model = tiny("slow").train()
+    with pytest.raises(FoldingError):
+        fold_norms(model)

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from pgt.memory import Cell, Memory, MemoryMismatchError
+from pgt.memory import Cell, Memory, MemoryMismatchError, _by_stretches
+from slowfast.models.layers import layout
 
 MODES = ["last", "max", "avg"]
 
@@ -96,3 +97,12 @@ def test_short_first_steps_are_filled_up_with_zeros() -> None:
     with memory.step():
         memory.exchange(cell, torch.ones(1, 1, 2, 1, 1))
     assert memory.state_dict()["conv"].flatten().tolist() == [0.0, 1.0, 1.0]
+
+
+@given(length=st.integers(1, 13), count=st.integers(1, 5))
+@settings(max_examples=60, deadline=None)
+def test_pooling_for_export_is_adaptive_pooling(length: int, count: int) -> None:
+    x = torch.randn(2, 3, length, 2, 2, dtype=torch.float64)
+    size = (count, 2, 2)
+    assert torch.equal(_by_stretches(x, count, layout.maximum), functional.adaptive_max_pool3d(x, size))
+    torch.testing.assert_close(_by_stretches(x, count, layout.mean), functional.adaptive_avg_pool3d(x, size))

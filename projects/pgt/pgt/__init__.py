@@ -45,7 +45,7 @@ __all__ = [
 
 def register() -> None:
     """Fills the registries of the library; called once a process through the entry point `slowfast.projects`."""
-    from pgt import eval_step, options, train_step, whole_videos  # noqa: F401  (each files itself when it is imported)
+    from pgt import eval_step, options, programs, train_step, whole_videos  # noqa: F401  (each files itself when it is imported)
     from slowfast.registry import CONFIG_SECTIONS
 
     CONFIG_SECTIONS.register(options.SECTION.name)(options.SECTION)

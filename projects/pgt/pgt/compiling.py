@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
 if TYPE_CHECKING:
     from pgt.wrapper import ProgressiveModel
+
+exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
+"""Whether `torch.export` is at work; before PyTorch 2.7 also whether `torch.compile` is."""
 
 
 def compiles(module: object) -> nn.Module | None:

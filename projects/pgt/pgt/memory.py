@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pgt.compiling import exporting
 from pgt.recomputation import StepLog, in_backward
 from pgt.schedule import of_pathway
 from slowfast.errors import UserError
-from slowfast.models.layers.layout import is_channels_last, maximum, pool_time, reduce_time
+from slowfast.models.layers.layout import is_channels_last, maximum, mean, pool_time, reduce_time
 from slowfast.runtime.transfers import sent
 
 Mode = Literal["last", "max", "avg"]
@@ -121,7 +122,7 @@ class Step:
     def _rows(self, cell: Cell, x: Tensor) -> Tensor | None:
         if self.begins is None:
             return None
-        if len(self.begins) != len(x):
+        if self.begins.shape[0] != x.shape[0]:
             raise MemoryMismatchError(
                 f"{cell.name} sees {len(x)} rows, but it is told of {len(self.begins)} rows which of them begin; "
                 "begin all videos of such a network together, with reset()"
@@ -384,12 +385,12 @@ class Memory:
 
 
 def _check_begins(begins: Tensor, input_shapes: tuple[tuple[int, int], ...]) -> None:
-    rows = {count for count, _ in input_shapes}
+    rows = [count for count, _ in input_shapes]
     if not isinstance(begins, Tensor) or begins.dtype != torch.bool or begins.dim() != 1:
         found = f"{begins.dtype} of shape {tuple(begins.shape)}" if isinstance(begins, Tensor) else type(begins).__name__
         raise MemoryMismatchError(f"begins: {found}; right would be: torch.bool, one for each row")
-    if rows and rows != {len(begins)}:
-        right = " or ".join(map(str, sorted(rows)))
+    if any(count != begins.shape[0] for count in rows):
+        right = " or ".join(map(str, sorted(set(rows))))
         raise MemoryMismatchError(f"begins: {len(begins)} rows; right would be: {right}, as many as the inputs have")
 
 
@@ -408,7 +409,7 @@ def _check_count(count: int, begins: Tensor | None, input_shapes: tuple[tuple[in
 
 def _check_state(state: Mapping[str, Tensor], cells: Mapping[str, Cell]) -> None:
     """Raises MemoryMismatchError for names, shapes and types that operators with these cells do not leave."""
-    rows: dict[int, str] = {}
+    rows: list[tuple[int, str]] = []  # the first operator of each number; numbers may be symbols while a step is exported
     for name, frames in state.items():
         if not isinstance(frames, Tensor):
             raise MemoryMismatchError(f"{name}: a {type(frames).__name__}; right would be: a tensor")
@@ -423,9 +424,10 @@ def _check_state(state: Mapping[str, Tensor], cells: Mapping[str, Cell]) -> None
         if not frames.is_floating_point():
             raise MemoryMismatchError(f"{name}: {frames.dtype}; right would be: a floating-point type")
         _check_shape(cells[name], frames)
-        rows.setdefault(len(frames), name)
+        if all(count != frames.shape[0] for count, _ in rows):
+            rows.append((frames.shape[0], name))
     if len(rows) > 1:
-        texts = " but ".join(f"{name} has {count} rows" for count, name in rows.items())
+        texts = " but ".join(f"{name} has {count} rows" for count, name in rows)
         raise MemoryMismatchError(f"the memory is of different batches: {texts}")
 
 
@@ -478,6 +480,8 @@ def _max(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
         newest = reduce_time(x, maximum)
         return newest if old is None else torch.maximum(old, newest)
     joined = _join(old, x)
+    if exporting():
+        return _by_stretches(joined, num_frames, maximum)
     if is_channels_last(joined):
         return pool_time(joined, functional.adaptive_max_pool2d, num_frames)
     return functional.adaptive_max_pool3d(joined, (num_frames, joined.shape[3], joined.shape[4]))
@@ -486,12 +490,22 @@ def _max(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
 def _avg(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
     if num_frames == 1:
         total = _total(x)
-        mean = total / x.shape[2] if old is None else (total + old) / (x.shape[2] + 1)
-        return mean.to(x.dtype)
+        average = total / x.shape[2] if old is None else (total + old) / (x.shape[2] + 1)
+        return average.to(x.dtype)
     joined = _join(old, x)
+    if exporting():
+        return _by_stretches(joined, num_frames, mean)
     if is_channels_last(joined):
         return pool_time(joined, functional.adaptive_avg_pool2d, num_frames)
     return functional.adaptive_avg_pool3d(joined, (num_frames, joined.shape[3], joined.shape[4]))
+
+
+def _by_stretches(x: Tensor, count: int, reduce: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """What adaptive pooling over time gives, which other programs have no operator for: frames of `count` stretches of equal
+    lengths, or nearly, that may share a frame."""
+    length = x.shape[2]
+    borders = [(number * length // count, -(-(number + 1) * length // count)) for number in range(count)]
+    return torch.cat([reduce(x[:, :, start:stop], 2) for start, stop in borders], dim=2)
 
 
 def _sum(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:

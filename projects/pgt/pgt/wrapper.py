@@ -154,7 +154,7 @@ class ProgressiveModel(nn.Module):
         """Rows and frames that each pathway reads in a step: inputs are (B, C, T, H, W) or (B, T, C, H, W), one a pathway."""
         clips = [leaf for leaf in pytree.tree_leaves(inputs) if isinstance(leaf, Tensor) and leaf.dim() == 5]
         return tuple(
-            (len(clip), _num_frames(clip, length, overlap))
+            (clip.shape[0], _num_frames(clip, length, overlap))
             for clip, length, overlap in zip(clips, self.step_len, self.overlap, strict=False)
         )
 
