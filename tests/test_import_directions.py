@@ -28,8 +28,9 @@ MAY_IMPORT = {
     "visualization": ROOM | {"runtime"},
     "preparation": READING,
     "engine": LOOPS,
+    "prediction": LOOPS | {"engine"},
     "reports": LOOPS | {"engine"},
-    "commands": LOOPS | {"engine", "reports"},
+    "commands": LOOPS | {"engine", "prediction", "reports"},
 }
 TOOLS_MAY_IMPORT = {"commands", "runtime", "config"}
 PROJECTS = {path.name for path in (ROOT / "projects").iterdir() if (path / path.name).is_dir()}

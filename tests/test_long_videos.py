@@ -19,12 +19,12 @@ import pytest
 from slowfast.annotations.events import read_detected_csv, read_results, read_truths
 from slowfast.config import ConfigError, load_config
 from slowfast.engine.timed_evaluation import TimedEvaluation
-from slowfast_tools import eval_events, prepare_data, run_net
+from slowfast_tools import eval_events, predict, prepare_data, run_net
 from tests.datasets.videos import picture
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 4
-TOOLS = {"prepare_data.py": prepare_data.main, "run_net.py": run_net.main}
+TOOLS = {"prepare_data.py": prepare_data.main, "run_net.py": run_net.main, "predict.py": predict.main}
 TINY = [
     *("NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0", "TRAIN.BATCH_SIZE", "2", "SOLVER.MAX_EPOCH", "1", "PGT.CACHE", "last"),
     *("SOLVER.WARMUP_EPOCHS", "0", "PGT.STEP_LEN", "[3]", "DATA.NUM_FRAMES", "0", "DATA.SAMPLING_RATE", "4"),
@@ -76,7 +76,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         for command in commands_of_the_document():
             tool, *words = command
-            more = TINY if tool == "run_net.py" else ["--split", "0.4", "0.3", "0.3"]
+            more = {"run_net.py": TINY, "prepare_data.py": ["--split", "0.4", "0.3", "0.3"]}.get(tool, [])
             assert TOOLS[tool]([*words, *more]) == 0, command
     return folder
 
@@ -125,6 +125,21 @@ def test_the_commands_find_events_in_new_videos(place: Path) -> None:
     kept = json.loads((place / "runs/long/event_rule.json").read_text())
     assert results["in_time"]["event_rule"]["classes"] == kept["classes"]
     assert results["in_time"]["event_rule"]["from"] == "runs/long/event_rule.json"
+
+
+def test_predict_finds_the_same_in_them_without_any_config(place: Path) -> None:
+    scores = np.load(place / "runs/new/scores_in_time.npz")
+    for number, name in enumerate(scores["video_ids"].tolist()):
+        folder = place / "answers" / str(Path(name).with_suffix(""))
+        rows = read_detected_csv(folder / "events.csv").events
+        events = read_detected_csv(place / "runs/new/events.csv")
+        wanted = events.events[events.events.video == events.videos.index(name)]
+        np.testing.assert_array_equal(rows.start, wanted.start)
+        np.testing.assert_array_equal(rows.end, wanted.end)
+        np.testing.assert_allclose(rows.score, wanted.score, rtol=1e-5)
+        with (folder / "scores.csv").open(newline="") as file:
+            found = [float(row["score"]) for row in csv.DictReader(file)]
+        np.testing.assert_allclose(found, scores["scores"][scores["video"] == number].ravel(), rtol=1e-4)
 
 
 def test_a_tables_own_words_are_what_the_document_shows(place: Path) -> None:

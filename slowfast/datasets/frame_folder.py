@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from slowfast.datasets.clip_sampling import Frames
 from slowfast.datasets.decoding import FrameTransform
 from slowfast.datasets.errors import DatasetError, DecodeError
-from slowfast.datasets.frame_lists import FramePaths, ListedFrames
+from slowfast.datasets.frame_lists import ListedFrames
 from slowfast.datasets.remote_files import RemoteFiles, is_remote
 from slowfast.datasets.time_limit import check_time
 from slowfast.structures import VideoRecord
@@ -41,9 +41,9 @@ class FrameFolderSource:
     of pictures go if the prefix is remote.
     """
 
-    frames: Mapping[str, FramePaths]
+    frames: Mapping[str, Sequence[str]]
     prefix: str
-    fps: int
+    fps: float
     one_size: bool = False
     remote: RemoteFiles | None = None
 

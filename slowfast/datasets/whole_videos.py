@@ -67,6 +67,12 @@ class Length:
         return -(-len(self.sampled) // piece_frames)
 
 
+def length_of(fps: float, spacing: float, begin: int, stop: int) -> Length:
+    """Of a video of which the frames [begin, stop) are read, every `spacing` of them one."""
+    sampled = begin + np.floor(np.arange(math.ceil((stop - begin) / spacing)) * spacing + 1e-9).astype(np.int64)
+    return Length(stop, stop / fps, sampled, spacing / fps)
+
+
 class WholeVideos(Dataset[LaneClip]):
     """The videos of a data set from their first frame to their last, in pieces of P frames that follow each other.
 
@@ -133,8 +139,7 @@ class WholeVideos(Dataset[LaneClip]):
         begin, stop = self.dataset.stretch(video, opened.num_frames, self.piece_frames)
         if self._max_seconds:
             stop = max(begin + 1, min(stop, math.ceil(self._max_seconds * opened.fps)))
-        sampled = begin + np.floor(np.arange(math.ceil((stop - begin) / spacing)) * spacing + 1e-9).astype(np.int64)
-        return opened, Length(stop, stop / opened.fps, sampled, spacing / opened.fps)
+        return opened, length_of(opened.fps, spacing, begin, stop)
 
     def __getitem__(self, key: LaneKey) -> LaneClip:
         if not key.pieces:

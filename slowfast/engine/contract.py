@@ -54,10 +54,12 @@ USED = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frames:
     """How a network reads videos. seconds_apart: from one frame to the next; None: frames are spread over a video, however
-    long it is. short_side: of the scaled picture, in pixels; crop: side of the square in its middle, 0: the whole picture.
+    long it is. grid_fps: frames are those of a video whose pictures were taken out at so many a second; None: at its own rate.
+    short_side: of the scaled picture, in pixels; crop: side of the square in its middle, 0: the whole picture.
     mean, std: of the colours red, green, blue in [0, 1]."""
 
     seconds_apart: float | None
+    grid_fps: int | None
     short_side: int
     crop: int
     mean: tuple[float, ...]
@@ -179,6 +181,7 @@ def _frames(cfg: CfgNode, dataset: ClipDataset) -> Frames:
         short_side = rule.short_side or rule.size
     return Frames(
         seconds_apart=_seconds_apart(dataset),
+        grid_fps=getattr(dataset.source, "fps", None) if isinstance(dataset, ReadableWhole) else None,
         short_side=short_side,
         crop=crop,
         mean=tuple(cfg.DATA.MEAN),

@@ -6,7 +6,7 @@ only the protocols below.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 from fvcore.common.config import CfgNode
@@ -73,6 +73,26 @@ class HasShortClips(Protocol):
     @staticmethod
     def shortened(cfg: CfgNode) -> CfgNode:
         """`cfg` with shorter clips, whose parts have every shape that the parts of its own clips have."""
+
+
+@runtime_checkable
+class HasStreams(Protocol):
+    """What an evaluation step is, besides, if its network can read a video without end, piece by piece."""
+
+    @staticmethod
+    def stream_options(cfg: CfgNode) -> Mapping[str, object] | None:
+        """Options with which the same weights do so, one piece at a time; None where these cannot."""
+
+
+@runtime_checkable
+class HasMemory(Protocol):
+    """What an evaluation step is, besides, if it remembers what came before in the videos of its lanes."""
+
+    def memory(self) -> dict[str, Tensor]:
+        """A copy, on the CPU."""
+
+    def load_memory(self, memory: dict[str, Tensor]) -> None:
+        """Goes on from there."""
 
 
 def with_short_clips(build: Callable[[CfgNode], BuiltStep], cfg: CfgNode) -> tuple[BuiltStep, CfgNode]:

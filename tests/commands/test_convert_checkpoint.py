@@ -133,7 +133,7 @@ def test_errors_of_the_user_are_one_line(
 
 
 def test_what_a_file_says_of_its_use_is_kept_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    frames = Frames(seconds_apart=0.25, short_side=64, crop=56, mean=(0.45,) * 3, std=(0.225,) * 3)
+    frames = Frames(seconds_apart=0.25, grid_fps=24, short_side=64, crop=56, mean=(0.45,) * 3, std=(0.225,) * 3)
     rule = {"classes": {"jump": {"threshold": 0.4, "max_gap": 0.0, "min_length": 2.5}}}
     contract = Contract(
         task="classification", classes=("jump", "run"), several=True, frames=frames, options={"PGT.ENABLE": True},

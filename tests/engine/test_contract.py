@@ -78,6 +78,7 @@ def test_frames_are_those_of_a_test_whatever_split_it_is_read_from(
     cfg = config(name, *options)
     frames = Contract.of(cfg, dataset(cfg, split)).frames
     assert frames.seconds_apart == pytest.approx(apart)
+    assert frames.grid_fps == (24 if name.startswith("Charades") else None)
     tested = dataset(cfg).crops
     assert (frames.short_side, frames.crop) == (tested.short_side or tested.size, tested.size)
     assert cfg.TEST.NUM_SPATIAL_CROPS > 1 or frames.short_side == max(short_side, frames.crop)

@@ -8,7 +8,7 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor
 
-from pgt.fit import schedule_of, whole_videos, with_few_steps
+from pgt.fit import schedule_of, stream_options, whole_videos, with_few_steps
 from pgt.keyframes import KeyframeTargets
 from pgt.preprocess import StepCutter
 from pgt.wrapper import ProgressiveModel
@@ -30,6 +30,10 @@ class _StepByStep:
     def shortened(cfg: CfgNode) -> CfgNode:
         largest = max(map(len, schedule_of(cfg).groups(cfg.PGT.EVAL_STEPS_AT_ONCE)))
         return with_few_steps(cfg, at_least=1 + largest)
+
+    @staticmethod
+    def stream_options(cfg: CfgNode) -> dict[str, object] | None:
+        return stream_options(cfg)
 
     def segments(self, num_frames: int) -> tuple[tuple[int, int], ...]:
         """[start, stop) of the clip's frames that belong to each step."""

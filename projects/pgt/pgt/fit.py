@@ -35,6 +35,18 @@ def schedule_of(cfg: CfgNode) -> StepSchedule:
     return StepSchedule(cfg.PGT.STEP_LEN, cfg.PGT.OVERLAP, steps, semantics=cfg.PGT.SEMANTICS)
 
 
+def stream_options(cfg: CfgNode) -> dict[str, object] | None:
+    """Options with which the weights of `cfg` read videos without end, a step at a time; None for steps as the original code
+    cut them, whose first one is longer than the others."""
+    if cfg.PGT.SEMANTICS != "corrected":
+        return None
+    # PGT.HEAD is said, as whole videos have another default.
+    return {
+        "PGT.STEPS": ALL, "PGT.UPDATE_EVERY": 1, "PGT.MGRID": False, "PGT.HEAD": cfg.PGT.HEAD, "DATA.NUM_FRAMES": 0,
+        "DATA.LANE_PIECES": 0,
+    }  # fmt: skip
+
+
 def with_few_steps(cfg: CfgNode, *, at_least: int = 3) -> CfgNode:
     """A copy of `cfg` with at most 3 steps: the first has no memory, the second that of a first step, and all later ones see
     as many frames and have a memory as large as the third. Or with `at_least`, where some of them run at once."""

@@ -13,7 +13,7 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor
 
-from pgt.fit import NO_MEMORY, schedule_of, whole_videos, with_few_steps
+from pgt.fit import NO_MEMORY, schedule_of, stream_options, whole_videos, with_few_steps
 from pgt.gradient import Gradient, GraphGradient, RecomputedGradient, Steps
 from pgt.memory import PHASE, State
 from pgt.schedule import StepSchedule
@@ -179,6 +179,17 @@ class _Lanes:
     @staticmethod
     def shortened(cfg: CfgNode) -> CfgNode:
         return with_few_steps(cfg)
+
+    @staticmethod
+    def stream_options(cfg: CfgNode) -> dict[str, object] | None:
+        return stream_options(cfg)
+
+    def memory(self) -> State:
+        return {name: frames.detach().cpu().clone() for name, frames in self._state.items()}
+
+    def load_memory(self, memory: State) -> None:
+        """On the device of the network that made it only once a step has run: `functional_step` says where it does not fit."""
+        self._state = dict(memory)
 
     def scores(self, model: ProgressiveModel, batch: LaneBatch) -> list[Tensor]:
         """What the network returns at each step."""

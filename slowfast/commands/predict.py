@@ -1,0 +1,175 @@
+"""`tools/predict.py`: what happens when in videos, written beside each other, a folder for each input."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from slowfast.engine import checkpoint
+from slowfast.engine.event_rule import checksum
+from slowfast.prediction.errors import PredictionError
+from slowfast.prediction.files import EVENTS, Shown, write_prediction
+from slowfast.prediction.inputs import Input, find_inputs
+from slowfast.prediction.loading import LoadedModel, load_model
+from slowfast.prediction.predicting import Predictor
+from slowfast.prediction.results import THRESHOLD, Prediction
+from slowfast.runtime.errors import CheckpointError, Interrupted
+from slowfast.runtime.interruption import StopRequest
+from slowfast.runtime.logging import console_is_terminal
+from slowfast.runtime.tables import Cell, format_table
+
+PROGRESS = ".unfinished.pyth"
+"""In the folder of results: where a run that did not end can go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictOptions:
+    """As of the command line; see tools/predict.py. save_seconds: from one saved state of an unfinished run to the next."""
+
+    weights: Path
+    inputs: Sequence[str]
+    out: Path
+    device: str = "auto"
+    precision: str = ""
+    batch: int = 1
+    every: float | None = None
+    threshold: float | None = None
+    top: int | None = None
+    classes: Sequence[str] | None = None
+    fps: float | None = None
+    resume: bool = False
+    save_seconds: float = 30.0
+
+
+class UnreadableInputError(PredictionError):
+    """Inputs that could not be read to their end; the others were."""
+
+
+def predict_files(options: PredictOptions) -> None:
+    """Writes a folder for each input and prints what was found. Raises PredictionError, ConfigError, CheckpointError,
+    WriteError, Interrupted with all that is needed to go on saved, and at the end UnreadableInputError."""
+    inputs = find_inputs(options.inputs, fps=options.fps)
+    if options.batch < 1:
+        raise PredictionError(f"batch {options.batch}: right would be 1 or more")
+    loaded = load_model(options.weights, device=options.device, precision=options.precision)
+    shown = Shown.of(loaded.contract.classes, options.classes, options.top)
+    predictor = Predictor(
+        loaded, inputs, lanes=options.batch, every=options.every, threshold=options.threshold, goes_on=True
+    )  # fmt: skip
+    run = _Run(options, loaded, inputs, predictor, shown)
+    with StopRequest() as request:
+        run.run(request)
+    run.tell()
+
+
+class _Run:
+    """One run over all inputs."""
+
+    def __init__(
+        self, options: PredictOptions, loaded: LoadedModel, inputs: Sequence[Input], predictor: Predictor, shown: Shown
+    ) -> None:
+        self._options, self._loaded, self._inputs, self._predictor, self._shown = options, loaded, inputs, predictor, shown
+        self._progress = options.out / PROGRESS
+        self._fingerprint = _fingerprint(options, loaded, inputs)
+        self._done: dict[int, tuple[str, int]] = {}  # what was written: (duration, number of events) by input
+        self._failed: dict[int, str] = {}
+        self._seconds, self._began = 0.0, 0.0
+
+    def run(self, request: StopRequest) -> None:
+        self._resume()
+        self._began = saved = time.monotonic()
+        with tqdm(
+            unit="s of video", unit_scale=True, disable=not console_is_terminal(), leave=False, desc=self._name()
+        ) as bar:  # fmt: skip
+            for advance in self._predictor.run(skip=frozenset(self._done) | frozenset(self._failed)):
+                self._seconds += advance.seconds
+                bar.update(advance.seconds)
+                for number, reason in advance.failed:
+                    self._failed[number] = reason
+                for number, prediction in advance.done:
+                    self._write(number, prediction)
+                if request.signal_number:
+                    self._save()
+                    done = f"{len(self._done)} of {len(self._inputs)} inputs are done"
+                    raise Interrupted(request.signal_number, f"{done}; the same command with --resume goes on")
+                if time.monotonic() - saved > self._options.save_seconds:
+                    self._save()
+                    saved = time.monotonic()
+                bar.set_description(self._name(), refresh=False)
+        self._progress.unlink(missing_ok=True)
+
+    def tell(self) -> None:
+        """Prints what was found, and raises UnreadableInputError if there are some."""
+        rows: list[list[Cell]] = [[self._inputs[number].name, *self._done[number]] for number in sorted(self._done)]
+        if rows:
+            print(format_table(("input", "length", "events"), rows))
+        spent = time.monotonic() - self._began
+        if self._seconds:
+            times = self._seconds / max(spent, 1e-9)
+            print(f"{_minutes(self._seconds)} of video in {_minutes(spent)}: {times:.1f} times as fast as it plays")
+        if not self._loaded.contract.event_rule and self._options.threshold is None:
+            print(f"events: scores from {THRESHOLD:g} on, as no test has tuned thresholds for them (--threshold: another)")
+        print(f"results are in {self._options.out}")
+        if self._failed:
+            first = self._failed[min(self._failed)]
+            others = f"; {len(self._failed) - 1} more cannot be read" if len(self._failed) > 1 else ""
+            raise UnreadableInputError(f"{first}{others}; the other {len(self._done)} inputs are done")
+
+    def _name(self) -> str:
+        return f"{len(self._done)} of {len(self._inputs)} inputs done"
+
+    def _write(self, number: int, prediction: Prediction) -> None:
+        write_prediction(self._options.out / self._inputs[number].name, prediction, self._shown)
+        events = prediction.listed.numbered([prediction.name], [prediction.classes[place] for place in self._shown.classes])
+        self._done[number] = (_minutes(prediction.duration), len(events.events))
+
+    def _save(self) -> None:
+        state = {
+            "fingerprint": self._fingerprint,
+            "done": {number: list(row) for number, row in self._done.items()},
+            "failed": self._failed,
+            "predictor": self._predictor.state(),
+        }
+        checkpoint.save(self._progress, state)
+
+    def _resume(self) -> None:
+        if not self._options.resume or not self._progress.is_file():
+            return
+        state = checkpoint.load(self._progress)
+        if state.get("fingerprint") != self._fingerprint:
+            raise CheckpointError(
+                f"{self._progress}: is of a run with other weights, inputs or options; right would be the same command as "
+                "before, or no --resume to begin anew"
+            )
+        self._done = {
+            int(number): (str(row[0]), int(row[1]))
+            for number, row in state["done"].items()
+            if (self._options.out / self._inputs[int(number)].name / EVENTS).is_file()
+        }
+        self._failed = {int(number): str(reason) for number, reason in state["failed"].items()}
+        lost = [number for number in map(int, state["done"]) if number not in self._done]
+        if lost:
+            raise CheckpointError(
+                f"{self._options.out / self._inputs[lost[0]].name}: was written before, and is gone; right would be no --resume"
+            )
+        self._predictor.load_state(state["predictor"])
+
+
+def _fingerprint(options: PredictOptions, loaded: LoadedModel, inputs: Sequence[Input]) -> str:
+    """The same for runs whose states are of each other."""
+    files = [(str(each.path.resolve()), each.path.stat().st_size, each.path.stat().st_mtime_ns) for each in inputs]
+    told: list[Any] = [files, checksum(loaded.model), options.batch, options.every, options.fps, loaded.precision.name]
+    told += [options.threshold, options.top, list(options.classes or []), loaded.device.type]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _minutes(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"

@@ -1,0 +1,87 @@
+"""What is written of a prediction: a folder with its scores and events, there whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from slowfast.annotations.events import format_csv, format_results
+from slowfast.prediction.errors import PredictionError
+from slowfast.prediction.results import Prediction
+from slowfast.runtime.atomic_files import make_folder, writing
+
+SCORES, EVENTS_TABLE, EVENTS = "scores.csv", "events.csv", "events.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is written. classes: the numbers of these alone. top: of each moment only so many in the table of scores, the best;
+    None: all."""
+
+    classes: tuple[int, ...]
+    top: int | None
+
+    @classmethod
+    def of(cls, names: tuple[str, ...], wanted: Collection[str] | None, top: int | None) -> Shown:
+        """wanted: names of classes; None: all. Raises PredictionError for a name that is none."""
+        strange = [name for name in wanted or () if name not in names]
+        if strange:
+            raise PredictionError(
+                f"class {strange[0]!r}: these weights have none of this name; right would be some of {', '.join(names)}"
+            )
+        if top is not None and top < 1:
+            raise PredictionError(f"top {top}: right would be 1 or more")
+        return cls(tuple(number for number, name in enumerate(names) if wanted is None or name in wanted), top)
+
+
+def write_prediction(folder: Path, prediction: Prediction, shown: Shown) -> None:
+    """Writes the folder, in place of an earlier one. Raises WriteError."""
+    make_folder(folder.parent)
+    with writing(folder):
+        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            _write_files(beside, prediction, shown)
+            beside.chmod(0o777 & ~_umask())
+            old = beside.with_name(f"{beside.name}.old")
+            if folder.exists():
+                folder.rename(old)
+            beside.rename(folder)
+            shutil.rmtree(old, ignore_errors=True)
+        except BaseException:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise
+
+
+def _write_files(folder: Path, prediction: Prediction, shown: Shown) -> None:
+    with (folder / SCORES).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["second", "class", "score"])
+        writer.writerows(_score_rows(prediction, shown))
+    listed = prediction.listed.numbered([prediction.name], [prediction.classes[number] for number in shown.classes])
+    (folder / EVENTS_TABLE).write_text(format_csv(listed), encoding="utf-8")
+    (folder / EVENTS).write_text(format_results(listed), encoding="utf-8")
+
+
+def _score_rows(prediction: Prediction, shown: Shown) -> Iterator[tuple[str, str, str]]:
+    """By time; classes of a moment from the highest score to the lowest where they are the best of many, else as they are."""
+    for (start, _), scores in zip(prediction.seconds.tolist(), prediction.scores, strict=True):
+        classes = np.array(shown.classes)
+        if shown.top is not None:
+            classes = classes[np.argsort(-scores[classes], kind="stable")[: shown.top]]
+        for number in classes.tolist():
+            yield f"{start:.6g}", prediction.classes[number], f"{scores[number]:.6g}"
+
+
+def _umask() -> int:
+    """Of this process; folders for unfinished files are private, finished ones are what others would be."""
+    import os
+
+    current = os.umask(0)
+    os.umask(current)
+    return current

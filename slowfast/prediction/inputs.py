@@ -1,0 +1,156 @@
+"""What can be predicted on: video files, folders of them, and folders of pictures."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slowfast.datasets.found_files import SUFFIXES, files_below
+from slowfast.datasets.frame_folder import FrameFolderSource
+from slowfast.datasets.sources import FileSource, GridSource, OpenVideo
+from slowfast.datasets.transforms import CropFrames, FixedCrops
+from slowfast.datasets.transforms.rules import WholePicture
+from slowfast.datasets.video_files import VideoFiles
+from slowfast.datasets.whole_videos import Length, length_of
+from slowfast.engine.contract import Frames
+from slowfast.prediction.errors import PredictionError
+
+Picture = NDArray[np.uint8]
+
+PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+"""What counts as a picture in a folder of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An input from one of its frames on. times: second of each of all its frames, from the first; duration: in seconds.
+    pictures: (H, W, 3) as the network sees them, from frame `begin` on."""
+
+    times: NDArray[np.float64]
+    duration: float
+    frame_sec: float
+    begin: int
+    pictures: Iterator[Picture]
+
+
+class Input(Protocol):
+    """name: as people know it; results lie in a folder of this name."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def path(self) -> Path: ...
+
+    def read(self, frames: Frames, begin: int = 0) -> Reading:
+        """frames: how the network reads videos. Raises DecodeError, at once or as pictures are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFile:
+    """A video file. files: reads it, with what is known of it kept in the user's cache."""
+
+    name: str
+    path: Path
+    files: VideoFiles
+
+    def read(self, frames: Frames, begin: int = 0) -> Reading:
+        source = FileSource(self.files) if frames.grid_fps is None else GridSource(frames.grid_fps, self.files)
+        return _reading(source.open(str(self.path)), frames, begin)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderOfPictures:
+    """Pictures in the order of their names, with numbers in them by their value, `fps` of them a second."""
+
+    name: str
+    path: Path
+    fps: float
+
+    def read(self, frames: Frames, begin: int = 0) -> Reading:
+        names = sorted((path.name for path in self.path.iterdir() if path.suffix.lower() in PICTURES), key=_natural)
+        source = FrameFolderSource(frames={self.name: names}, prefix=str(self.path), fps=self.fps)
+        return _reading(source.open(self.name), frames, begin)
+
+
+def find_inputs(given: Sequence[str | Path], *, fps: float | None = None) -> list[Input]:
+    """Inputs in the order given: files, folders of videos (with those below them), folders of pictures, and patterns such as
+    `games/*.mp4`. fps: of folders of pictures. Raises PredictionError for what is none of these, and where two would have
+    one name."""
+    files = VideoFiles()
+    found = [each for text in given for each in _find(str(text), fps, files)]
+    unique = {each.path.resolve(): each for each in found}
+    inputs = list(unique.values())
+    first: dict[str, Path] = {}
+    for each in inputs:
+        if first.setdefault(each.name, each.path) != each.path:
+            raise PredictionError(
+                f"{each.path} and {first[each.name]}: results of both would lie in the folder {each.name}; right would be "
+                "other names, one run for each, or the folder that holds both"
+            )
+    return inputs
+
+
+def _find(text: str, fps: float | None, files: VideoFiles) -> Iterator[Input]:
+    path = Path(text)
+    if path.is_dir():
+        yield from _of_folder(path, fps, files)
+    elif path.is_file():
+        yield VideoFile(path.stem, path, files)
+    elif re.search(r"[*?[]", text):
+        matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - a pattern may be absolute
+        if not matches:
+            raise PredictionError(f"{text}: nothing has such a name; right would be a pattern such as 'games/*.mp4'")
+        for match in matches:
+            yield from _find(match, fps, files)
+    else:
+        raise PredictionError(f"{text}: there is no such file; right would be a video, a folder or a pattern such as '*.mp4'")
+
+
+def _of_folder(folder: Path, fps: float | None, files: VideoFiles) -> Iterator[Input]:
+    below = sorted(files_below(folder))
+    videos = [path for path in below if path.suffix.lower() in SUFFIXES]
+    for path in videos:
+        yield VideoFile(str(PurePosixPath(path.relative_to(folder)).with_suffix("")), path, files)
+    if videos:
+        return
+    if not any(path.suffix.lower() in PICTURES and path.parent == folder for path in below):
+        endings = ", ".join(sorted(SUFFIXES))
+        raise PredictionError(f"{folder}: holds no video and no pictures; right would be files that end in {endings}")
+    if fps is None:
+        raise PredictionError(f"{folder}: holds pictures, and nothing says how many are of one second; right would be --fps N")
+    yield FolderOfPictures(folder.resolve().name, folder, fps)
+
+
+def _natural(name: str) -> tuple[object, ...]:
+    parts = re.split(r"(\d+)", name)
+    return (*((int(part) if number % 2 else part) for number, part in enumerate(parts)), name)
+
+
+def _reading(video: OpenVideo, frames: Frames, begin: int) -> Reading:
+    assert frames.seconds_apart is not None
+    spacing = frames.seconds_apart * video.fps
+    if abs(spacing - round(spacing)) < 1e-6:
+        spacing = round(spacing)  # seconds are rounded, numbers of frames are not
+    length: Length = length_of(video.fps, spacing, 0, video.num_frames)
+    rule = (
+        FixedCrops(size=frames.crop, short_side=frames.short_side)
+        if frames.crop
+        else WholePicture(short_side=frames.short_side)
+    )
+    shown = CropFrames(rule.draw(0, np.random.default_rng(0)))
+    rest = length.sampled[begin:]
+    return Reading(
+        times=video.seconds(length.sampled),
+        duration=length.seconds,
+        frame_sec=length.frame_sec,
+        begin=begin,
+        pictures=video.stream(rest, shown) if len(rest) else iter(()),
+    )

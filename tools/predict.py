@@ -1,0 +1,63 @@
+"""Says what happens when in videos: python tools/predict.py --weights FILE INPUT [...]"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from slowfast_tools import add_debug, exit_code_of
+from slowfast_tools.arguments import Parser
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = Parser(
+        description="Scores videos of any length and writes for each a folder with scores.csv (second, class, score), "
+        "events.csv and events.json (ActivityNet's form). Weights with a memory read a video once from beginning to end, "
+        "others look at overlapping clips; the memory that is needed is the same however long it is.",
+    )
+    weights = "model.safetensors or a checkpoint of a run, or its OUTPUT_DIR"
+    parser.add_argument("--weights", required=True, type=Path, metavar="FILE", help=weights)
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="video, folder of videos or of pictures, or pattern such as 'games/*.mp4'",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("predictions"), metavar="FOLDER", help="where results go (predictions)"
+    )
+    parser.add_argument("--batch", type=int, default=1, metavar="N", help="inputs that are scored side by side (1)")
+    parser.add_argument(
+        "--every", type=float, metavar="SECONDS", help="from one answer to the next, of weights without a memory (half a clip)"
+    )
+    parser.add_argument(
+        "--threshold", type=float, metavar="SCORE", help="least score of an event (tuned by the test of the weights, or 0.5)"
+    )
+    parser.add_argument("--top", type=int, metavar="N", help="only the N best classes of each moment in scores.csv (all)")
+    parser.add_argument("--classes", type=lambda text: text.split(","), metavar="A,B", help="only these classes (all)")
+    parser.add_argument("--fps", type=float, metavar="N", help="pictures a second, of folders of pictures")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="(auto: a GPU if there is one)")
+    parser.add_argument(
+        "--precision", default="", choices=("fp32", "bf16", "fp16", "auto"), help="of the network (that of the run's tests)"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on where the same command was stopped, to the same scores")
+    add_debug(parser)
+    return parser.parse_args(arguments)
+
+
+def run(options: argparse.Namespace) -> None:
+    from slowfast.commands.predict import PredictOptions, predict_files
+
+    given = {name: value for name, value in vars(options).items() if name != "debug"}
+    predict_files(PredictOptions(**given))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    return exit_code_of(lambda: run(options), debug=options.debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
