@@ -20,7 +20,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast import __version__
 from slowfast.config import load_config
-from slowfast.config.comparing import changed_options, of_network
+from slowfast.config.comparing import changed_options, flat_options, of_network
 from slowfast.datasets import ClipDataset, VideoDataset
 from slowfast.datasets.clip_sampling import CyclicSpacedClips, RandomSpacedClip, UniformSpacedClips
 from slowfast.datasets.kinetics import evaluation_crops
@@ -69,7 +69,7 @@ class Frames:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """task: what `slowfast.engine.tasks` calls it. classes: their names, by number. several: whether a video can have several
-    of them at once. options: those of the config that are needed and differ from their defaults. trained_on: name of the data
+    of them at once. options: those of the config that are needed, by full key. trained_on: name of the data
     set. figures: of a test, in percent, by name; None: undefined. event_rule: how scores become events, as `rule_file` keeps
     it; empty where none was tuned. library: version that made it."""
 
@@ -91,7 +91,7 @@ class Contract:
             classes=tuple(dataset.class_names),
             several=bool(cfg.DATA.MULTI_LABEL or cfg.DETECTION.ENABLE),
             frames=_frames(cfg, dataset),
-            options={key: value for key, value in changed_options(cfg).items() if key in USED or of_network(key, cfg)},
+            options=_needed(cfg),
             trained_on=cfg.TRAIN.DATASET,
         )
 
@@ -103,9 +103,7 @@ class Contract:
     def config(self, more: Mapping[str, object] | None = None) -> CfgNode:
         """The config of the network, frozen. more: further options. Raises ConfigError where this version of the library has no
         such options."""
-        overrides = {**self.options, **(more or {})}
-        with warnings.catch_warnings(action="ignore"):  # what has no effect had none when the weights were made
-            return load_config(None, [word for pair in overrides.items() for word in pair])
+        return _load({**self.options, **(more or {})})
 
     def text(self) -> str:
         """As JSON, which `read` takes; numbers that are not finite become null, as in the other files of a test."""
@@ -170,6 +168,21 @@ def _text_of(path: Path) -> str | None:
         return None
     text = content.get(KEY) if isinstance(content, Mapping) else None
     return text if isinstance(text, str) else None
+
+
+def _needed(cfg: CfgNode) -> dict[str, Any]:
+    """What makes a config with the same network of nothing else: what differs from its default, and what does not but would be
+    derived otherwise, had nobody said it."""
+    wanted = {key: value for key, value in flat_options(cfg).items() if key in USED or of_network(key, cfg)}
+    changed = changed_options(cfg)
+    options = {key: value for key, value in wanted.items() if key in changed}
+    derived = flat_options(_load(options))
+    return options | {key: value for key, value in wanted.items() if derived[key] != value}
+
+
+def _load(options: Mapping[str, object]) -> CfgNode:
+    with warnings.catch_warnings(action="ignore"):  # what has no effect had none when the weights were made
+        return load_config(None, [word for pair in options.items() for word in pair])
 
 
 def _frames(cfg: CfgNode, dataset: ClipDataset) -> Frames:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from slowfast.datasets import DecodeError
+from slowfast.engine.whole_video_evaluation import DECIMALS
 from slowfast.prediction.errors import PredictionError
 from slowfast.prediction.inputs import Input, Reading, find_inputs
 from slowfast.prediction.loading import LoadedModel, load_model
@@ -165,7 +166,7 @@ class Predictor:
         return Advance(tuple(done), failed, seconds)
 
     def _prediction(self, lane: Lane) -> Prediction:
-        seconds = np.array(lane.seconds, dtype=np.float64).reshape(-1, 2)
+        seconds = np.array(lane.seconds, dtype=np.float64).reshape(-1, 2).round(DECIMALS)  # as tests write them
         return Prediction(
             name=self._inputs[lane.number].name,
             classes=self._loaded.contract.classes,

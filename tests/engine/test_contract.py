@@ -60,6 +60,14 @@ def test_every_shipped_config_comes_back_as_a_network_that_computes_the_same(nam
         assert again[key] == there[key]
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_an_option_that_is_said_to_be_as_by_default_is_not_derived_otherwise() -> None:
+    """PGT.HEAD is False for whole videos with several labels, unless somebody says True."""
+    for head in (True, False):
+        cfg = config("LongCook/HOUR_PGT.yaml", "PGT.HEAD", head)
+        assert Contract.of(cfg, dataset(cfg)).config().PGT.HEAD is head
+
+
 @pytest.mark.parametrize("split", ["train", "val", "test"])
 @pytest.mark.parametrize(
     ("name", "options", "apart", "short_side"),

@@ -36,7 +36,7 @@ def test_every_input_has_scores_from_its_first_second_to_its_last(weights: Path,
     assert [each.duration for each in found] == pytest.approx([7.3, 3.0, 0.5, 5.0], abs=1 / 24)
     for each in found:
         assert each.seconds[0, 0] == 0
-        assert each.seconds[-1, 1] == pytest.approx(each.duration, abs=1e-6)
+        assert each.seconds[-1, 1] == pytest.approx(each.duration, abs=1e-4)
         np.testing.assert_array_equal(each.seconds[1:, 0], each.seconds[:-1, 1])
         assert each.scores.shape == (len(each.seconds), 3)
         assert len(each.to_pandas()) == len(each.seconds)
@@ -111,9 +111,9 @@ def test_pictures_of_a_video_have_the_scores_of_the_video(weights: Path, tmp_pat
 
 def test_answers_of_clips_come_as_often_as_asked(clipping: Path, videos: Path) -> None:
     each = predict(clipping, videos / "a.mp4", every=0.25)[0]
-    np.testing.assert_allclose(np.diff(each.seconds[1:-1, 0]), 0.25, atol=1e-6)
+    np.testing.assert_allclose(np.diff(each.seconds[1:-1, 0]), 0.25, atol=2e-4)
     usual = predict(clipping, videos / "a.mp4")[0]
-    np.testing.assert_allclose(np.diff(usual.seconds[1:-1, 0]), 0.5, atol=1e-6)
+    np.testing.assert_allclose(np.diff(usual.seconds[1:-1, 0]), 0.5, atol=2e-4)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_networks_with_a_memory_answer_once_a_step(stepping: Path, videos: Path)
     with pytest.raises(PredictionError, match="answer once a step"):
         predict(stepping, videos / "a.mp4", every=0.5)
     each = predict(stepping, videos / "a.mp4")[0]
-    np.testing.assert_allclose(np.diff(each.seconds[:-1, 0]), 0.75, atol=1e-6)  # three new frames of four
+    np.testing.assert_allclose(np.diff(each.seconds[:-1, 0]), 0.75, atol=2e-4)  # three new frames of four
 
 
 def test_events_are_where_scores_are_high_enough(stepping: Path, videos: Path) -> None:
