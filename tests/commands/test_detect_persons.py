@@ -1,14 +1,18 @@
-"""Boxes of persons at every second: with any detector, and what is said without detectron2."""
+"""Boxes of persons at every second: with any detector, and what is said without one."""
 
 import csv
 import importlib.util
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
-from slowfast.commands.detect_persons import PersonDetection, Picture, detect_persons, detectron2_detector
+from slowfast.commands.detect_persons import PersonDetection, detect_persons, settings_of
+from slowfast.config import ConfigError
+from slowfast.preparation.persons import Picture
 from slowfast_tools import detect_persons as command
 from tests.datasets.videos import write_video
 
@@ -58,16 +62,41 @@ def test_videos_are_looked_at_once_a_second(tmp_path: Path) -> None:
     assert rows[0][2:6] == ["0.000", "0.000", "0.500", "1.000"]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("detectron2") is not None, reason="detectron2 is installed")
-def test_without_detectron2_one_line_says_what_it_is_for_and_how_to_do_without(
-    media: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_without_a_detector_one_line_says_what_it_is_for_and_how_to_do_without(
+    media: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert command.main([str(media), "--out", str(tmp_path / "boxes.csv")]) == 2
+    monkeypatch.setitem(sys.modules, "detectron2", None)
+    monkeypatch.setitem(sys.modules, "detectron2.config", None)
+    words = [str(media), "--out", str(tmp_path / "boxes.csv"), "--detector", "detectron2", "NUM_GPUS", "0"]
+    assert command.main(words) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "finds the persons" in line and "Install it" in line and "AVA.TEST_PREDICT_BOX_LISTS" in line
+    assert "finds the persons" in line and "install it" in line and "AVA.TEST_PREDICT_BOX_LISTS" in line
     assert not (tmp_path / "boxes.csv").exists()
 
 
-@pytest.mark.skipif(importlib.util.find_spec("detectron2") is None, reason="detectron2 is not installed")
-def test_detectron2_finds_nobody_in_an_empty_picture() -> None:
-    assert detectron2_detector(0.5)(np.zeros((64, 64, 3), np.uint8)).shape == (0, 5)
+def test_persons_are_looked_for_where_networks_compute() -> None:
+    times, device = settings_of(["AVA.START_SECOND", "0", "AVA.FPS", "25", "NUM_GPUS", "0"])
+    assert (times.start, times.fps, device) == (0, 25, torch.device("cpu"))
+    assert settings_of([])[1].type == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(ConfigError, match="usable GPUs"):
+        settings_of(["NUM_GPUS", "99"])
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("torchvision") is None, reason="torchvision, the extra of that name, is not installed"
+)
+def test_torchvisions_detector_is_run_by_the_command(media: Path, tmp_path: Path) -> None:
+    from torchvision.models import detection
+
+    model = "fasterrcnn_mobilenet_v3_large_fpn"
+    made = getattr(detection, model)(weights=None, weights_backbone=None)
+    torch.nn.init.zeros_(made.roi_heads.box_predictor.cls_score.weight)
+    with torch.no_grad():
+        made.roi_heads.box_predictor.cls_score.bias.zero_()[1] = 6.0  # all is a person
+    torch.save(made.state_dict(), tmp_path / "all.pth")
+    words = [str(media), "--out", str(tmp_path / "boxes.csv"), "--model", model, "--weights", str(tmp_path / "all.pth")]
+    assert command.main([*words, "NUM_GPUS", "0"]) == 0
+    with (tmp_path / "boxes.csv").open() as file:
+        rows = list(csv.reader(file))
+    assert {row[1] for row in rows} == {"0900", "0901"}
+    assert all(float(row[7]) >= 0.5 for row in rows)
