@@ -73,7 +73,8 @@ class Track:
 class Export:
     """All that a file says. format: for people. videos: every video that it names, with or without events, and where. fps: of
     videos, where the file says which rate its frames were counted at. whole: events are those of whole videos. several: a video
-    may have several classes. notes: how something was understood. left_out: what was not used, and how often."""
+    may have several classes. scored: it has scores, as what a network found has. notes: how something was understood.
+    left_out: what was not used, and how often. faults: what is wrong."""
 
     path: Path
     format: str
@@ -83,6 +84,7 @@ class Export:
     fps: dict[str, float] = field(default_factory=dict)
     whole: bool = False
     several: bool = True
+    scored: bool = False
     notes: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     faults: list[DatasetError] = field(default_factory=list)

@@ -42,6 +42,7 @@ def read_label_table(table: Table) -> Export:
         header = ",".join(table.header)
         raise table.place(1).fault(f"the header is {header[:200]!r} and lacks {', '.join(missing)}", RIGHT)
     export.notes.extend(_how(columns))
+    export.scored = any(name.lower() in ("score", "confidence") for name in table.header)
     used = {column.name for column in columns.values()}
     unused = [name for name in table.header if name and name not in used]
     if unused:

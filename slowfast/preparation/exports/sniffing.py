@@ -183,9 +183,10 @@ def _no_columns(table: Table) -> DatasetError:
 
 
 def looks_like_export(path: Path) -> bool:
-    """Whether a file is an export without a doubt; nothing of it is judged."""
+    """Whether a file is an export that people made; nothing of it is judged. What has scores is what a network found."""
     try:
-        return bool(read_export(path))
+        exports = read_export(path)
+        return bool(exports) and not any(export.scored for export in exports)
     except DatasetError:
         return False
 

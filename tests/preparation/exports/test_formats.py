@@ -1,10 +1,13 @@
 """A small file of each format, of our own making, in the form in which the tools write them."""
 
+import csv
+import json
 from pathlib import Path
 
 import pytest
 
 from slowfast.preparation.exports.gathering import Reading
+from slowfast.preparation.exports.sniffing import looks_like_export
 from slowfast.preparation.videos import Inventory
 from tests.preparation.label_reading import read_labels, spans_of
 
@@ -145,3 +148,37 @@ def test_formats_are_told_by_what_files_hold(root: Path, tmp_path: Path) -> None
     ]  # fmt: skip
     assert "files that are no exports: 1, such as" in notes(found)
     assert "events that stand twice, and count once" in notes(found)
+
+
+def test_choices_of_label_studio_are_labels_of_whole_videos(root: Path) -> None:
+    tasks = [
+        {
+            "id": number, "data": {"video": f"/data/upload/1/1a2b3c4d-{name}"},
+            "annotations": [{"result": [{"type": "choices", "from_name": "c", "value": {"choices": [chosen]}}]}],
+        }
+        for number, (name, chosen) in enumerate([("kitchen.mp4", "calm"), ("hall.mp4", "loud")])
+    ]  # fmt: skip
+    (root / "tasks.json").write_text(json.dumps(tasks))
+    found = read_labels(root / "tasks.json", root)
+    assert spans_of(found) == {"kitchen.mp4": [("calm", None, None)], "hall.mp4": [("loud", None, None)]}
+    assert not found.multi_label
+
+
+def test_tables_of_boris_are_read_from_workbooks_too(root: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl", reason="openpyxl reads workbooks")
+    book = openpyxl.Workbook()
+    with (FILES / "boris_8_aggregated.csv").open() as file:
+        for row in csv.reader(file):
+            book.active.append([float(cell) if cell.replace(".", "", 1).isdecimal() else cell for cell in row])
+    book.save(root / "boris.xlsx")
+    found = read_labels(root / "boris.xlsx", root)
+    assert spans_of(found) == {"cage 1/mouse.mp4": [("groom", 1.5, 4.25), ("sniff", 5.0, 5.0)]}
+    assert found.understood[0][0] == "BORIS, aggregated events"
+
+
+def test_what_a_network_found_is_taken_for_labels_only_where_it_is_named(root: Path) -> None:
+    (root / "events.csv").write_text("video,start,end,class,score\nkitchen,0,1,stir,0.5\n")
+    assert not looks_like_export(root / "events.csv")
+    assert spans_of(read_labels(root / "events.csv", root)) == {"kitchen.mp4": [("stir", 0, 1)]}
+    (root / "events.csv").write_text("video,start,end,class\nkitchen,0,1,stir\n")
+    assert looks_like_export(root / "events.csv")
