@@ -56,7 +56,7 @@ def needs(form: str) -> None:
 @pytest.mark.parametrize(("variant", "kind", "form"), CASES)
 def test_twenty_steps_agree_with_the_network_whatever_rows_begin(variant: str, kind: str, form: Any, tmp_path: Path) -> None:
     needs(form)
-    cfg = config(variant, kind, PGT__STEPS="all")
+    cfg = config(variant, kind, PGT__STEPS="all", PGT__HEAD=True)
     network: Any = weights_of(cfg, tmp_path / "w.safetensors")
     path = export(tmp_path / "w.safetensors", form).path
     told, step = description_of(path), step_of(path)
@@ -77,9 +77,9 @@ def test_twenty_steps_agree_with_the_network_whatever_rows_begin(variant: str, k
             own, state = network.functional_step(inputs, state, begins=begins)
         torch.testing.assert_close(scores, own, atol=1e-4, rtol=0)
         seen.append(scores)
-    assert torch.stack(seen).std(0).min() > 1e-4  # else agreement would say nothing
+    assert torch.stack(seen).std(0).max() > 1e-2  # else agreement would say nothing
     for name, tensor in memory.items():
-        torch.testing.assert_close(tensor, state[name], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(tensor, state[name], atol=1e-4 * max(1.0, float(state[name].abs().max())), rtol=0)
 
 
 @pytest.mark.parametrize("form", ["torch", "onnx"])
