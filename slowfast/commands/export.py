@@ -21,9 +21,8 @@ from torch import Tensor, nn
 
 from slowfast.commands.convert_checkpoint import contract_of
 from slowfast.config import CfgNode, load_config
-from slowfast.config.comparing import changed_options, of_network
 from slowfast.engine import checkpoint
-from slowfast.engine.contract import KEY, USED, Contract
+from slowfast.engine.contract import KEY, Contract, needed_options
 from slowfast.errors import MissingPackageError
 from slowfast.models import build_model
 from slowfast.models.folding import fold_norms
@@ -139,9 +138,6 @@ def describe(program: Program, cfg: CfgNode, contract: Contract | None) -> dict[
     """How the program is called, and what its numbers mean; projects/pgt/README.md explains each entry."""
     side = cfg.DATA.TEST_CROP_SIZE
     apart = contract.frames.seconds_apart if contract else None
-    options = contract.options if contract else {
-        key: value for key, value in changed_options(cfg).items() if key in USED or of_network(key, cfg)
-    }  # fmt: skip
     return {
         "format": FORMAT,
         "frames": {"name": "frames", "type": "uint8", "shape": ["batch", program.num_frames, side, side, 3], "colours": "RGB"},
@@ -159,7 +155,7 @@ def describe(program: Program, cfg: CfgNode, contract: Contract | None) -> dict[
         "mean": list(cfg.DATA.MEAN),
         "std": list(cfg.DATA.STD),
         "event_rule": dict(contract.event_rule) if contract else {},
-        "options": dict(options),
+        "options": dict(contract.options) if contract else needed_options(cfg),
     }
 
 

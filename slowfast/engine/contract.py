@@ -91,7 +91,7 @@ class Contract:
             classes=tuple(dataset.class_names),
             several=bool(cfg.DATA.MULTI_LABEL or cfg.DETECTION.ENABLE),
             frames=_frames(cfg, dataset),
-            options=_needed(cfg),
+            options=needed_options(cfg),
             trained_on=cfg.TRAIN.DATASET,
         )
 
@@ -170,7 +170,7 @@ def _text_of(path: Path) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _needed(cfg: CfgNode) -> dict[str, Any]:
+def needed_options(cfg: CfgNode) -> dict[str, Any]:
     """What makes a config with the same network of nothing else: what differs from its default, and what does not but would be
     derived otherwise, had nobody said it."""
     wanted = {key: value for key, value in flat_options(cfg).items() if key in USED or of_network(key, cfg)}

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from slowfast.config import CfgNode
-from slowfast.config.comparing import changed_options, of_network
-from slowfast.engine.contract import USED, Contract, Frames
+from slowfast.engine.contract import Contract, Frames, needed_options
 from slowfast.engine.weight_files import write_weights
 from slowfast.models import build_model
 
@@ -26,9 +25,9 @@ def contract_of(cfg: CfgNode) -> Contract:
         classes=CLASSES,
         several=True,
         frames=Frames(
-            seconds_apart=0.25, short_side=SIDE, crop=SIDE, mean=tuple(cfg.DATA.MEAN), std=tuple(cfg.DATA.STD)
+            seconds_apart=0.25, grid_fps=None, short_side=SIDE, crop=SIDE, mean=tuple(cfg.DATA.MEAN), std=tuple(cfg.DATA.STD)
         ),
-        options={key: value for key, value in changed_options(cfg).items() if key in USED or of_network(key, cfg)},
+        options=needed_options(cfg),
         trained_on="toys",
     )  # fmt: skip
 
