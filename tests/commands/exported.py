@@ -32,10 +32,11 @@ def contract_of(cfg: CfgNode) -> Contract:
     )  # fmt: skip
 
 
-def weights_of(cfg: CfgNode, path: Path, *, says: bool = True) -> nn.Module:
+def weights_of(cfg: CfgNode, path: Path, *, says: bool = True, gain: float = 1.0) -> nn.Module:
     """Writes weights of such a network, with norms that do something, and returns it in evaluation mode.
 
-    says: whether the file says what it is for.
+    says: whether the file says what it is for. gain: of the classifier's weights, whose
+    first values hardly tell pictures apart.
     """
     torch.manual_seed(0)
     network = build_model(cfg)
@@ -45,6 +46,7 @@ def weights_of(cfg: CfgNode, path: Path, *, says: bool = True) -> nn.Module:
                 buffer.normal_(0, 0.1)
             elif name.endswith("running_var"):
                 buffer.uniform_(0.5, 1.5)
+        network.get_submodule("head.projection").weight.mul_(gain)
     write_weights(path, network.state_dict(), contract_of(cfg) if says else None)
     return network.eval()
 
