@@ -42,6 +42,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--precision", default="", choices=("fp32", "bf16", "fp16", "auto"), help="of the network (that of the run's tests)"
     )
+    parser.add_argument(
+        "--video", action="store_true", help="write annotated.mp4 too: the video, its sound, a running timeline"
+    )
     parser.add_argument("--resume", action="store_true", help="go on where the same command was stopped, to the same scores")
     add_debug(parser)
     return parser.parse_args(arguments)

@@ -12,10 +12,12 @@ from typing import Any
 
 from tqdm import tqdm
 
+from slowfast.datasets import DecodeError
 from slowfast.engine import checkpoint
 from slowfast.engine.event_rule import checksum
+from slowfast.prediction.annotated import write_annotated
 from slowfast.prediction.errors import PredictionError
-from slowfast.prediction.files import EVENTS, Shown, write_prediction
+from slowfast.prediction.files import ANNOTATED, EVENTS, Shown, write_prediction
 from slowfast.prediction.inputs import Input, find_inputs
 from slowfast.prediction.loading import LoadedModel, load_model
 from slowfast.prediction.predicting import Predictor
@@ -44,6 +46,7 @@ class PredictOptions:
     top: int | None = None
     classes: Sequence[str] | None = None
     fps: float | None = None
+    video: bool = False
     resume: bool = False
     save_seconds: float = 30.0
 
@@ -78,27 +81,27 @@ class _Run:
         self._options, self._loaded, self._inputs, self._predictor, self._shown = options, loaded, inputs, predictor, shown
         self._progress = options.out / PROGRESS
         self._fingerprint = _fingerprint(options, loaded, inputs)
+        self._pending: dict[int, Prediction] = {}  # scored, and not written yet
         self._done: dict[int, tuple[str, int]] = {}  # what was written: (duration, number of events) by input
         self._failed: dict[int, str] = {}
         self._seconds, self._began = 0.0, 0.0
 
     def run(self, request: StopRequest) -> None:
+        self._request = request
         self._resume()
         self._began = saved = time.monotonic()
+        self._write_pending()
         with tqdm(
             unit="s of video", unit_scale=True, disable=not console_is_terminal(), leave=False, desc=self._name()
         ) as bar:  # fmt: skip
-            for advance in self._predictor.run(skip=frozenset(self._done) | frozenset(self._failed)):
+            for advance in self._predictor.run(skip=frozenset({**self._done, **self._failed})):
                 self._seconds += advance.seconds
                 bar.update(advance.seconds)
                 for number, reason in advance.failed:
                     self._failed[number] = reason
-                for number, prediction in advance.done:
-                    self._write(number, prediction)
-                if request.signal_number:
-                    self._save()
-                    done = f"{len(self._done)} of {len(self._inputs)} inputs are done"
-                    raise Interrupted(request.signal_number, f"{done}; the same command with --resume goes on")
+                self._pending |= dict(advance.done)
+                self._write_pending()
+                self._stop_if_asked()
                 if time.monotonic() - saved > self._options.save_seconds:
                     self._save()
                     saved = time.monotonic()
@@ -125,8 +128,35 @@ class _Run:
     def _name(self) -> str:
         return f"{len(self._done)} of {len(self._inputs)} inputs done"
 
+    def _stop_if_asked(self) -> None:
+        if number := self._request.signal_number:
+            self._save()
+            done = f"{len(self._done)} of {len(self._inputs)} inputs are done"
+            raise Interrupted(number, f"{done}; the same command with --resume goes on")
+
+    def _write_pending(self) -> None:
+        for number in sorted(self._pending):
+            self._write(number, self._pending[number])
+            del self._pending[number]
+
     def _write(self, number: int, prediction: Prediction) -> None:
-        write_prediction(self._options.out / self._inputs[number].name, prediction, self._shown)
+        """Raises Interrupted, with the scores kept, where it takes long."""
+
+        def more(folder: Path) -> None:
+            if self._options.video:
+                write_annotated(
+                    folder / ANNOTATED,
+                    self._inputs[number],
+                    prediction,
+                    chosen=self._shown.classes,
+                    proceed=self._stop_if_asked,
+                )
+
+        try:
+            write_prediction(self._options.out / self._inputs[number].name, prediction, self._shown, more=more)
+        except DecodeError as error:  # pictures between those that were scored
+            self._failed[number] = str(error)
+            return
         events = prediction.listed.numbered([prediction.name], [prediction.classes[place] for place in self._shown.classes])
         self._done[number] = (_minutes(prediction.duration), len(events.events))
 
@@ -135,6 +165,7 @@ class _Run:
             "fingerprint": self._fingerprint,
             "done": {number: list(row) for number, row in self._done.items()},
             "failed": self._failed,
+            "pending": {number: each.state() for number, each in self._pending.items()},
             "predictor": self._predictor.state(),
         }
         checkpoint.save(self._progress, state)
@@ -154,6 +185,9 @@ class _Run:
             if (self._options.out / self._inputs[int(number)].name / EVENTS).is_file()
         }
         self._failed = {int(number): str(reason) for number, reason in state["failed"].items()}
+        contract, rule = self._loaded.contract, self._predictor.rule
+        for number, kept in state["pending"].items():
+            self._pending[int(number)] = Prediction.of_state(kept, classes=contract.classes, rule=rule)
         lost = [number for number in map(int, state["done"]) if number not in self._done]
         if lost:
             raise CheckpointError(
@@ -166,7 +200,7 @@ def _fingerprint(options: PredictOptions, loaded: LoadedModel, inputs: Sequence[
     """The same for runs whose states are of each other."""
     files = [(str(each.path.resolve()), each.path.stat().st_size, each.path.stat().st_mtime_ns) for each in inputs]
     told: list[Any] = [files, checksum(loaded.model), options.batch, options.every, options.fps, loaded.precision.name]
-    told += [options.threshold, options.top, list(options.classes or []), loaded.device.type]
+    told += [options.video, options.threshold, options.top, list(options.classes or []), loaded.device.type]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 

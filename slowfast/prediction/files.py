@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from slowfast.prediction.errors import PredictionError
 from slowfast.prediction.results import Prediction
 from slowfast.runtime.atomic_files import make_folder, writing
 
-SCORES, EVENTS_TABLE, EVENTS = "scores.csv", "events.csv", "events.json"
+SCORES, EVENTS_TABLE, EVENTS, ANNOTATED = "scores.csv", "events.csv", "events.json", "annotated.mp4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,16 @@ class Shown:
         return cls(tuple(number for number, name in enumerate(names) if wanted is None or name in wanted), top)
 
 
-def write_prediction(folder: Path, prediction: Prediction, shown: Shown) -> None:
-    """Writes the folder, in place of an earlier one. Raises WriteError."""
+def write_prediction(
+    folder: Path, prediction: Prediction, shown: Shown, *, more: Callable[[Path], None] = lambda folder: None
+) -> None:
+    """Writes the folder, in place of an earlier one. more: writes further files into it. Raises WriteError."""
     make_folder(folder.parent)
     with writing(folder):
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             _write_files(beside, prediction, shown)
+            more(beside)
             beside.chmod(0o777 & ~_umask())
             old = beside.with_name(f"{beside.name}.old")
             if folder.exists():

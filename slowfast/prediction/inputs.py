@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.datasets.found_files import SUFFIXES, files_below
-from slowfast.datasets.frame_folder import FrameFolderSource
+from slowfast.datasets.frame_folder import FrameFolderSource, read_picture
 from slowfast.datasets.sources import FileSource, GridSource, OpenVideo
 from slowfast.datasets.transforms import CropFrames, FixedCrops
 from slowfast.datasets.transforms.rules import WholePicture
@@ -75,9 +75,16 @@ class FolderOfPictures:
     fps: float
 
     def read(self, frames: Frames, begin: int = 0) -> Reading:
-        names = sorted((path.name for path in self.path.iterdir() if path.suffix.lower() in PICTURES), key=_natural)
-        source = FrameFolderSource(frames={self.name: names}, prefix=str(self.path), fps=self.fps)
+        source = FrameFolderSource(frames={self.name: self._names()}, prefix=str(self.path), fps=self.fps)
         return _reading(source.open(self.name), frames, begin)
+
+    def pictures(self) -> Iterator[tuple[float, Picture]]:
+        """(second, picture) of all. Raises DecodeError."""
+        for number, name in enumerate(self._names()):
+            yield number / self.fps, read_picture(str(self.path / name))
+
+    def _names(self) -> list[str]:
+        return sorted((path.name for path in self.path.iterdir() if path.suffix.lower() in PICTURES), key=_natural)
 
 
 def find_inputs(given: Sequence[str | Path], *, fps: float | None = None) -> list[Input]:

@@ -5,10 +5,12 @@ S windows, K classes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from slowfast.annotations.events import ListedEvents
@@ -71,6 +73,18 @@ class Prediction:
         assert found.score is not None
         rows = zip(found.start.tolist(), found.end.tolist(), found.label.tolist(), found.score.tolist(), strict=True)
         return tuple(sorted((Event(start, end, self.classes[label], score) for start, end, label, score in rows), key=_by_time))
+
+    def state(self) -> dict[str, Any]:
+        """As tensors and plain containers, for `of_state`."""
+        tensors = {"seconds": torch.from_numpy(self.seconds), "scores": torch.from_numpy(self.scores)}
+        return {"name": self.name, "duration": self.duration, **tensors}
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any], *, classes: tuple[str, ...], rule: JoinRule) -> Prediction:
+        return cls(
+            name=state["name"], classes=classes, seconds=state["seconds"].numpy(), scores=state["scores"].numpy(),
+            duration=state["duration"], rule=rule,
+        )  # fmt: skip
 
     def to_pandas(self) -> pd.DataFrame:
         """A row a window: start, end, and a column with the scores of each class."""

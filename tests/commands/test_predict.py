@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import av
 import pytest
 
 from slowfast.annotations.events import read_detected_csv, read_results
@@ -155,6 +156,29 @@ def test_stopped_and_resumed_it_writes_what_it_writes_in_one_go(
     assert (tmp_path / "parts" / PROGRESS).is_file()
     predict_files(options(stepping, videos, tmp_path / "parts", batch=batch, resume=True))
     assert files_of(tmp_path / "parts") == files_of(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("patience", [40, 170, 215])
+def test_stopped_while_a_video_is_written_it_goes_on_with_that_video(
+    patience: int, stepping: Path, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [str(videos / "a.mp4"), str(videos / "b.mp4")]
+    predict_files(options(stepping, videos, tmp_path / "whole", inputs=given, video=True))
+    with monkeypatch.context() as patch:
+        patch.setattr(Impatient, "patience", patience)
+        patch.setattr(Impatient, "looks", 0)
+        patch.setattr(command, "StopRequest", Impatient)
+        with pytest.raises(Interrupted, match="--resume goes on"):
+            predict_files(options(stepping, videos, tmp_path / "parts", inputs=given, video=True))
+    assert not [path for path in (tmp_path / "parts").iterdir() if path.is_dir() and path.name.startswith(".")]
+    predict_files(options(stepping, videos, tmp_path / "parts", inputs=given, video=True, resume=True))
+    found, wanted = files_of(tmp_path / "parts"), files_of(tmp_path / "whole")
+    assert found.keys() == wanted.keys()
+    for name, content in wanted.items():  # the encoder's threads do not make the same bytes every time
+        assert found[name] == content or name.endswith("annotated.mp4")
+    for name, frames in (("a", 150), ("b", 60)):
+        with av.open(str(tmp_path / "parts" / name / "annotated.mp4")) as container:
+            assert sum(1 for _ in container.decode(video=0)) == frames
 
 
 def test_what_was_kept_is_not_taken_for_another_run(
