@@ -18,5 +18,8 @@ setup(
         "slowfast_configs",
     ],
     package_dir=ELSEWHERE,
-    package_data={"slowfast_configs": ["*.json", "**/*.yaml", "**/*.json"]},
+    package_data={
+        "slowfast_configs": ["*.json", "**/*.yaml", "**/*.json"],
+        "slowfast.reports.page": ["templates/*"],
+    },
 )

@@ -20,6 +20,7 @@ ARGUMENTS = {
     "export": ["--weights", "a.pyth", "--to", "torch"],
     "predict": ["--weights", "a", "b"],
     "detect_persons": ["videos", "--out", "b"],
+    "report": ["a"],
 }
 
 

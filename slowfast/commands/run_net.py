@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
+
 from fvcore.common.config import CfgNode
 
+from slowfast.commands.report import make_report
 from slowfast.engine.preflight import check_run
 from slowfast.engine.testing import test
 from slowfast.engine.training import train
@@ -12,6 +16,8 @@ from slowfast.runtime.device import Place
 from slowfast.runtime.errors import Interrupted
 from slowfast.runtime.output_lock import only_run_in
 from slowfast.runtime.packages import has_report_package
+
+logger = logging.getLogger(__name__)
 
 
 def train_and_test(cfg: CfgNode, place: Place) -> None:
@@ -31,6 +37,7 @@ def _train_and_test(cfg: CfgNode, place: Place) -> None:
         and cfg.REPORT.ENABLE
         and has_report_package("matplotlib", option="REPORT.ENABLE", without="the test draws no curves and no examples")
     )
+    makes_page = draws and has_report_package("plotly", option="REPORT.ENABLE", without="the test makes no page of the run")
     if cfg.TRAIN.ENABLE:
         train(cfg, place)
     if cfg.TEST.ENABLE:
@@ -40,6 +47,8 @@ def _train_and_test(cfg: CfgNode, place: Place) -> None:
 
             try:
                 write_report(cfg, tested, device=place.device)
+                if makes_page:
+                    logger.info("wrote %s", make_report([Path(cfg.OUTPUT_DIR)], None))
             except Interrupted as stop:
                 raise Interrupted(stop.signal_number, "the results are written, the report is not finished") from None
         distributed.barrier()

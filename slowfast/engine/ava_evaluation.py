@@ -171,6 +171,7 @@ class AvaEvaluation:
                 "num_truths": int(found.num_truths.sum()),
             },
             per_class_ap=tuple(zip(names, found.ap[0].tolist(), strict=True)),
+            support=tuple(found.num_truths.tolist()),
         )
 
     def save(self, folder: Path) -> None:

@@ -55,12 +55,14 @@ class Metrics:
     """values: figures in percent, by name; NaN where nothing defines them. counts: what they were measured on.
 
     per_class_ap: classes with their average precisions, in [0, 1], NaN for classes without a positive; None if not measured.
+    support: how often each of these classes is true, in the same order: in videos, or boxes of detections.
     confusion: of videos with one label; None otherwise. in_time: what more was measured in time, for results.json.
     """
 
     values: dict[str, float]
     counts: dict[str, int] = field(default_factory=dict)
     per_class_ap: tuple[tuple[str, float], ...] | None = None
+    support: tuple[int, ...] = ()
     confusion: Confusion | None = None
     in_time: Mapping[str, Any] | None = None
 

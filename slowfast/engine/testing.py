@@ -132,7 +132,10 @@ def _write_results(cfg: CfgNode, *, metrics: Metrics, checkpoint_path: str, seco
         "config": changed_options(cfg),
     }
     if metrics.per_class_ap is not None:
-        results["per_class_ap"] = [{"class": name, "ap": _rounded(ap)} for name, ap in metrics.per_class_ap]
+        results["per_class_ap"] = [
+            {"class": name, "ap": _rounded(ap), "support": support}
+            for (name, ap), support in zip(metrics.per_class_ap, metrics.support, strict=True)
+        ]
     if metrics.confusion is not None:
         results |= _confusion_entries(metrics.confusion)
     if metrics.in_time is not None:

@@ -112,6 +112,7 @@ def measure_several_labels(
         values={name: 100 * value for name, value in {"mAP": mean_ap, **groups}.items()},
         counts=_counts(scores),
         per_class_ap=tuple(zip(class_names, per_class_ap.tolist(), strict=True)),
+        support=tuple((scores.labels[scored] > 0).sum(axis=0).tolist()),
     )
 
 

@@ -1,21 +1,16 @@
 """Curves of a training run, from the statistics in its log."""
 
-import math
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from slowfast.visualization.canvas import BLUE, FAINT, GREEN, GREY, ORANGE, DrawingError, bare, figure
+from slowfast.visualization.log_series import Point, Stats, series
 
 MEASURES = {"mAP": "mAP (%)", "map": "mAP (%)", "top1_acc": "top-1 (%)", "top1_err": "top-1 error (%)"}
 """What a validation can report, by the name in the statistics (those of PySlowFast's logs too); the first there is is drawn."""
-
-Point = tuple[float, float]
-Stats = Sequence[Mapping[str, Any]]
 
 
 def draw_curves(stats: Stats, path: str | Path, *, title: str) -> None:
@@ -26,18 +21,18 @@ def draw_curves(stats: Stats, path: str | Path, *, title: str) -> None:
     MEASURES. Where an epoch was run again after a resume, the later statistics count. Raises DrawingError when there is no
     loss to draw.
     """
-    epochs, iterations = _series(stats, "train_epoch", "loss"), _series(stats, "train_iter", "loss")
-    rates = _series(stats, "train_iter", "lr") or _series(stats, "train_epoch", "lr")
+    epochs, iterations = series(stats, "train_epoch", "loss"), series(stats, "train_iter", "loss")
+    rates = series(stats, "train_iter", "lr") or series(stats, "train_epoch", "lr")
     if not epochs and not iterations:
         raise DrawingError("there is no training loss in these statistics; right would be entries of train_iter or train_epoch")
-    measure = next((name for name in MEASURES if _series(stats, "val_epoch", name)), None)
+    measure = next((name for name in MEASURES if series(stats, "val_epoch", name)), None)
     heights = [3, 3, 1] if measure else [3, 1]
     with figure(path, width=7.2, height=0.75 * sum(heights) + 1.0) as canvas:
         panels = _panels(canvas, heights)
         canvas.suptitle(title, x=0.02, ha="left", fontsize=12, fontweight="bold")
         _draw_loss(panels[0], iterations, epochs)
         if measure:
-            _draw_measure(panels[1], _series(stats, "val_epoch", measure), measure)
+            _draw_measure(panels[1], series(stats, "val_epoch", measure), measure)
         panels[-1].plot(*_columns(rates), color=GREY, linewidth=1.4, marker="o" if len(rates) == 1 else "", markersize=4)
         panels[-1].set_xlim(left=0)
         panels[-1].set_ylim(bottom=0)
@@ -88,24 +83,6 @@ def _draw_measure(axes: Axes, points: list[Point], measure: str) -> None:
 def _marker(points: list[Point]) -> str:
     """Dots where single epochs can be told apart."""
     return "o" if len(points) <= 30 else ""
-
-
-def _series(stats: Stats, kind: str, name: str) -> list[Point]:
-    """(epoch, value) by rising epoch; values that are missing or not finite leave a gap nobody has to explain."""
-    points: dict[float, float] = {}
-    for entry in stats:
-        if entry.get("_type") == kind and entry.get(name) is not None and math.isfinite(float(entry[name])):
-            points[_position(entry)] = float(entry[name])
-    return sorted(points.items())
-
-
-def _position(entry: Mapping[str, object]) -> float:
-    """Epochs that were over when the entry was written, with the fraction of the one that ran."""
-    epoch = float(str(entry["epoch"]).partition("/")[0])
-    if "iter" not in entry:
-        return epoch
-    done, _, of = str(entry["iter"]).partition("/")
-    return epoch - 1 + float(done) / float(of)
 
 
 def _columns(points: list[Point]) -> tuple[list[float], list[float]]:

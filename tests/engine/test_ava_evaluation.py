@@ -61,6 +61,7 @@ def test_perfect_detections_score_one_in_every_class_and_group(annotations: Path
     metrics = evaluation.result()
     assert metrics.values == pytest.approx({"mAP": 100, "mAP_pose": 100, "mAP_object": 100, "mAP_none": np.nan}, nan_ok=True)
     assert metrics.per_class_ap == (("action 1", 1.0), ("action 2", 1.0), ("action 3", 1.0))
+    assert sum(metrics.support) == metrics.counts["num_truths"]
     assert metrics.counts == {"num_videos": 3, "num_boxes": 48, "num_truths": 34}  # a fourth is not scored; a second excluded
 
 

@@ -60,6 +60,7 @@ def test_several_labels_are_measured_by_mean_average_precision() -> None:
     assert result.values == pytest.approx({"mAP": 75.0, "mAP_first": 50.0, "mAP_last": np.nan}, nan_ok=True)
     assert result.per_class_ap[:2] == (("a", 0.5), ("b", 1.0))
     assert np.isnan(result.per_class_ap[2][1])
+    assert result.support == (1, 1, 0)
     assert result.counts == {"num_videos": 2, "num_views": 2}
 
 

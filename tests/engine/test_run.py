@@ -104,12 +104,18 @@ def test_weights_are_not_written_where_they_are_not_wanted(data: Path, finished:
     assert not (tmp_path / "model.safetensors").exists()
 
 
+def test_page_of_the_run_lies_beside_its_results(finished: Path) -> None:
+    assert "<h1>" in (finished / "report.html").read_text(encoding="utf-8")
+
+
 def test_results_tell_what_was_measured(finished: Path) -> None:
     results = json.loads((finished / "results.json").read_text())
     assert (results["num_videos"], results["num_views"]) == (3, 6)
     assert len(results["per_class_ap"]) == 12
     known = [entry["ap"] for entry in results["per_class_ap"] if entry["ap"] is not None]
     assert results["metrics"]["mAP"] == pytest.approx(100 * np.mean(known), abs=1e-3)
+    assert all(entry["support"] == 0 for entry in results["per_class_ap"] if entry["ap"] is None)
+    assert all(1 <= entry["support"] <= 3 for entry in results["per_class_ap"] if entry["ap"] is not None)
     assert results["config"]["RESNET.WIDTH_PER_GROUP"] == 2
     assert "DATA.STD" not in results["config"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from slowfast.runtime.logging import read_stats
 from slowfast.visualization import DrawingError, draw_curves
-from slowfast.visualization.curves import _series
+from slowfast.visualization.log_series import series
 
 
 def epoch(kind: str, number: int, **values: float) -> dict[str, Any]:
@@ -39,17 +39,17 @@ def test_line_that_a_kill_cut_short_is_passed_over(tmp_path: Path) -> None:
 
 def test_epoch_that_ran_again_counts_once_with_its_later_loss() -> None:
     stats = [epoch("train_epoch", 1, loss=2.0), epoch("train_epoch", 2, loss=9.0), epoch("train_epoch", 2, loss=1.0)]
-    assert _series(stats, "train_epoch", "loss") == [(1.0, 2.0), (2.0, 1.0)]
+    assert series(stats, "train_epoch", "loss") == [(1.0, 2.0), (2.0, 1.0)]
 
 
 def test_iterations_stand_between_their_epochs() -> None:
     stats = [epoch("train_iter", 3, loss=2.0) | {"iter": "5/10"}, epoch("train_iter", 3, loss=1.0) | {"iter": "10/10"}]
-    assert _series(stats, "train_iter", "loss") == [(2.5, 2.0), (3.0, 1.0)]
+    assert series(stats, "train_iter", "loss") == [(2.5, 2.0), (3.0, 1.0)]
 
 
 def test_loss_that_is_not_finite_is_a_gap() -> None:
     stats = [epoch("train_epoch", 1, loss=float("nan")), epoch("train_epoch", 2, loss=1.0)]
-    assert _series(stats, "train_epoch", "loss") == [(2.0, 1.0)]
+    assert series(stats, "train_epoch", "loss") == [(2.0, 1.0)]
 
 
 def test_validation_measure_gets_a_panel_of_its_own(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ REPORT = Section(
     meaning="The report of a test: results.json, curves and examples.",
     no_effect_if=_switched_off,
     options={
-        "ENABLE": Option(True, "Whether to draw curves and examples (results.json is always written)."),
+        "ENABLE": Option(True, "Whether to draw curves and examples, and make report.html (results.json is always written)."),
         "NUM_TIMELINES": Option(
             3, "Test videos to draw a timeline of; in detection, annotated seconds to draw.", minimum=0, maximum=10**4
         ),

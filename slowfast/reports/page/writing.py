@@ -1,0 +1,109 @@
+"""The page itself: templates filled in with runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from slowfast.reports.page import charts
+from slowfast.reports.page.finished_run import ConfusedClasses, FinishedRun
+from slowfast.runtime.atomic_files import write_text
+
+TEMPLATES = Path(__file__).parent / "templates"
+MOST_MISTAKES = 20
+"""Pairs of classes that are listed."""
+
+
+def write_page(runs: Sequence[FinishedRun], path: Path) -> None:
+    """Writes the page of at least one run. Raises WriteError, and ReportError for statistics that cannot be drawn."""
+    write_text(path, page(runs))
+
+
+def page(runs: Sequence[FinishedRun]) -> str:
+    """HTML with all it needs inside."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    curves = charts.curves(runs)
+    measures = _measures(runs)
+    confused = [(run.name, run.confusion, charts.confusion(run.confusion)) for run in runs if run.confusion is not None]
+    specs: dict[str, Any] = {
+        **({"figures": charts.figures(runs)} if any(run.figures for run in runs) else {}),
+        **{f"curve-{number}": chart for number, chart in enumerate(curves.values())},
+        **{f"classes-{number}": measure["chart"] for number, measure in enumerate(measures)},
+        **{f"confusion-{number}": chart for number, (_, _, chart) in enumerate(confused)},
+    }
+    return environment.get_template("page.html.j2").render(
+        title=runs[0].name if len(runs) == 1 else f"{len(runs)} runs",
+        runs=runs,
+        colors=[charts.color_of(number) for number in range(len(runs))],
+        figure_names=list(dict.fromkeys(name for run in runs for name in run.figures)),
+        count_names=list(dict.fromkeys(name for run in runs for name in run.counts)),
+        options=_options(runs),
+        curve_titles=list(curves),
+        measures=measures,
+        confusions=[(name, _mistakes(matrix)) for name, matrix, _ in confused],
+        charts=specs,
+        plotly=charts.library(),
+        style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
+        script=(TEMPLATES / "page.js").read_text(encoding="utf-8"),
+    )
+
+
+def _options(runs: Sequence[FinishedRun]) -> list[dict[str, Any]]:
+    """Options that any of the runs changed. differs: whether the runs do not agree."""
+    found = []
+    for key in sorted({key for run in runs for key in run.options}):
+        values = [repr(run.options[key]) if key in run.options else None for run in runs]
+        found.append({"key": key, "values": values, "differs": len(set(values)) > 1})
+    return found
+
+
+def _measures(runs: Sequence[FinishedRun]) -> list[dict[str, Any]]:
+    """For each measure of classes: its chart, and a row a class."""
+    found = []
+    for title in dict.fromkeys(of_class.measure for run in runs for of_class in run.per_class):
+        columns = {
+            number: of_class for number, run in enumerate(runs) for of_class in run.per_class if of_class.measure == title
+        }
+        names = list(dict.fromkeys(name for of_class in columns.values() for name in of_class.percent))
+        rows = [
+            {
+                "name": name,
+                "support": next((column.support[name] for column in columns.values() if name in column.support), None),
+                "percent": [column.percent.get(name) for column in columns.values()],
+            }
+            for name in names
+        ]
+        found.append(
+            {
+                "title": title,
+                "counted": next((column.counted for column in columns.values() if column.support), ""),
+                "runs": list(columns),
+                "rows": rows,
+                "chart": charts.classes(runs, title, names),
+            }
+        )
+    return found
+
+
+def _mistakes(confused: ConfusedClasses) -> list[dict[str, Any]]:
+    """The most frequent confusions."""
+    found = [
+        (count, 100 * count / sum(row), true, said)
+        for true, row in zip(confused.classes, confused.videos, strict=True)
+        for said, count in zip(confused.classes, row, strict=True)
+        if count and true != said
+    ]
+    found.sort(key=lambda mistake: -mistake[0])
+    return [
+        {"true": true, "said": said, "videos": count, "percent": percent}
+        for count, percent, true, said in found[:MOST_MISTAKES]
+    ]
