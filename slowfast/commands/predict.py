@@ -17,8 +17,8 @@ from slowfast.engine import checkpoint
 from slowfast.engine.event_rule import checksum
 from slowfast.prediction.annotated import write_annotated
 from slowfast.prediction.errors import PredictionError
-from slowfast.prediction.files import ANNOTATED, EVENTS, Shown, write_prediction
-from slowfast.prediction.inputs import Input, find_inputs
+from slowfast.prediction.files import Shown, check_folder, write_prediction
+from slowfast.prediction.inputs import ANNOTATED, EVENTS, Input, find_inputs
 from slowfast.prediction.loading import LoadedModel, load_model
 from slowfast.prediction.predicting import Predictor
 from slowfast.prediction.results import THRESHOLD, Prediction
@@ -59,6 +59,8 @@ def predict_files(options: PredictOptions) -> None:
     """Writes a folder for each input and prints what was found. Raises PredictionError, ConfigError, CheckpointError,
     WriteError, Interrupted with all that is needed to go on saved, and at the end UnreadableInputError."""
     inputs = find_inputs(options.inputs, fps=options.fps)
+    for each in inputs:
+        check_folder(options.out / each.name)
     if options.batch < 1:
         raise PredictionError(f"batch {options.batch}: right would be 1 or more")
     loaded = load_model(options.weights, device=options.device, precision=options.precision)

@@ -13,10 +13,11 @@ import numpy as np
 
 from slowfast.annotations.events import format_csv, format_results
 from slowfast.prediction.errors import PredictionError
+from slowfast.prediction.inputs import ANNOTATED, EVENTS, EVENTS_TABLE, SCORES
 from slowfast.prediction.results import Prediction
 from slowfast.runtime.atomic_files import make_folder, writing
 
-SCORES, EVENTS_TABLE, EVENTS, ANNOTATED = "scores.csv", "events.csv", "events.json", "annotated.mp4"
+OURS = {SCORES, EVENTS_TABLE, EVENTS, ANNOTATED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,26 @@ class Shown:
         return cls(tuple(number for number, name in enumerate(names) if wanted is None or name in wanted), top)
 
 
+def check_folder(folder: Path) -> None:
+    """Raises PredictionError where results cannot lie in this folder, as something else does."""
+    if folder.exists() and not folder.is_dir():
+        raise PredictionError(
+            f"{folder}: results would lie in a folder of this name, and there is a file; right would be another --out"
+        )
+    strange = sorted(path.name for path in folder.iterdir() if path.name not in OURS) if folder.exists() else []
+    if strange:
+        raise PredictionError(
+            f"{folder}: results would take the place of this folder, and it holds {strange[0]!r}, which is none "
+            "of them; right would be another --out"
+        )
+
+
 def write_prediction(
     folder: Path, prediction: Prediction, shown: Shown, *, more: Callable[[Path], None] = lambda folder: None
 ) -> None:
-    """Writes the folder, in place of an earlier one. more: writes further files into it. Raises WriteError."""
+    """Writes the folder, in place of an earlier one. more: writes further files into it. Raises WriteError, and PredictionError
+    where something else is in its place."""
+    check_folder(folder)
     make_folder(folder.parent)
     with writing(folder):
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))

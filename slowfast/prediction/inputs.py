@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,9 @@ from slowfast.engine.contract import Frames
 from slowfast.prediction.errors import PredictionError
 
 Picture = NDArray[np.uint8]
+
+SCORES, EVENTS_TABLE, EVENTS, ANNOTATED = "scores.csv", "events.csv", "events.json", "annotated.mp4"
+"""What is written for each input."""
 
 PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 """What counts as a picture in a folder of them."""
@@ -89,14 +93,20 @@ class FolderOfPictures:
 
 def find_inputs(given: Sequence[str | Path], *, fps: float | None = None) -> list[Input]:
     """Inputs in the order given: files, folders of videos (with those below them), folders of pictures, and patterns such as
-    `games/*.mp4`. fps: of folders of pictures. Raises PredictionError for what is none of these, and where two would have
-    one name."""
+    `games/*.mp4`. fps: of folders of pictures. Annotated videos of earlier results are left out of folders. Raises
+    PredictionError for what is none of these, and where two would have one name, or one a name within the other's."""
     files = VideoFiles()
     found = [each for text in given for each in _find(str(text), fps, files)]
     unique = {each.path.resolve(): each for each in found}
     inputs = list(unique.values())
     first: dict[str, Path] = {}
-    for each in inputs:
+    for each in sorted(inputs, key=lambda each: each.name):
+        above = next((first[str(name)] for name in PurePosixPath(each.name).parents if str(name) in first), None)
+        if above is not None:
+            raise PredictionError(
+                f"{each.path} and {above}: results of the one would lie inside those of the other; right would be other names, "
+                "or one run for each"
+            )
         if first.setdefault(each.name, each.path) != each.path:
             raise PredictionError(
                 f"{each.path} and {first[each.name]}: results of both would lie in the folder {each.name}; right would be "
@@ -110,7 +120,7 @@ def _find(text: str, fps: float | None, files: VideoFiles) -> Iterator[Input]:
     if path.is_dir():
         yield from _of_folder(path, fps, files)
     elif path.is_file():
-        yield VideoFile(path.stem, path, files)
+        yield VideoFile(_name(path.stem), path, files)
     elif re.search(r"[*?[]", text):
         matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - a pattern may be absolute
         if not matches:
@@ -123,9 +133,10 @@ def _find(text: str, fps: float | None, files: VideoFiles) -> Iterator[Input]:
 
 def _of_folder(folder: Path, fps: float | None, files: VideoFiles) -> Iterator[Input]:
     below = sorted(files_below(folder))
-    videos = [path for path in below if path.suffix.lower() in SUFFIXES]
+    videos = [path for path in below if path.suffix.lower() in SUFFIXES and not _is_result(path)]
     for path in videos:
-        yield VideoFile(str(PurePosixPath(path.relative_to(folder)).with_suffix("")), path, files)
+        parts = (*path.relative_to(folder).parent.parts, path.stem)
+        yield VideoFile("/".join(map(_name, parts)), path, files)
     if videos:
         return
     if not any(path.suffix.lower() in PICTURES and path.parent == folder for path in below):
@@ -133,7 +144,17 @@ def _of_folder(folder: Path, fps: float | None, files: VideoFiles) -> Iterator[I
         raise PredictionError(f"{folder}: holds no video and no pictures; right would be files that end in {endings}")
     if fps is None:
         raise PredictionError(f"{folder}: holds pictures, and nothing says how many are of one second; right would be --fps N")
-    yield FolderOfPictures(folder.resolve().name, folder, fps)
+    yield FolderOfPictures(_name(folder.resolve().name), folder, fps)
+
+
+def _is_result(path: Path) -> bool:
+    return path.name == ANNOTATED and path.with_name(EVENTS).is_file()
+
+
+def _name(text: str) -> str:
+    """As the name of a folder, and in files of events: without letters that these cannot hold, and no `..`."""
+    letters = "".join("_" if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text).strip()
+    return letters if letters.strip(".") else "_" * max(len(letters), 1)
 
 
 def _natural(name: str) -> tuple[object, ...]:

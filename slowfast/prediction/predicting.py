@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -200,8 +201,12 @@ def predict(
     DecodeError.
     """
     inputs = find_inputs([given] if isinstance(given, str | Path) else given, fps=fps)
-    predictor = Predictor(load_model(weights, device=device), inputs, lanes=batch, every=every, threshold=threshold)
-    found = {number: prediction for advance in predictor.run() for number, prediction in advance.done}
+    threads = torch.get_num_threads()
+    try:
+        predictor = Predictor(load_model(weights, device=device), inputs, lanes=batch, every=every, threshold=threshold)
+        found = {number: prediction for advance in predictor.run() for number, prediction in advance.done}
+    finally:
+        torch.set_num_threads(threads)  # loading takes as many as suit a process that does nothing else
     return [found[number] for number in range(len(inputs))]
 
 
@@ -239,8 +244,6 @@ def read_ahead(source: Iterator[Window], size: int) -> Iterator[Window]:
 
 
 def _stacked(scores: Sequence[NDArray[np.float32]]) -> Tensor:
-    import torch
-
     return torch.from_numpy(np.stack(scores)) if scores else torch.zeros(0, 0)
 
 

@@ -241,3 +241,32 @@ def test_a_folder_is_there_whole_or_not_at_all(
 def test_names_of_classes_are_checked() -> None:
     with pytest.raises(PredictionError, match="right would be some of bark, jump, run"):
         Shown.of(CLASSES, ["Bark"], None)
+
+
+def test_a_folder_of_somebody_else_is_not_replaced(
+    stepping: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(videos / "b.mp4", tmp_path / "holiday.mp4")
+    (tmp_path / "holiday").mkdir()
+    (tmp_path / "holiday" / "letter.txt").write_text("dear")
+    words = ["--weights", str(stepping), str(tmp_path / "holiday.mp4"), "--out", str(tmp_path)]
+    assert main(words) == 2
+    assert "letter.txt" in capsys.readouterr().err
+    assert (tmp_path / "holiday" / "letter.txt").read_text() == "dear"
+    shutil.rmtree(tmp_path / "holiday")
+    (tmp_path / "holiday").write_text("a file")
+    assert main(words) == 2
+    assert "there is a file" in capsys.readouterr().err
+
+
+def test_earlier_results_are_no_inputs(
+    stepping: Path, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(videos / "b.mp4", tmp_path / "b.mp4")
+    for _ in range(2):
+        assert main(["--weights", str(stepping), ".", "--video"]) == 0
+    assert {path.parent.name for path in tmp_path.rglob("events.csv")} == {"b"}
+    capsys.readouterr()
+    assert main(["--weights", str(stepping), "predictions"]) == 2
+    assert "holds no video" in capsys.readouterr().err

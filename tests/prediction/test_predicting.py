@@ -193,6 +193,10 @@ def test_two_inputs_of_one_name_are_refused(stepping: Path, videos: Path, tmp_pa
     shutil.copy(videos / "b.mkv", tmp_path / "a.mkv")
     with pytest.raises(PredictionError, match="would lie in the folder a"):
         predict(stepping, [videos / "a.mp4", tmp_path / "a.mkv"])
+    (tmp_path / "a").mkdir()
+    shutil.copy(videos / "b.mkv", tmp_path / "a" / "deep.mkv")
+    with pytest.raises(PredictionError, match="inside those of the other"):
+        predict(stepping, tmp_path)
     assert len(find_inputs([videos / "a.mp4", videos / "a.mp4", str(videos / "*.mp4")])) == 2  # each once
 
 
@@ -210,3 +214,38 @@ def test_weights_that_say_nothing_or_cannot_be_used_are_refused(tmp_path: Path, 
         load_model(weights_of(tmp_path, TINY, frames=spread))
     with pytest.raises(PredictionError, match="right would be auto, cpu or cuda"):
         load_model(weights_of(tmp_path, CLIPS), device="tpu")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "my video .mp4",
+        " lead.mp4",
+        "tab\there.mp4",
+        "..mp4",
+        "...mp4",
+        "né 跳.mp4",
+        "a.b.mp4",
+        "[1].mp4",
+        "-.mp4",
+        "\udcff.mp4",
+    ],
+)
+def test_any_name_of_a_file_gives_a_folder_inside_the_results_and_a_name_for_events(
+    name: str, stepping: Path, videos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(videos / "d.mp4", tmp_path / "in" / name)
+    for given in (tmp_path / "in" / name, *([] if name.startswith(".") else [tmp_path / "in"])):  # hidden ones are left out
+        [each] = find_inputs([given])
+        inside = (tmp_path / "out" / each.name).resolve()
+        assert inside.parent == (tmp_path / "out").resolve()
+        assert inside != tmp_path / "out"
+    [found] = predict(stepping, tmp_path / "in" / name)
+    assert found.listed.videos == (found.name,)
+
+
+def test_the_number_of_threads_stays_what_it_was(stepping: Path, videos: Path) -> None:
+    before = torch.get_num_threads()
+    predict(stepping, videos / "d.mp4")
+    assert torch.get_num_threads() == before
