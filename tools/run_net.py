@@ -13,6 +13,11 @@ from slowfast_tools.arguments import Parser
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(description="Trains, then tests, as the config says.")
     parser.add_argument("--cfg", metavar="FILE", help="config file (YAML)")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="build everything, train on a few batches, print shapes, sizes, times and memory, and stop; keeps nothing",
+    )
     add_debug(parser)
     parser.add_argument(
         "--help-options", nargs="?", const="", metavar="PATTERN", help="list the options whose key contains PATTERN, and stop"
@@ -33,7 +38,13 @@ def run(options: argparse.Namespace) -> None:
         load_projects()
         print("\n".join(describe_options(options.help_options)))
         return
-    launch(load_config(options.cfg, options.overrides), train_and_test)
+    cfg = load_config(options.cfg, options.overrides)
+    if options.dry_run:
+        from slowfast.commands.dry_run import dry_run
+
+        print(dry_run(cfg))
+        return
+    launch(cfg, train_and_test)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
