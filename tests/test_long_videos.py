@@ -19,7 +19,8 @@ import pytest
 from slowfast.annotations.events import read_detected_csv, read_results, read_truths
 from slowfast.config import ConfigError, load_config
 from slowfast.engine.timed_evaluation import TimedEvaluation
-from slowfast_tools import eval_events, predict, prepare_data, run_net
+from slowfast.reports.page.finished_run import read_run
+from slowfast_tools import eval_events, predict, prepare_data, report, run_net
 from tests.datasets.videos import picture
 
 ROOT = Path(__file__).parents[1]
@@ -148,6 +149,17 @@ def test_a_tables_own_words_are_what_the_document_shows(place: Path) -> None:
     document = (ROOT / "GETTING_STARTED.md").read_text(encoding="utf-8")
     files = {path.name for path in (place / "runs/long").iterdir() if path.is_file()} - {"stdout.log", ".lock"}
     assert all(f"`{name}`" in document for name in files)
+
+
+def test_page_of_a_run_reads_what_was_measured_in_time(place: Path, tmp_path: Path) -> None:
+    of_videos, frames, events = read_run(place / "runs/long", "long").per_class
+    measured = in_time(place / "runs/long")
+    assert frames.percent == {name: 100 * ap for name, ap in measured["frames"]["ap"].items()}
+    assert events.percent == {name: 100 * ap["0.5"] for name, ap in measured["events"]["ap"].items()}
+    assert events.support == measured["events"]["truths"]
+    assert of_videos.support.keys() == events.support.keys() == {"red", "blue"}
+    runs = [str(place / "runs" / name) for name in ("long", "new")]
+    assert report.main([*runs, "--out", str(tmp_path / "page.html")]) == 0, "videos without labels have a column, too"
 
 
 def test_figures_of_the_test_are_those_of_the_tool_on_its_files(place: Path, tmp_path: Path) -> None:

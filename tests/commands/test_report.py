@@ -44,3 +44,17 @@ def test_what_is_wrong_is_one_line_and_no_page(tmp_path: Path, capsys: pytest.Ca
     assert printed.err.startswith(f"error: {bad / 'results.json'}: damaged")
     assert printed.err.count("\n") == 1
     assert not (good / "report.html").exists()
+
+
+def test_run_without_labels_and_training_has_a_page_that_says_so(tmp_path: Path) -> None:
+    unlabelled = {key: value for key, value in RESULTS.items() if key != "per_class_ap"} | {"metrics": {}, "in_time": {}}
+    run = make_run(tmp_path / "a", unlabelled, log=None)
+    assert main([str(run)]) == 0
+    html = (run / "report.html").read_text(encoding="utf-8")
+    for text in (
+        "No figures: nobody has said",
+        "No curves: there is no training",
+        "No figures of single",
+        "No confusion matrix",
+    ):
+        assert text in html

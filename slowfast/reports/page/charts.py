@@ -110,30 +110,31 @@ def classes(runs: Sequence[FinishedRun], measure: str, names: Sequence[str]) -> 
 
 def confusion(confused: ConfusedClasses) -> Chart:
     """Cells shaded by their share of the true class, with the number of videos where classes are few enough to read it."""
-    totals = [max(1, sum(row)) for row in confused.videos]
     few = len(confused.classes) <= SMALL_NET
-    names = list(map(_plain, confused.classes))
+    names = _told_apart(confused.classes)
     heat = go.Heatmap(
-        x=list(range(len(confused.classes))),
-        y=list(range(len(confused.classes))),
-        z=[[100 * count / total for count in row] for row, total in zip(confused.videos, totals, strict=True)],
-        customdata=[
-            [[true, said, count] for said, count in zip(names, row, strict=True)]
-            for true, row in zip(names, confused.videos, strict=True)
-        ],
+        x=names,
+        y=names,
+        z=[[round(100 * count / max(1, sum(row)), 2) for count in row] for row in confused.videos],
+        customdata=[list(row) for row in confused.videos],
         text=[[str(count) if count else "" for count in row] for row in confused.videos] if few else None,
         texttemplate="%{text}" if few else None,
         colorscale=_SHADES,
         zmin=0,
         zmax=100,
         colorbar_title_text="% of row",
-        hovertemplate="%{customdata[0]} taken for %{customdata[1]}: %{customdata[2]} videos, %{z:.1f} %<extra></extra>",
+        hovertemplate="%{y} taken for %{x}: %{customdata} videos, %{z} %<extra></extra>",
     )
     figure = go.Figure(heat)
-    shown = {"tickvals": list(range(len(confused.classes))), "ticktext": names} if few else {}
-    figure.update_xaxes(title_text="the network says", showgrid=False, automargin=True, **shown)
-    figure.update_yaxes(title_text="true class", autorange="reversed", showgrid=False, automargin=True, **shown)
-    return _chart(figure, height=max(420, 26 * len(confused.classes) + 200) if few else 640, showlegend=False)
+    ticks = {"type": "category", "showgrid": False, "automargin": True, "dtick": 1 if few else None}
+    figure.update_xaxes(title_text="the network says", **ticks)
+    figure.update_yaxes(title_text="true class", autorange="reversed", **ticks)
+    return _chart(figure, height=max(420, 26 * len(names) + 200) if few else 640, showlegend=False)
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """With their number where two classes have one name: plotly would draw both in one place."""
+    return [_plain(name if names.count(name) == 1 else f"{name} ({number})") for number, name in enumerate(names)]
 
 
 def _lines(run: FinishedRun, number: int) -> dict[str, list[go.Scatter]]:

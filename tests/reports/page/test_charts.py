@@ -52,7 +52,12 @@ def test_cells_are_shares_of_the_true_class() -> None:
     [heat] = charts.confusion(ConfusedClasses(classes=CLASSES, videos=tuple(map(tuple, MATRIX))))["data"]
     assert heat["z"] == [[50, 50, 0], [0, 100, 0], [0, 0, 0]]
     assert heat["text"] == [["2", "2", ""], ["", "4", ""], ["", "", ""]]
-    assert heat["customdata"][0][1] == [CLASSES[0], CLASSES[1], 2]
+    assert heat["customdata"] == MATRIX
+
+
+def test_classes_of_one_name_have_cells_of_their_own() -> None:
+    [heat] = charts.confusion(ConfusedClasses(classes=("run", "jump", "run"), videos=tuple(map(tuple, MATRIX))))["data"]
+    assert heat["x"] == heat["y"] == ["run (0)", "jump", "run (2)"]
 
 
 def test_missing_package_is_told_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
