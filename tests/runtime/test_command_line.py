@@ -131,7 +131,7 @@ def test_faults_of_ours_keep_their_traceback() -> None:
 def test_every_error_the_library_has_for_users_is_told_in_one_line() -> None:
     """A public error class of ours derives from UserError, or from one that does."""
     # Caught and told by others of ours; and what we draw is ours, so that a DrawingError would be a fault.
-    inner = {"DrawingError", "ForbiddenPickleError", "OptionValueError"}
+    inner = {"DrawingError", "ForbiddenPickleError", "NotUsableError", "OptionValueError"}
     text = "\n".join(path.read_text() for path in (ROOT / "slowfast").rglob("*.py"))
     found = dict(re.findall(r"^class ([A-Z]\w*Error)\((.+)\):", text, re.MULTILINE))
     told = {"UserError"}
