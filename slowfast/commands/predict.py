@@ -156,9 +156,9 @@ class _Run:
 
         try:
             write_prediction(self._options.out / self._inputs[number].name, prediction, self._shown, more=more)
-        except DecodeError as error:  # pictures between those that were scored
-            self._failed[number] = str(error)
-            return
+        except DecodeError as error:  # of a picture between those that were scored
+            self._failed[number] = f"{error}; its scores and events are written, its video is not"
+            write_prediction(self._options.out / self._inputs[number].name, prediction, self._shown)
         events = prediction.listed.numbered([prediction.name], [prediction.classes[place] for place in self._shown.classes])
         self._done[number] = (_minutes(prediction.duration), len(events.events))
 
@@ -173,7 +173,10 @@ class _Run:
         checkpoint.save(self._progress, state)
 
     def _resume(self) -> None:
-        if not self._options.resume or not self._progress.is_file():
+        if not self._options.resume:
+            return
+        if not self._progress.is_file():
+            print(f"{self._options.out}: no unfinished run is kept here, so that all inputs are scored")
             return
         state = checkpoint.load(self._progress)
         if state.get("fingerprint") != self._fingerprint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,10 @@ from typing import Any, Self
 
 import av
 from av.container import OutputContainer
+
+from slowfast.datasets.decoding.opening import open_container
+
+logger = logging.getLogger(__name__)
 
 COPIED = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus"}
 """Codecs that mp4 files hold as they are; others are encoded anew as AAC."""
@@ -22,8 +27,8 @@ class Sound:
     def __init__(self, path: Path, out: OutputContainer, *, start: Fraction) -> None:
         """start: second of the file at which the new one begins."""
         self._stack = contextlib.ExitStack()
-        self._out, self._start = out, start
-        self._source: Any = self._stack.enter_context(av.open(str(path), metadata_errors="ignore"))
+        self._out, self._start, self._path = out, start, path
+        self._source: Any = self._stack.enter_context(open_container(str(path)))
         tracks = [stream for stream in self._source.streams.audio if stream.codec_context is not None]
         self._packets: Iterator[Any] = iter(())
         self._next: Any = None
@@ -49,7 +54,7 @@ class Sound:
 
     def _copied(self, track: Any) -> Iterator[Any]:
         shift = round(self._start / track.time_base)
-        with contextlib.suppress(av.FFmpegError):  # sound that breaks off ends there; the pictures count
+        with self._breaking_off():
             for packet in self._source.demux(track):
                 if packet.dts is None or packet.pts is None or packet.pts < shift:
                     continue
@@ -59,7 +64,7 @@ class Sound:
 
     def _encoded(self, track: Any) -> Iterator[Any]:
         resampler = av.AudioResampler(format="fltp", layout="stereo", rate=self._stream.codec_context.sample_rate)
-        with contextlib.suppress(av.FFmpegError):
+        with self._breaking_off():
             for frame in self._source.decode(track):
                 if frame.time is not None and frame.time < self._start:
                     continue
@@ -67,6 +72,14 @@ class Sound:
                 for part in resampler.resample(frame):
                     yield from self._stream.encode(part)
         yield from self._stream.encode(None)
+
+    @contextlib.contextmanager
+    def _breaking_off(self) -> Iterator[None]:
+        """Sound that cannot be read any further ends there, and the log says so; the pictures go on."""
+        try:
+            yield
+        except av.FFmpegError as error:
+            logger.warning("%s: its sound cannot be read any further (%s), so that the rest is silent", self._path, error)
 
     def __enter__(self) -> Self:
         return self

@@ -15,6 +15,7 @@ import pytest
 from slowfast.annotations.events import read_detected_csv, read_results
 from slowfast.commands import predict as command
 from slowfast.commands.predict import PROGRESS, PredictOptions, predict_files
+from slowfast.datasets import DecodeError
 from slowfast.prediction import Prediction, PredictionError, predict
 from slowfast.prediction.files import Shown, write_prediction
 from slowfast.runtime.errors import CheckpointError, Interrupted
@@ -270,3 +271,18 @@ def test_earlier_results_are_no_inputs(
     capsys.readouterr()
     assert main(["--weights", str(stepping), "predictions"]) == 2
     assert "holds no video" in capsys.readouterr().err
+
+
+def test_scores_are_kept_where_the_video_cannot_be_written(
+    stepping: Path, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def damaged(*given: object, **options: object) -> None:
+        raise DecodeError("a.mp4", "frame 7 of 150 is damaged")
+
+    monkeypatch.setattr(command, "write_annotated", damaged)
+    words = ["--weights", str(stepping), str(videos / "a.mp4"), "--out", str(tmp_path), "--video", "--resume"]
+    assert main(words) == 2
+    told = capsys.readouterr()
+    assert "its scores and events are written, its video is not" in told.err
+    assert "no unfinished run is kept here" in told.out
+    assert set(files_of(tmp_path)) == {"a/events.csv", "a/events.json", "a/scores.csv"}

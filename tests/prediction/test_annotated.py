@@ -89,7 +89,7 @@ def test_sizes_are_even_and_pictures_upright(height: int, rotation: int, tmp_pat
 
 @pytest.mark.parametrize(
     ("codec", "ending"),
-    [("aac", "mp4"), ("libmp3lame", "mp4"), ("flac", "mkv"), ("pcm_s16le", "mov")],
+    [("aac", "mp4"), ("libmp3lame", "mp4"), ("flac", "mkv"), ("aac", "ts"), ("pcm_s16le", "mov")],
 )
 def test_sound_is_kept(codec: str, ending: str, tmp_path: Path) -> None:
     path = with_sound(tmp_path / f"v.{ending}", codec)
@@ -195,3 +195,9 @@ def test_times_of_the_file_begin_with_its_first_picture(tmp_path: Path) -> None:
         out.mux(video.encode(None))
     found = times(annotated(tmp_path / "late.mkv", tmp_path, 1.0))
     assert found == pytest.approx([number / 25 for number in range(25)], abs=1e-3)
+
+
+def test_the_name_of_a_video_is_no_address_for_its_sound_either(tmp_path: Path) -> None:
+    path = with_sound(tmp_path / "v.mp4", "aac").rename(tmp_path / "tcp:127.0.0.1.mp4")
+    with av.open(str(annotated(path, tmp_path, 2.0))) as container:
+        assert len(container.streams.audio) == 1

@@ -53,7 +53,7 @@ def open_video(path: str) -> Iterator[tuple[InputContainer, VideoStream]]:
     if not stat.S_ISREG(status.st_mode):
         raise DecodeError(path, "this cannot be read as a video, it is no file")
     try:
-        with _open(path) as container:
+        with open_container(path) as container:
             yield container, _main_stream(path, container)
     except FileNotFoundError:
         raise DecodeError(path, "the file does not exist") from None
@@ -63,7 +63,8 @@ def open_video(path: str) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise DecodeError(path, describe(error)) from error
 
 
-def _open(path: str) -> InputContainer:
+def open_container(path: str) -> InputContainer:
+    """The file as a container of one of CONTAINER_FORMATS, whatever its name looks like. Raises DecodeError or FFmpegError."""
     options = {"protocol_whitelist": PROTOCOL, "format_whitelist": CONTAINER_FORMATS}
     try:
         # Texts in the header may be in any encoding, and none of them is read.
