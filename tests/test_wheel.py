@@ -58,6 +58,7 @@ def test_wheel_holds_configs_and_commands_and_no_tests(wheel: Path) -> None:
     assert tops == {"slowfast", "pgt", "longcook", "slowfast_tools", "slowfast_configs"}
     shipped = {name.removeprefix("slowfast_configs/") for name in names if name.endswith(".yaml")}
     assert shipped == {path.relative_to(ROOT / "configs").as_posix() for path in (ROOT / "configs").rglob("*.yaml")}
+    assert "slowfast_tools/configs_by_task.txt" in names
     templates = ROOT / "slowfast" / "reports" / "page" / "templates"
     assert {path.relative_to(ROOT).as_posix() for path in templates.iterdir()} <= set(names)
 

@@ -24,7 +24,7 @@ from slowfast.prediction.predicting import Predictor
 from slowfast.prediction.results import THRESHOLD, Prediction
 from slowfast.runtime.errors import CheckpointError, Interrupted
 from slowfast.runtime.interruption import StopRequest
-from slowfast.runtime.logging import console_is_terminal
+from slowfast.runtime.progress import console_is_terminal
 from slowfast.runtime.tables import Cell, format_table
 
 PROGRESS = ".unfinished.pyth"

@@ -83,6 +83,7 @@ def test(cfg: CfgNode, place: Place) -> Tested:
         seconds = time.monotonic() - started_at
     if metrics is not None:
         log_stats({"_type": "test_final", **metrics.values, "seconds": seconds})
+        logger.info("tested in %.0f s: %s", seconds, ", ".join(f"{name} {value:.2f}" for name, value in metrics.values.items()))
         _write_results(cfg, metrics=metrics, checkpoint_path=path, seconds=seconds)
         evaluation.save(Path(cfg.OUTPUT_DIR))
         if metrics.confusion is not None:
