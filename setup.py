@@ -22,5 +22,6 @@ setup(
         "slowfast_configs": ["*.json", "**/*.yaml", "**/*.json"],
         "slowfast_tools": ["*.txt"],
         "slowfast.reports.page": ["templates/*"],
+        "slowfast.reports.timeline_page": ["templates/*"],
     },
 )

@@ -59,8 +59,9 @@ def test_wheel_holds_configs_and_commands_and_no_tests(wheel: Path) -> None:
     shipped = {name.removeprefix("slowfast_configs/") for name in names if name.endswith(".yaml")}
     assert shipped == {path.relative_to(ROOT / "configs").as_posix() for path in (ROOT / "configs").rglob("*.yaml")}
     assert "slowfast_tools/configs_by_task.txt" in names
-    templates = ROOT / "slowfast" / "reports" / "page" / "templates"
-    assert {path.relative_to(ROOT).as_posix() for path in templates.iterdir()} <= set(names)
+    templates = list((ROOT / "slowfast").glob("**/templates/*"))
+    assert {path.relative_to(ROOT).as_posix() for path in templates} <= set(names)
+    assert len(templates) > 5
 
 
 def test_command_trains_and_tests_far_from_the_source_folder(environment: Path, tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ from slowfast.prediction.errors import PredictionError
 
 Picture = NDArray[np.uint8]
 
-SCORES, EVENTS_TABLE, EVENTS, ANNOTATED = "scores.csv", "events.csv", "events.json", "annotated.mp4"
+SCORES, EVENTS_TABLE, EVENTS = "scores.csv", "events.csv", "events.json"
+TIMELINE, ANNOTATED = "timeline.html", "annotated.mp4"
 """What is written for each input."""
 
 PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}

@@ -5,7 +5,7 @@ S windows, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,14 @@ class Prediction:
         assert found.score is not None
         rows = zip(found.start.tolist(), found.end.tolist(), found.label.tolist(), found.score.tolist(), strict=True)
         return tuple(sorted((Event(start, end, self.classes[label], score) for start, end, label, score in rows), key=_by_time))
+
+    def leading(self, chosen: Sequence[int], most: int) -> list[int]:
+        """At most so many of the classes with these numbers: those whose events last longest, then those with the highest
+        scores."""
+        events = self.listed.events
+        lasting = np.bincount(events.label, weights=events.end - events.start, minlength=len(self.classes))
+        highest = self.scores.max(axis=0)
+        return sorted(chosen, key=lambda number: (-lasting[number], -highest[number], number))[:most]
 
     def state(self) -> dict[str, Any]:
         """As tensors and plain containers, for `of_state`."""
