@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from slowfast.datasets import DecodeError
 from slowfast.engine import checkpoint
-from slowfast.engine.event_rule import checksum
+from slowfast.engine.event_rule import UNTUNED, checksum
 from slowfast.errors import MissingPackageError
 from slowfast.prediction.annotated import write_annotated
 from slowfast.prediction.errors import PredictionError
@@ -24,7 +24,7 @@ from slowfast.prediction.files import Shown, check_folder, write_prediction
 from slowfast.prediction.inputs import ANNOTATED, EVENTS, TIMELINE, Input, VideoFile, find_inputs
 from slowfast.prediction.loading import LoadedModel, load_model
 from slowfast.prediction.predicting import Predictor
-from slowfast.prediction.results import THRESHOLD, Prediction
+from slowfast.prediction.results import Prediction
 from slowfast.runtime.errors import CheckpointError, Interrupted
 from slowfast.runtime.interruption import StopRequest
 from slowfast.runtime.progress import console_is_terminal
@@ -131,7 +131,7 @@ class _Run:
             times = self._seconds / max(spent, 1e-9)
             print(f"{_minutes(self._seconds)} of video in {_minutes(spent)}: {times:.1f} times as fast as it plays")
         if not self._loaded.contract.event_rule and self._options.threshold is None:
-            print(f"events: scores from {THRESHOLD:g} on, as no test has tuned thresholds for them (--threshold: another)")
+            print(f"events: scores from {UNTUNED:g} on, as no test has tuned thresholds for them (--threshold: another)")
         print(f"results are in {self._options.out}")
         if self._failed:
             first = self._failed[min(self._failed)]
