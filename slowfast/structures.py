@@ -257,12 +257,14 @@ class EvalOutput:
     """What one evaluation step found out about a batch of clips.
 
     scores: float (B, K), activated, one row a clip. segments: S ranges [start, stop) of the clip's frames.
-    segment_scores: float (B, S, K), the scores that each segment alone gave; timelines are drawn from them.
+    segment_scores: float (B, S, K), the scores that each segment alone gave; timelines are drawn from them. summed: of how many
+    rows of activated scores `scores` is the sum.
     """
 
     scores: Tensor
     segments: tuple[tuple[int, int], ...]
     segment_scores: Tensor
+    summed: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ import pytest
 
 from slowfast.annotations.events import read_detected_csv, read_results, read_truths
 from slowfast.config import ConfigError, load_config
+from slowfast.engine.examined import EXAMINED, LOSS_IN_TIME, read_examined
 from slowfast.engine.timed_evaluation import TimedEvaluation
 from slowfast.reports.page.finished_run import read_run
 from slowfast_tools import eval_events, predict, prepare_data, report, run_net
@@ -160,6 +162,31 @@ def test_page_of_a_run_reads_what_was_measured_in_time(place: Path, tmp_path: Pa
     assert of_videos.support.keys() == events.support.keys() == {"red", "blue"}
     runs = [str(place / "runs" / name) for name in ("long", "new")]
     assert report.main([*runs, "--out", str(tmp_path / "page.html")]) == 0, "videos without labels have a column, too"
+
+
+def test_page_of_a_run_plays_its_videos_beside_the_events_that_were_found(place: Path, tmp_path: Path) -> None:
+    from tests.reports.page.browsing import open_page, start_browser, wait_until  # skips this test alone
+
+    run = place / "runs/long"
+    examined = read_examined(run / EXAMINED)
+    assert examined.measure == LOSS_IN_TIME
+    assert not (place / "runs/new" / EXAMINED).exists(), "nobody knows what is worst where nothing is labelled"
+    with (run / "events.csv").open(newline="") as file:
+        events = Counter(row["video"] for row in csv.DictReader(file))
+    assert all(len(video.found or ()) == events[video.video_id] for video in examined.videos)
+    worst, page = examined.videos[0], tmp_path / "page.html"
+    assert report.main([str(run), "--out", str(page)]) == 0
+    browser = start_browser()
+    try:
+        open_page(browser, f"{page.as_uri()}#tab=videos&video=long/{worst.video_id}")
+        assert len(browser.find_elements("css selector", ".card")) == len(examined.videos) == examined.num_videos
+        player = "document.querySelector('.card.open video')"
+        wait_until(browser, f"return {player}.readyState >= 2", "the video was not loaded")
+        chart = browser.execute_script("return document.querySelector('.card.open .timeline > div').data")
+        assert sum(len(trace["y"]) for trace in chart if trace["type"] == "bar") == len(worst.truths) + len(worst.found or ())
+        assert browser.get_log("browser") == []
+    finally:
+        browser.quit()
 
 
 def test_figures_of_the_test_are_those_of_the_tool_on_its_files(place: Path, tmp_path: Path) -> None:

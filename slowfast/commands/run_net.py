@@ -11,7 +11,6 @@ from slowfast.commands.report import make_report
 from slowfast.engine.preflight import check_run
 from slowfast.engine.testing import test
 from slowfast.engine.training import train
-from slowfast.prediction.along import score_along
 from slowfast.runtime import distributed
 from slowfast.runtime.device import Place
 from slowfast.runtime.errors import Interrupted
@@ -42,14 +41,14 @@ def _train_and_test(cfg: CfgNode, place: Place) -> None:
     if cfg.TRAIN.ENABLE:
         train(cfg, place)
     if cfg.TEST.ENABLE:
-        tested = test(cfg, place, score_along)
+        tested = test(cfg, place)
         if draws and distributed.main_process():
             from slowfast.reports.report import write_report  # imports matplotlib, which need not be there
 
             try:
                 write_report(cfg, tested, device=place.device)
                 if makes_page:
-                    logger.info("wrote %s", make_report([Path(cfg.OUTPUT_DIR)], None))
+                    logger.info("wrote %s", make_report([Path(cfg.OUTPUT_DIR)], None).path)
             except Interrupted as stop:
                 raise Interrupted(stop.signal_number, "the results are written, the report is not finished") from None
         distributed.barrier()

@@ -35,8 +35,8 @@ class VideoFiles:
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> VideoFiles:
         return cls(
-            remote=RemoteFiles(_folder(cfg.DATA.REMOTE_CACHE_DIR, "remote"), round(cfg.DATA.REMOTE_CACHE_GB * 1e9)),
-            indexes=IndexCache(_folder(cfg.DATA.INDEX_CACHE_DIR, "index")),
+            remote=RemoteFiles(cache_folder(cfg.DATA.REMOTE_CACHE_DIR, "remote"), round(cfg.DATA.REMOTE_CACHE_GB * 1e9)),
+            indexes=IndexCache(cache_folder(cfg.DATA.INDEX_CACHE_DIR, "index")),
         )
 
     def index(self, path: str) -> VideoIndex:
@@ -73,7 +73,8 @@ def _named(path: str) -> Iterator[None]:
         raise DecodeError(path, error.reason) from error.__cause__
 
 
-def _folder(option: str, name: str) -> str:
+def cache_folder(option: str, name: str) -> str:
+    """Where things of that name are kept, as an option says it."""
     if option != AUTO:
         return option
     return str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "slowfast" / name)

@@ -11,15 +11,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from tqdm import tqdm
 
 from slowfast.datasets import ClipDataset
 from slowfast.engine.compiling import eager
+from slowfast.engine.examined import ExaminedVideos
 from slowfast.engine.steps import EvalStep
 from slowfast.models.folding import norms_folded
 from slowfast.runtime import distributed
 from slowfast.runtime.interruption import StopRequest
+from slowfast.runtime.logging import console_is_terminal
 from slowfast.runtime.precision import SINGLE, Precision
-from slowfast.runtime.progress import with_bar
 from slowfast.runtime.transfers import DeviceFeed
 
 
@@ -87,6 +89,9 @@ class Evaluation(Protocol):
     def save(self, folder: Path) -> None:
         """Writes the scores behind the figures, where the config wants them."""
 
+    def examined(self) -> ExaminedVideos | None:
+        """The videos that were understood worst and best; None where videos are not judged one by one."""
+
 
 def evaluate(
     *,
@@ -106,10 +111,12 @@ def evaluate(
     """
     rounds = 0 if request is None else distributed.largest(len(loader), device)
     done = 0
+    quiet = not (distributed.main_process() and console_is_terminal())
     evaluation.reset()
     model.eval()
     with torch.no_grad(), norms_folded(model), eager():
-        for batch, copy in DeviceFeed(device)(with_bar(loader.batches(0), "evaluating", total=len(loader))):
+        batches = tqdm(loader.batches(0), desc="evaluating", total=len(loader), leave=False, disable=quiet)
+        for batch, copy in DeviceFeed(device)(batches):
             with precision.autocast(device):
                 output = step(model, copy)
             evaluation.add(batch, output)

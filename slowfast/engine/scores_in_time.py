@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.annotations.events import Events
-from slowfast.engine.whole_video_evaluation import ScoredPieces
+from slowfast.engine.scored_pieces import ScoredPieces
 from slowfast.evaluation.timed import TimedScores
 from slowfast.evaluation.timed.frame_map import frame_moments
 from slowfast.evaluation.timed.scores import TOUCHING_SEC

@@ -20,6 +20,8 @@ from slowfast.annotations.events import Events, ListedEvents, format_csv, format
 from slowfast.annotations.events.listed import name_fault
 from slowfast.config.sections.events import TUNED
 from slowfast.datasets import ClipDataset, DatasetError
+from slowfast.engine.examined import ExaminedVideos
+from slowfast.engine.examining import examine, judge_in_time
 from slowfast.engine.inference import Metrics
 from slowfast.engine.scores_in_time import ScoresInTime, write_csv
 from slowfast.engine.video_evaluation import mean_of_defined
@@ -135,10 +137,6 @@ class TimedEvaluation(WholeVideoEvaluation):
     def dataset(self) -> ClipDataset:
         return self._dataset
 
-    def in_time(self) -> ScoresInTime:
-        """Raises ScoreError when nothing was scored."""
-        return ScoresInTime.of(self.pieces(), method=self._method)
-
     def result(self) -> Metrics:
         labelled = self._dataset.labelled
         scored = self.in_time()
@@ -163,6 +161,25 @@ class TimedEvaluation(WholeVideoEvaluation):
                 values |= self._of_groups(f"event_mAP@{SHOWN_IOU:g}", measured.ap[ALL_IOU.index(SHOWN_IOU)])
                 entries["events"] = summarize(measured, self._dataset.class_names)
         return dataclasses.replace(metrics, values={**metrics.values, **values}, in_time=entries)
+
+    def examined(self) -> ExaminedVideos | None:
+        """By the loss along time; None where nobody knows what is seen."""
+        if self.settings is None or not self._dataset.labelled:
+            return None
+        joined, scored = self.scores(), self.in_time()
+        return examine(
+            self._dataset,
+            numbers=scored.numbers,
+            scores=self._named(joined).scores[scored.numbers],
+            labels=joined.labels[scored.numbers],
+            judged=judge_in_time(
+                scored.scores,
+                self._truths(scored),
+                None if self.rule is None else join_events(scored.scores, self.rule.rule),
+                rate=self.settings.fps,
+                num_classes=self._dataset.num_classes,
+            ),
+        )
 
     def save(self, folder: Path) -> None:
         """Besides what whole videos have: scores as a table, events, truths and the rule, those that there are. What an

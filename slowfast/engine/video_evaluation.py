@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from slowfast.config import ConfigError
 from slowfast.datasets import ClipDataset
+from slowfast.engine.examined import ExaminedVideos
+from slowfast.engine.examining import examine
 from slowfast.engine.inference import Confusion, Metrics
 from slowfast.engine.scores_file import ScoredVideos, write_scores
 from slowfast.evaluation import VideoScores, ViewEnsemble, confusion_matrix, multilabel_map, topk_correct
@@ -48,6 +50,7 @@ class VideoEvaluation:
         )
 
     def reset(self) -> None:
+        self._summed = 1
         self._ensemble = ViewEnsemble(
             num_videos=len(self._dataset.records),
             num_views=self._dataset.num_views,
@@ -57,6 +60,7 @@ class VideoEvaluation:
 
     def add(self, batch: ClipBatch, output: EvalOutput) -> None:
         scores = output.scores.float().cpu().numpy()
+        self._summed = output.summed
         self._ensemble.add(batch.videos.numpy(), batch.views.numpy(), scores, batch.labels.numpy())
 
     def collected(self) -> ViewEnsemble:
@@ -79,14 +83,23 @@ class VideoEvaluation:
         if not self._scores_file:
             return
         path = folder / self._scores_file
-        videos = ScoredVideos(
+        write_scores(path, self._named(self.scores()))
+        logger.info("wrote %s", path)
+
+    def examined(self) -> ExaminedVideos | None:
+        """By the score of the true class where there is one, else by the loss of all classes."""
+        joined = self.scores()
+        scored = joined.view_counts > 0
+        means = self._named(joined).scores[scored] / self._summed
+        return examine(self._dataset, numbers=np.flatnonzero(scored), scores=means, labels=joined.labels[scored])
+
+    def _named(self, joined: VideoScores) -> ScoredVideos:
+        return ScoredVideos(
             video_ids=[record.video_id for record in self._dataset.records],
             class_names=self._dataset.class_names,
-            joined=self.scores(),
+            joined=joined,
             method=self._method,
         )
-        write_scores(path, videos)
-        logger.info("wrote %s", path)
 
 
 def measure_single_labels(scores: VideoScores, *, class_names: Sequence[str]) -> Metrics:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from slowfast.datasets import DecodeError
-from slowfast.engine.whole_video_evaluation import DECIMALS
+from slowfast.engine.scored_pieces import DECIMALS
 from slowfast.prediction.errors import PredictionError
 from slowfast.prediction.inputs import Input, Reading, find_inputs
 from slowfast.prediction.loading import LoadedModel, load_model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -43,30 +43,57 @@ def encode_copy(source: str, target: Path, encoding: Encoding) -> None:
     """
     index = read_index(source)
     with atomic_write(target) as beside:
-        written = _write(source, index, beside, encoding)
+        written = _write(each_picture(source, index), _times_of(index), beside, encoding)
         if written != index.num_frames:
             raise DecodeError(source, f"{written} of {index.num_frames} frames could be decoded")
         _verify(beside, index)
 
 
-def _write(source: str, index: VideoIndex, target: Path, encoding: Encoding) -> int:
-    """Number of frames written."""
-    unit = Fraction(1, index.time_base.denominator)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Times:
+    """When frames are shown: int64 (F,) and for how long, in units of `unit` seconds. rate: frames a second."""
+
+    stamps: NDArray[np.int64]
+    lasts: NDArray[np.int64]
+    unit: Fraction
+    rate: Fraction
+
+
+def encode_pictures(
+    pictures: Iterable[NDArray[np.uint8]], num_pictures: int, fps: float, target: Path, encoding: Encoding
+) -> None:
+    """Writes such a video of pictures (H, W, 3), RGB, in order, `fps` of them a second. Raises WriteError, and what reading the
+    pictures raises."""
+    unit = Fraction(1, 90000)
+    stamps = np.round(np.arange(num_pictures + 1) / fps / float(unit)).astype(np.int64)
+    rate = Fraction(fps).limit_denominator(1001)
+    times = _Times(stamps=stamps[:-1], lasts=np.diff(stamps), unit=unit, rate=rate)
+    with atomic_write(target) as beside:
+        _write(enumerate(pictures), times, beside, encoding)
+
+
+def _times_of(index: VideoIndex) -> _Times:
     stamps = (index.pts - index.pts[0]) * index.time_base.numerator
     lasts = np.diff(np.append(stamps, (index.end - index.pts[0]) * index.time_base.numerator))
-    duration_of = dict(zip(stamps.tolist(), lasts.tolist(), strict=True))
-    options = {"video_track_timescale": str(unit.denominator)}
+    unit = Fraction(1, index.time_base.denominator)
+    return _Times(stamps=stamps, lasts=lasts, unit=unit, rate=Fraction(index.fps).limit_denominator(1001))
+
+
+def _write(pictures: Iterable[tuple[int, NDArray[np.uint8]]], times: _Times, target: Path, encoding: Encoding) -> int:
+    """Number of frames written."""
+    duration_of = dict(zip(times.stamps.tolist(), times.lasts.tolist(), strict=True))
+    options = {"video_track_timescale": str(times.unit.denominator)}
     with _blaming(), av.open(f"{PROTOCOL}:{target}", "w", format="mp4", options=options) as copy:
         out: VideoStream | None = None
         to_yuv = VideoReformatter()
         count = 0
-        for number, picture in each_picture(source, index):
+        for number, picture in pictures:
             picture = _scale(picture, encoding.short_side)
-            out = out or _add_stream(copy, picture, Fraction(index.fps).limit_denominator(1001), unit, encoding)
+            out = out or _add_stream(copy, picture, times.rate, times.unit, encoding)
             if picture.shape[:2] != (out.height, out.width):  # some streams change size midway; their first one stays
                 picture = cv2.resize(picture, (out.width, out.height), interpolation=cv2.INTER_AREA).astype(np.uint8)
             frame = to_yuv.reformat(VideoFrame.from_ndarray(picture, format="rgb24"), format="yuv420p", threads=1)
-            frame.pts, frame.time_base = int(stamps[number]), unit
+            frame.pts, frame.time_base = int(times.stamps[number]), times.unit
             _mux(copy, out, frame, duration_of)
             count += 1
         if out is not None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from fvcore.common.config import CfgNode
 
+from slowfast.engine.tasks import CLASSIFICATION, task_of
 from slowfast.engine.testing import MOST_CLASSES_SHOWN, Tested
 from slowfast.reports import scenes, timelines  # noqa: F401 - they register what they draw
+from slowfast.reports.examined_clips import score_along
 from slowfast.reports.examples import examples_of
-from slowfast.runtime.logging import LOG_FILE, of_last_training, read_stats
+from slowfast.runtime.logging import LOG_FILE, read_stats
 from slowfast.runtime.precision import precision_of
 from slowfast.visualization import draw_confusion, draw_curves
 
@@ -20,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 def write_report(cfg: CfgNode, tested: Tested, *, device: torch.device) -> None:
     """Writes OUTPUT_DIR/curves.png, if OUTPUT_DIR holds the log of a training, and examples into a folder beside it; for videos
-    with one label of few classes confusion_matrix.png as well."""
+    with one label of few classes confusion_matrix.png as well. Gives the examined videos their scores in time."""
     folder = Path(cfg.OUTPUT_DIR)
     stats = of_last_training(read_stats(folder / LOG_FILE))
     if any(entry.get("_type") in ("train_iter", "train_epoch") for entry in stats):
@@ -34,3 +38,15 @@ def write_report(cfg: CfgNode, tested: Tested, *, device: torch.device) -> None:
     with torch.no_grad(), precision_of(cfg, "TEST", device).autocast(device):
         draw = examples_of(cfg)
         draw(cfg, model=tested.model, step=tested.step, dataset=tested.dataset, device=device)
+        if tested.examined is not None and task_of(cfg) is CLASSIFICATION:
+            score_along(cfg, tested.examined, model=tested.model, step=tested.step, dataset=tested.dataset, device=device)
+
+
+def of_last_training(stats: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What was logged since a training last began at its beginning: a log goes on from run to run."""
+    kept: list[Mapping[str, object]] = []
+    for entry in stats:
+        if entry.get("_type") == "train_start" and not entry["resumed"]:
+            kept = []
+        kept.append(entry)
+    return kept

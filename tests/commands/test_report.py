@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from slowfast_tools.report import main
-from tests.reports.page.finished_runs import CLASSES, MATRIX, RESULTS, SINGLE, make_run
+from tests.datasets.videos import write_video
+from tests.reports.page.finished_runs import CLASSES, MATRIX, RESULTS, SINGLE, examined_videos, make_run
 
 
 def test_page_lies_in_the_first_run_unless_it_is_wanted_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -23,8 +24,22 @@ def test_page_holds_all_it_needs(tmp_path: Path) -> None:
     assert main([str(run)]) == 0
     html = (run / "report.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in html, "a browser loads nothing from elsewhere"
-    assert not re.search(r"""<(script|link|img)[^>]+(src|href)=["'](?!data:)""", html)
+    assert not re.search(r"""<(script|link|img)[^>]+\b(src|href)=["'](?!data:)""", html)
     assert "Plotly" in html
+
+
+@pytest.mark.parametrize(("option", "beside"), [("--embed", []), ("--copy", ["v", "w"])])
+def test_videos_go_where_they_are_wanted(
+    tmp_path: Path, option: str, beside: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("v", "w"):
+        write_video(tmp_path / f"{name}.mp4", 5)
+    run = make_run(tmp_path / "a", examined=examined_videos(tmp_path))
+    assert main([str(run), option]) == 0
+    assert capsys.readouterr().out == f"wrote {run / 'report.html'}\n"
+    folder = run / "report_files"
+    assert [path.name[0] for path in sorted(folder.glob("*.mp4"))] == beside
+    assert folder.exists() == bool(beside)
 
 
 def test_names_are_text_on_the_page_whatever_they_hold(tmp_path: Path) -> None:

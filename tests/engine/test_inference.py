@@ -1,15 +1,18 @@
 """Every clip counts once, whoever scored it, and figures are those of the scores."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from slowfast.config import ConfigError, load_config
 from slowfast.engine.inference import evaluate
 from slowfast.engine.video_evaluation import VideoEvaluation, measure_several_labels, measure_single_labels
 from slowfast.evaluation import VideoScores
+from slowfast.structures import ClipBatch, EvalOutput, VideoRecord
 from tests.engine.engine_toys import VIDEOS, ToyLoader, ToyNet, eval_step, toy_batch
 
 
@@ -28,6 +31,23 @@ def test_scores_of_a_video_are_the_sum_over_its_views_in_any_batches(batch_size:
         expected = eval_step()(model.eval(), toy_batch([(5, view) for view in range(3)])).scores.sum(0)
     assert np.allclose(scores.scores[5], expected.numpy(), atol=1e-5)
     assert scores.labels.tolist() == [video % 3 for video in range(VIDEOS)]
+
+
+def test_examined_scores_are_means_where_steps_and_views_are_summed() -> None:
+    loader = ToyLoader(batch_size=4, shuffle=False, num_views=2)
+    loader.dataset.records = [VideoRecord(video_id=f"v{number}", path="v.mp4", source="list") for number in range(VIDEOS)]
+    loader.dataset.class_names = ("a", "b", "c")
+    evaluation = VideoEvaluation(loader.dataset, method="sum", multi_label=False)
+
+    def three_steps(model: nn.Module, batch: ClipBatch) -> EvalOutput:
+        output = eval_step()(model, batch)
+        return dataclasses.replace(output, scores=3 * output.scores, summed=3)
+
+    evaluate(model=ToyNet(), step=three_steps, loader=loader, device=torch.device("cpu"), evaluation=evaluation)
+    examined = evaluation.examined()
+    assert examined is not None
+    assert all(sum(video.scores.values()) == pytest.approx(1, abs=1e-3) for video in examined.videos)
+    assert all(video.measured == video.scores[video.true[0]] for video in examined.videos)
 
 
 def test_evaluation_changes_no_weight_and_no_statistic() -> None:

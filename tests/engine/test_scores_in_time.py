@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from slowfast.engine.scored_pieces import ScoredPieces
 from slowfast.engine.scores_in_time import ScoresInTime
-from slowfast.engine.whole_video_evaluation import ScoredPieces
 from slowfast.structures import ActionInterval, VideoRecord
 
 

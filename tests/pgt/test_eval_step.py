@@ -22,6 +22,7 @@ def test_progressive_scores_are_the_ensemble_of_the_steps(
     assert output.segments == ((0, 4), (4, 7), (7, 10))
     torch.testing.assert_close(output.segment_scores, steps)
     torch.testing.assert_close(output.scores, steps.sum(1) if ensemble == "sum" else steps.amax(1))
+    assert output.summed == (steps.shape[1] if ensemble == "sum" else 1)
 
 
 def test_evaluation_forgets_what_ran_before_and_leaves_nothing(

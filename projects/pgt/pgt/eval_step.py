@@ -67,6 +67,7 @@ class ProgressiveEvalStep(_StepByStep):
             scores=scores.sum(dim=1) if self.ensemble == "sum" else scores.amax(dim=1),
             segments=self.segments(batch.num_frames),
             segment_scores=scores,
+            summed=scores.shape[1] if self.ensemble == "sum" else 1,
         )
 
 

@@ -16,7 +16,6 @@ from slowfast.engine.trainer import Trainer
 from slowfast.runtime import distributed
 from slowfast.runtime.errors import Interrupted
 from slowfast.runtime.interruption import StopRequest
-from slowfast.runtime.progress import with_bar
 from slowfast.runtime.random_state import seed_iteration
 from slowfast.structures import ClipBatch
 
@@ -42,8 +41,7 @@ class PreciseBNHook(Hook):
                 measure_statistics(trainer.model, trainer.step, self._batches(trainer, epoch))
 
     def _batches(self, trainer: Trainer, epoch: int) -> Iterator[ClipBatch]:
-        batches = itertools.islice(trainer.loader.batches(epoch), self._num_batches)
-        for batch in with_bar(batches, "measuring norms", total=min(self._num_batches, len(trainer.loader))):
+        for batch in itertools.islice(trainer.loader.batches(epoch), self._num_batches):
             distributed.stop_if_asked(self._request, trainer.device)
             yield batch.to(trainer.device)
 

@@ -9,19 +9,20 @@ from tqdm import tqdm
 
 from slowfast.engine.hooks.base import Hook
 from slowfast.engine.trainer import Trainer
-from slowfast.runtime.progress import shows_bars
+from slowfast.runtime import distributed
+from slowfast.runtime.logging import console_is_terminal
 
 
 class ProgressBarHook(Hook):
     """One bar an epoch with time left, and every `period` iterations loss and learning rate: showing them waits for the device.
-    Without a terminal there is none; LogHook says then how far a long epoch is."""
+    Without a terminal there is none; the log lines do."""
 
     def __init__(self, *, period: int) -> None:
         self._period = period
         self._bar: tqdm[Any] | None = None
 
     def before_epoch(self, trainer: Trainer) -> None:
-        if not shows_bars():
+        if not (distributed.main_process() and console_is_terminal()):
             return
         self._bar = tqdm(
             total=len(trainer.loader),

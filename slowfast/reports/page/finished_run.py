@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slowfast.engine.examined import EXAMINED, ExaminedVideos, read_examined
 from slowfast.engine.testing import CONFUSION, RESULTS
 from slowfast.reports.page.class_figures import ClassFigures, class_figures
 from slowfast.reports.page.errors import ReportError
-from slowfast.runtime.logging import LOG_FILE, of_last_training, read_stats
+from slowfast.reports.report import of_last_training
+from slowfast.runtime.logging import LOG_FILE, read_stats
 
 RIGHT_RESULTS = f"right would be {RESULTS} as a test writes it; run the test again (TRAIN.ENABLE False)"
 
@@ -41,6 +43,7 @@ class FinishedRun:
     per_class: tuple[ClassFigures, ...]
     confusion: ConfusedClasses | None
     stats: Sequence[Mapping[str, Any]]
+    examined: ExaminedVideos | None = None
 
 
 def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
@@ -67,6 +70,7 @@ def read_run(folder: Path, name: str) -> FinishedRun:
             per_class=class_figures(content),
             confusion=_confusion(folder, content),
             stats=_training(folder / LOG_FILE),
+            examined=_examined(folder / EXAMINED),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, ReportError):
@@ -106,6 +110,21 @@ def _training(path: Path) -> list[Mapping[str, Any]]:
         raise ReportError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise ReportError(f"{path}: damaged: {error}; right would be the log of a run, or none") from None
+
+
+def _examined(path: Path) -> ExaminedVideos | None:
+    if not path.is_file():
+        return None
+    try:
+        return read_examined(path)
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+        raise ReportError(
+            f"{path}: damaged: {what}; right would be {EXAMINED} as a test writes it, or none; run the test again "
+            "(TRAIN.ENABLE False)"
+        ) from None
 
 
 def _confusion(folder: Path, content: Mapping[str, Any]) -> ConfusedClasses | None:

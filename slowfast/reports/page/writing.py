@@ -6,22 +6,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from slowfast.reports.page import charts
+from slowfast.reports.page import charts, videos
+from slowfast.reports.page.films import Shelf
 from slowfast.reports.page.finished_run import ConfusedClasses, FinishedRun
 from slowfast.runtime.atomic_files import write_text
+from slowfast.visualization import player
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_MISTAKES = 20
 """Pairs of classes that are listed."""
 
 
-def write_page(runs: Sequence[FinishedRun], path: Path) -> None:
-    """Writes the page of at least one run. Raises WriteError, and ReportError for statistics that cannot be drawn."""
-    write_text(path, page(runs))
+def write_page(runs: Sequence[FinishedRun], path: Path, *, keep: str = "linked") -> list[str]:
+    """Writes the page of at least one run, and films that it needs beside it. keep: see `Shelf`. Returns what was too large to
+    be embedded. Raises WriteError, and ReportError for statistics that cannot be drawn."""
+    shelf = Shelf(page=path, keep=keep)
+    write_text(path, page(runs, shelf))
+    shelf.tidy()
+    return shelf.too_large
 
 
-def page(runs: Sequence[FinishedRun]) -> str:
-    """HTML with all it needs inside."""
+def page(runs: Sequence[FinishedRun], shelf: Shelf) -> str:
+    """HTML with all it needs inside, but for videos."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -34,11 +40,13 @@ def page(runs: Sequence[FinishedRun]) -> str:
     curves = charts.curves(runs)
     measures = _measures(runs)
     confused = [(run.name, run.confusion, charts.confusion(run.confusion)) for run in runs if run.confusion is not None]
+    shown = videos.cards(runs, shelf)
     specs: dict[str, Any] = {
         **({"figures": charts.figures(runs)} if any(run.figures for run in runs) else {}),
         **{f"curve-{number}": chart for number, chart in enumerate(curves.values())},
         **{f"classes-{number}": measure["chart"] for number, measure in enumerate(measures)},
         **{f"confusion-{number}": chart for number, (_, _, chart) in enumerate(confused)},
+        **{f"timeline-{number}": card.chart for number, card in enumerate(shown)},
     }
     return environment.get_template("page.html.j2").render(
         title=runs[0].name if len(runs) == 1 else f"{len(runs)} runs",
@@ -50,11 +58,20 @@ def page(runs: Sequence[FinishedRun]) -> str:
         curve_titles=list(curves),
         measures=measures,
         confusions=[(name, _mistakes(matrix)) for name, matrix, _ in confused],
+        cards=shown,
+        ways=videos.ways(runs),
+        missing=videos.missing(runs),
+        video_classes=sorted({name for card in shown for name in card.classes}),
+        video_kinds=sorted({kind for card in shown for kind in card.kinds}),
         charts=specs,
         plotly=charts.library(),
-        style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
-        script=(TEMPLATES / "page.js").read_text(encoding="utf-8"),
+        style="\n".join([_template("page.css"), _template("videos.css"), player.style()]),
+        scripts=[player.script(), _template("videos.js"), _template("page.js")],
     )
+
+
+def _template(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def _options(runs: Sequence[FinishedRun]) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from slowfast.engine.examined import LOSS, ExaminedVideo, ExaminedVideos, ScoresAlong
+
 CLASSES = ("pour milk", "stir", 'chop <b>"quick"</b>')
 
 LOG = (
@@ -46,9 +48,48 @@ SINGLE: dict[str, Any] = {
 MATRIX = [[2, 2, 0], [0, 4, 0], [0, 0, 0]]
 
 
-def make_run(folder: Path, results: Mapping[str, Any] | str = RESULTS, *, log: Any = LOG, matrix_beside: bool = False) -> Path:
+def examined_video(*, folder: Path, **values: Any) -> ExaminedVideo:
+    """One of a file v.mp4 in the folder, which need not be there."""
+    known: dict[str, Any] = {
+        "video_id": "v",
+        "number": 0,
+        "files": (str(folder / "v.mp4"),),
+        "fps": None,
+        "place": 1,
+        "measured": 0.5,
+        "true": (0,),
+        "missed": (),
+        "false": (),
+        "rank": None,
+        "scores": {0: 0.75, 1: 0.25},
+        "truths": (),
+        "found": None,
+        "along": ScoresAlong(seconds=((0.0, 1.0), (1.0, 2.0)), scores={0: (0.5, 1.0), 1: (0.25, 0.0)}),
+    }
+    return ExaminedVideo(**{**known, **values})
+
+
+def examined_videos(folder: Path) -> ExaminedVideos:
+    """Two, of the files v.mp4 and w.mp4 in the folder: the first is worst, and class 1 was taken for 0."""
+    first = examined_video(folder=folder, true=(1,), missed=(1,), false=(0,), truths=((1, 0.5, 1.5),))
+    second = examined_video(
+        folder=folder, video_id="w", number=1, files=(str(folder / "w.mp4"),), place=2, measured=0.25, true=(0, 2)
+    )
+    return ExaminedVideos(measure=LOSS, num_videos=2, class_names=CLASSES, videos=(first, second))
+
+
+def make_run(
+    folder: Path,
+    results: Mapping[str, Any] | str = RESULTS,
+    *,
+    log: Any = LOG,
+    matrix_beside: bool = False,
+    examined: ExaminedVideos | None = None,
+) -> Path:
     """results: content of results.json, or its text. matrix_beside: whether the confusion matrix is the table beside it."""
     folder.mkdir(parents=True)
+    if examined is not None:
+        examined.write(folder)
     (folder / "results.json").write_text(results if isinstance(results, str) else json.dumps(results))
     if log is not None:
         lines = [f"[11/27 00:00:00] slowfast.runtime.logging: json_stats: {json.dumps(entry)}\n" for entry in log]

@@ -1,43 +1,15 @@
 """The page in a real browser: Chromium without a window, opening the file from disk."""
 
-import os
-import shutil
-from collections.abc import Iterator
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slowfast.reports.page.finished_run import read_runs
 from slowfast.reports.page.writing import write_page
+from tests.reports.page.browsing import By, Keys, faults, open_page
 from tests.reports.page.finished_runs import CLASSES, MATRIX, RESULTS, SINGLE, make_run
 
-PROGRAMS = ("chromium", "chromedriver")
-if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
-    pytest.skip(f"no {' and no '.join(missing)} here (apt-get install chromium chromium-driver)", allow_module_level=True)
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser (requirements/dev.txt)")
-
-from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
-
 TABS = ("overview", "curves", "classes", "confusion", "options")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for argument in ("--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1200,900"):
-        options.add_argument(argument)
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")  # Chromium's own does not work for root
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +20,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     matrix = {**SINGLE, "per_class_ap": RESULTS["per_class_ap"], "confusion_matrix": MATRIX}
     write_page(read_runs([make_run(folder / "first", matrix), make_run(folder / "second", other)]), folder / "page.html")
     return (folder / "page.html").as_uri()
-
-
-def open_page(browser: Any, address: str) -> None:
-    browser.get("about:blank")  # an address that differs in its end alone would not be loaded anew
-    browser.get_log("browser")
-    browser.get(address)
-    filled = "return (document.getElementById('option-count') ?? {textContent: ''}).textContent !== ''"
-    WebDriverWait(browser, 30).until(lambda driver: driver.execute_script(filled), "the page's script did not run")
 
 
 def shown_panels(browser: Any) -> list[str]:
@@ -167,17 +131,4 @@ def test_keyboard_alone_reaches_and_works_everything(browser: Any, page: str) ->
 def test_axe_finds_nothing_that_keeps_somebody_out(browser: Any, page: str, tab: str) -> None:
     """All of axe-core's rules for WCAG 2 up to AA and its best practices, contrast and labels among them."""
     open_page(browser, f"{page}#tab={tab}")
-    browser.execute_script(axe())
-    run = "axe.run().then((found) => arguments[0](found), (error) => arguments[0]({error: String(error)}))"
-    found = browser.execute_async_script(run)
-    assert "error" not in found
-    assert {rule["id"] for rule in found["passes"]} >= {"color-contrast", "button-name", "page-has-heading-one"}
-    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]] == []
-
-
-def axe() -> str:
-    try:
-        files = metadata.files("axe-playwright-python") or []
-    except metadata.PackageNotFoundError:
-        pytest.skip("axe-playwright-python, which holds axe-core, is not installed (requirements/clips.txt)")
-    return next(Path(str(file.locate())).read_text(encoding="utf-8") for file in files if file.name == "axe.min.js")
+    assert faults(browser) == []

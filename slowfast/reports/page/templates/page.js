@@ -3,9 +3,11 @@
   const charts = JSON.parse(document.getElementById("charts").textContent);
   const settings = { displayModeBar: false, responsive: true };
   const tabs = [...document.querySelectorAll('[role="tab"]')];
-  const fields = ["class-name", "class-below", "option-name", "option-differs"]
+  const fields = ["class-name", "class-below", "option-name", "option-differs",
+    "video-run", "video-group", "video-class", "video-kind", "video-sort"]
     .map((id) => document.getElementById(id))
     .filter((field) => field !== null);
+  const videos = window.videoCards(charts, settings, writeAddress);
 
   // A chart that is hidden has no width: each is drawn when its tab is first shown.
   function draw(panel) {
@@ -29,7 +31,7 @@
     if (panel.id === "classes") filterClasses();
   }
 
-  // The address says what is shown, so that a link leads there: #tab=classes&class-name=milk
+  // The address says what is shown, so that a link leads there: #tab=classes&class-name=milk, #tab=videos&video=run/name
   function writeAddress() {
     const said = new URLSearchParams();
     said.set("tab", tabs.find((tab) => tab.getAttribute("aria-selected") === "true").getAttribute("aria-controls"));
@@ -38,6 +40,7 @@
         said.set(field.id, field.type === "checkbox" ? "yes" : field.value);
       }
     }
+    if (videos.link()) said.set("video", videos.link());
     history.replaceState(null, "", `#${said}`);
   }
 
@@ -48,7 +51,9 @@
       else field.value = said.get(field.id) ?? "";
     }
     filterOptions();
+    videos.filter();
     show(tabs.find((tab) => tab.getAttribute("aria-controls") === said.get("tab")) ?? tabs[0]);
+    videos.show(said.get("video") ?? "");
   }
 
   function filterClasses() {
@@ -128,8 +133,8 @@
   }
   for (const button of document.querySelectorAll(".sort")) button.addEventListener("click", () => sort(button));
   for (const field of fields) {
-    field.addEventListener("input", () => {
-      (field.id.startsWith("class") ? filterClasses : filterOptions)();
+    field.addEventListener(field.tagName === "SELECT" ? "change" : "input", () => {
+      ({ class: filterClasses, option: filterOptions, video: videos.filter })[field.id.split("-")[0]]();
       writeAddress();
     });
   }
