@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from pgt.memory import Cell, Memory, MemoryMismatchError, _by_stretches
+from pgt.cell import Cell, _by_stretches
+from pgt.memory import Memory
+from pgt.state import MemoryMismatchError
 from slowfast.models.layers import layout
 
 MODES = ["last", "max", "avg"]

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pgt.memory import Cell, Memory
+from pgt.cell import Cell
+from pgt.memory import Memory
 from pgt.operators import MarkovConv, MarkovOperator, MarkovTimePool, become
 from slowfast.models.layers.pools import TemporalPool
 

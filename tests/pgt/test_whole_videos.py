@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from pgt import StreamBatch
-from pgt.memory import MemoryMismatchError
+from pgt.state import MemoryMismatchError
 from pgt.whole_videos import LaneCutter, WholeVideoEvalStep, WholeVideoTrainStep
 from slowfast.commands.activation_meter import ActivationMeter
 from slowfast.config import CfgNode, ConfigError

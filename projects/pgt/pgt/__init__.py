@@ -3,11 +3,12 @@
 import pgt.library  # noqa: F401 - first of all, to see whose `slowfast` the others will import
 from pgt.explain import explain
 from pgt.frames import FrameError
-from pgt.memory import MemoryMismatchError, StepLengthError
+from pgt.memory import StepLengthError
 from pgt.operators import MarkovOperator
 from pgt.rules import register_operator
 from pgt.schedule import StepSchedule
 from pgt.site import OptionError, Remember, Site, UnsupportedOperatorError
+from pgt.state import MemoryMismatchError
 from pgt.stream import StepPrediction, stream, streams
 from pgt.stream_batch import StreamBatch, StreamError
 from pgt.summary import OperatorSummary, Summary, summary

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from pgt.memory import State
+from pgt.state import State
 from slowfast.errors import UserError
 from slowfast.runtime.random_state import RandomState
 

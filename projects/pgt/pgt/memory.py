@@ -9,67 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from pgt.compiling import exporting
+from pgt.cell import Cell
 from pgt.recomputation import StepLog, in_backward
 from pgt.schedule import of_pathway
+from pgt.state import PHASE, MemoryMismatchError, State, check_begins, check_count, check_state
 from slowfast.errors import UserError
-from slowfast.models.layers.layout import is_channels_last, maximum, mean, pool_time, reduce_time
 from slowfast.runtime.transfers import sent
-
-Mode = Literal["last", "max", "avg"]
-CellMode = Literal["last", "max", "avg", "sum"]
-State = dict[str, Tensor]
-"""The memory as plain tensors: (B, C, F, H, W) by operator name."""
-
-PHASE = ".phase"
-"""Ending of the entry that says where a strided causal operator stands: frames seen so far, modulo its stride."""
-
-
-class MemoryMismatchError(UserError, RuntimeError):
-    """A memory met frames, or a network, that it does not belong to."""
 
 
 class StepLengthError(UserError, ValueError):
     """A step whose number of frames an operator's stride does not divide. The text names the operator's path."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """How one operator remembers. name: its path in the network. num_frames: F; None: as many as its first step had.
-
-    mode: "last" keeps the newest F frames: with momentum 0 nothing travels farther than the stacked kernels reach. "max" and
-    "avg" pool old memory and step over time, so that every frame reaches all later steps; so does any momentum above 0.
-    "sum" keeps two frames, the sum of all frames so far and their number, in float32 at least.
-    momentum: share of the old memory that is mixed in, from the second step on. channels: C, where it is known beforehand.
-    optional: whether a network may run without using it.
-    """
-
-    name: str
-    num_frames: int | None
-    mode: CellMode
-    momentum: float = 0.0
-    channels: int | None = None
-    optional: bool = False
-
-    def update(self, old: Tensor | None, x: Tensor) -> Tensor:
-        """The new memory (B, C, F, H, W), from the old one of the same shape (None at the first step) and x (B, C, T, H, W)."""
-        num_frames = (x if old is None else old).shape[2] if self.num_frames is None else self.num_frames
-        if num_frames == 0:
-            return x[:, :, :0].clone()
-        pooled = _POOL[self.mode](old, x, num_frames)
-        if old is None or self.momentum == 0:
-            return pooled
-        return (1 - self.momentum) * pooled + self.momentum * old
-
-    def dtype(self, frames: torch.dtype) -> torch.dtype:
-        """The type that the memory of such frames has."""
-        return accumulator(frames) if self.mode == "sum" else frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +180,9 @@ class Memory:
             raise RuntimeError("a step was begun inside another one")
         old = dict(state)
         if count != 1:
-            _check_count(count, begins, input_shapes)
+            check_count(count, begins, input_shapes)
         if begins is not None:
-            _check_begins(begins, input_shapes)
+            check_begins(begins, input_shapes)
             if alike and old:
                 pass
             elif bool(begins.all()):
@@ -367,7 +321,7 @@ class Memory:
         """Raises MemoryMismatchError for a state that this network cannot have left, by names, shapes and types."""
         if not state:
             return
-        _check_state(state, self.cells)
+        check_state(state, self.cells)
         required = {name for name, cell in self.cells.items() if not cell.optional}
         missing = sorted((required & self._ran if self._ran else required) - set(state))
         if missing:
@@ -384,68 +338,6 @@ class Memory:
         self._step, self._log = None, StepLog()
 
 
-def _check_begins(begins: Tensor, input_shapes: tuple[tuple[int, int], ...]) -> None:
-    rows = [count for count, _ in input_shapes]
-    if not isinstance(begins, Tensor) or begins.dtype != torch.bool or begins.dim() != 1:
-        found = f"{begins.dtype} of shape {tuple(begins.shape)}" if isinstance(begins, Tensor) else type(begins).__name__
-        raise MemoryMismatchError(f"begins: {found}; right would be: torch.bool, one for each row")
-    if any(count != begins.shape[0] for count in rows):
-        right = " or ".join(map(str, sorted(set(rows))))
-        raise MemoryMismatchError(f"begins: {len(begins)} rows; right would be: {right}, as many as the inputs have")
-
-
-def _check_count(count: int, begins: Tensor | None, input_shapes: tuple[tuple[int, int], ...]) -> None:
-    """Raises MemoryMismatchError for several steps at once that are not those of videos that go on."""
-    if count < 1 or any(rows % count for rows, _ in input_shapes):
-        rows = f"inputs with {input_shapes[0][0]} rows" if input_shapes else "these inputs"
-        raise MemoryMismatchError(
-            f"num_steps={count}: {rows}; right would be: the rows of as many steps, one step after the other"
-        )
-    if begins is not None:
-        raise MemoryMismatchError(
-            f"num_steps={count}: no row begins (begins) in several steps at once; right would be: num_steps=1"
-        )
-
-
-def _check_state(state: Mapping[str, Tensor], cells: Mapping[str, Cell]) -> None:
-    """Raises MemoryMismatchError for names, shapes and types that operators with these cells do not leave."""
-    rows: list[tuple[int, str]] = []  # the first operator of each number; numbers may be symbols while a step is exported
-    for name, frames in state.items():
-        if not isinstance(frames, Tensor):
-            raise MemoryMismatchError(f"{name}: a {type(frames).__name__}; right would be: a tensor")
-        if name.endswith(PHASE) and name.removesuffix(PHASE) in cells:
-            if frames.dim() or frames.is_floating_point():
-                raise MemoryMismatchError(f"{name}: {frames.dtype} of shape {tuple(frames.shape)}; right would be: one integer")
-            continue
-        if name not in cells:
-            raise MemoryMismatchError(
-                f"{name}: this network has no operator of that name; it has {', '.join(sorted(cells)) or 'none'}"
-            )
-        if not frames.is_floating_point():
-            raise MemoryMismatchError(f"{name}: {frames.dtype}; right would be: a floating-point type")
-        _check_shape(cells[name], frames)
-        if all(count != frames.shape[0] for count, _ in rows):
-            rows.append((frames.shape[0], name))
-    if len(rows) > 1:
-        texts = " but ".join(f"{name} has {count} rows" for count, name in rows)
-        raise MemoryMismatchError(f"the memory is of different batches: {texts}")
-
-
-def _check_shape(cell: Cell, frames: Tensor) -> None:
-    wanted = {1: cell.channels, 2: cell.num_frames}
-    if frames.dim() == 5 and all(size in (None, frames.shape[axis]) for axis, size in wanted.items()):
-        return
-    texts = ["any number" if size is None else str(size) for size in wanted.values()]
-    raise MemoryMismatchError(
-        f"{cell.name}: a tensor of shape {tuple(frames.shape)}; right would be: (B, C, F, H, W) with C {texts[0]}, F {texts[1]}"
-    )
-
-
-def accumulator(dtype: torch.dtype) -> torch.dtype:
-    """The type in which frames are summed: half precision would stop counting at some hundreds."""
-    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
-
-
 def _device_of(state: State, default: torch.device) -> torch.device:
     return next((frames.device for name, frames in state.items() if not name.endswith(PHASE)), default)
 
@@ -456,62 +348,3 @@ def _follow(old: Tensor, x: Tensor, cell: Cell) -> Tensor:
     if not torch.compiler.is_compiling() and old.is_inference() and not torch.is_inference_mode_enabled():
         old = old.clone()  # what was remembered in inference mode may be needed for a gradient now
     return old
-
-
-def _total(x: Tensor) -> Tensor:
-    """The sum over time, (B, C, 1, H, W)."""
-    return reduce_time(x, lambda frames, axis: frames.sum(axis, keepdim=True, dtype=accumulator(x.dtype)))
-
-
-def _join(old: Tensor | None, x: Tensor) -> Tensor:
-    return x if old is None else torch.cat([old, x], dim=2)
-
-
-def _last(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
-    # A copy: a view of the newest frames would keep the whole activation alive until the next step.
-    if x.shape[2] >= num_frames:
-        return x[:, :, x.shape[2] - num_frames :].clone()
-    joined = _join(old, x)[:, :, -num_frames:]
-    return functional.pad(joined, (0, 0, 0, 0, num_frames - joined.shape[2], 0))  # a copy, stored as the frames are
-
-
-def _max(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
-    if num_frames == 1:  # the same as below, without joining
-        newest = reduce_time(x, maximum)
-        return newest if old is None else torch.maximum(old, newest)
-    joined = _join(old, x)
-    if exporting():
-        return _by_stretches(joined, num_frames, maximum)
-    if is_channels_last(joined):
-        return pool_time(joined, functional.adaptive_max_pool2d, num_frames)
-    return functional.adaptive_max_pool3d(joined, (num_frames, joined.shape[3], joined.shape[4]))
-
-
-def _avg(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
-    if num_frames == 1:
-        total = _total(x)
-        average = total / x.shape[2] if old is None else (total + old) / (x.shape[2] + 1)
-        return average.to(x.dtype)
-    joined = _join(old, x)
-    if exporting():
-        return _by_stretches(joined, num_frames, mean)
-    if is_channels_last(joined):
-        return pool_time(joined, functional.adaptive_avg_pool2d, num_frames)
-    return functional.adaptive_avg_pool3d(joined, (num_frames, joined.shape[3], joined.shape[4]))
-
-
-def _by_stretches(x: Tensor, count: int, reduce: Callable[[Tensor, int], Tensor]) -> Tensor:
-    """What adaptive pooling over time gives, which other programs have no operator for: frames of `count` stretches of equal
-    lengths, or nearly, that may share a frame."""
-    length = x.shape[2]
-    borders = [(number * length // count, -(-(number + 1) * length // count)) for number in range(count)]
-    return torch.cat([reduce(x[:, :, start:stop], 2) for start, stop in borders], dim=2)
-
-
-def _sum(old: Tensor | None, x: Tensor, num_frames: int) -> Tensor:
-    total = _total(x)
-    new = torch.cat([total, torch.full_like(total, x.shape[2])], dim=2)
-    return new if old is None else old + new
-
-
-_POOL = {"last": _last, "max": _max, "avg": _avg, "sum": _sum}

@@ -9,8 +9,8 @@ from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
 from pgt.fit import NO_MEMORY, schedule_of
-from pgt.memory import PHASE, State
 from pgt.schedule import StepSchedule
+from pgt.state import PHASE, State
 from pgt.wrapper import ProgressiveModel
 from slowfast.models.programs import ExportError, PixelReader, Shapes
 from slowfast.registry import PROGRAMS

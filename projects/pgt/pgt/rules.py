@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
-from pgt.memory import Cell
+from pgt.cell import Cell
 from pgt.operators import (
     AlignedConv,
     AlignedPool,

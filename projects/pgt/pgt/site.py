@@ -9,7 +9,7 @@ from typing import Any, Literal, NoReturn, TypeVar, get_args
 
 from torch import nn
 
-from pgt.memory import Cell, Mode
+from pgt.cell import Cell, Mode
 from pgt.operators import MarkovOperator
 from pgt.operators.nonlocal_block import Context, NonLocalNorm
 from pgt.schedule import ScheduleError, Semantics, StepSchedule, of_pathway

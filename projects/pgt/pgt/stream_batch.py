@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from pgt.frames import FrameError, Frames, Normalize, device_of, each_frame, network_inputs
-from pgt.memory import PHASE, MemoryMismatchError, State
+from pgt.state import PHASE, MemoryMismatchError, State
 from pgt.wrapper import ProgressiveModel
 from slowfast.errors import UserError
 

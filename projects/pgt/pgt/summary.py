@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from pgt.memory import Cell
+from pgt.cell import Cell
 from pgt.operators import MarkovAttention, MarkovHeadPool, MarkovTimePool, along_time
 from pgt.site import pathway_of
 from pgt.wrapper import ProgressiveModel

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from pgt.memory import Cell, Memory
+from pgt.cell import Cell
+from pgt.memory import Memory
 from pgt.operators import MarkovOperator, become
 from pgt.rules import RULES
 from pgt.site import ROOT, Alone, MemoryOptions, Remember, Site, UnsupportedOperatorError

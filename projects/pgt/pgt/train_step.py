@@ -13,10 +13,10 @@ from torch import Tensor
 from pgt.fit import whole_videos, with_few_steps
 from pgt.gradient import Gradient, GraphGradient, RecomputedGradient, Steps
 from pgt.keyframes import KeyframeTargets
-from pgt.memory import State
 from pgt.multigrid import Multigrid
 from pgt.preprocess import StepCutter, StepTarget, step_targets
 from pgt.schedule import StepSchedule
+from pgt.state import State
 from pgt.wrapper import ProgressiveModel
 from slowfast.engine.updater import Updater
 from slowfast.models.losses import build_loss

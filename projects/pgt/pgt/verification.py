@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from pgt.memory import PHASE, StepLengthError
+from pgt.memory import StepLengthError
 from pgt.operators import MarkovHeadPool
 from pgt.probing import (
     STEPS,
@@ -34,6 +34,7 @@ from pgt.probing import (
     whole_steps,
 )
 from pgt.site import ROOT, UnsupportedOperatorError
+from pgt.state import PHASE
 
 if TYPE_CHECKING:
     from pgt.wrapper import ProgressiveModel

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from pgt.fit import NO_MEMORY, schedule_of, stream_options, whole_videos, with_few_steps
 from pgt.gradient import Gradient, GraphGradient, RecomputedGradient, Steps
-from pgt.memory import PHASE, State
 from pgt.schedule import StepSchedule
+from pgt.state import PHASE, State
 from pgt.train_step import Loss
 from pgt.wrapper import ProgressiveModel
 from slowfast.engine.compiling import eager

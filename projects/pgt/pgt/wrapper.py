@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from pgt.cell import Mode
 from pgt.compiling import compiles, let_compiled_models_step
-from pgt.memory import Memory, Mode, State
+from pgt.memory import Memory
 from pgt.operators.nonlocal_block import Context, NonLocalNorm
 from pgt.schedule import Semantics, as_tuple
 from pgt.site import MemoryOptions, Operator, OptionError
+from pgt.state import State
 from pgt.swap import make_markov
 from pgt.verification import verify
 
@@ -272,7 +274,7 @@ def progressive(
 
     Its temporal operators get a memory in place; the network stays the module that it was, and parameters keep their names and
     identity, so weights of the plain network load as before. step_len, overlap: as in `StepSchedule`. memory, momentum: how
-    operators remember (`pgt.memory.Cell`), "max" and 0.25 unless said otherwise. head: whether the pooling over time at the end
+    operators remember (`pgt.cell.Cell`), "max" and 0.25 unless said otherwise. head: whether the pooling over time at the end
     remembers too. operator: "causal" operators look only back, so that any cut into steps gives the same outputs; their memory
     is always the true past ("last", without momentum). sample: what the network reads, a clip or one a pathway; with it
     `pgt.verify` looks at once at what this walk through the network's modules cannot see. The rest as in `MemoryOptions`.

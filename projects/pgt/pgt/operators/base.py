@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from pgt.memory import Cell, Memory, Past, StepLengthError
+from pgt.cell import Cell
+from pgt.memory import Memory, Past, StepLengthError
 
 
 class MarkovOperator(nn.Module):

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pgt.memory import Cell, Memory, MemoryMismatchError, accumulator
+from pgt.cell import Cell, accumulator
+from pgt.memory import Memory
 from pgt.operators.base import MarkovOperator, check_rhythm, newest, run_joined, triple
 from pgt.operators.conv import with_past
 from pgt.operators.squeeze_excitation import SqueezeExcitation
+from pgt.state import MemoryMismatchError
 from slowfast.models.layers.layout import maximum, mean, reduce_time
 from slowfast.models.layers.pools import TemporalPool
 from slowfast.models.layers.squeeze_excite import SqueezeExcite
