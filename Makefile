@@ -3,12 +3,13 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.ready-docs
 RUN := $(VENV)/bin/python
 FLOORS := .venv-floors/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo compare bench test slow floors lint format zoo clean
+.PHONY: help demo compare bench test slow floors lint format docs zoo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,11 +50,14 @@ format: $(READY) ## rewrite the files in the common style
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
+docs: $(DOCS_READY) ## build the site of the documentation: site/index.html, which opens from disk
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet $(ARGS)
+
 zoo: $(READY) ## bring MODEL_ZOO.md up to date
 	$(RUN) tools/model_zoo.py $(ARGS)
 
 clean: ## remove caches and build files; keeps .venv, data and runs
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -path ./$(VENV) -prune -o \( -name __pycache__ -o -name '*.egg-info' \) -type d -prune -exec rm -rf {} +
 
 # The package is installed in place; a change of the pins or of setup.py installs again, anything else does not.
@@ -66,4 +70,8 @@ $(READY): requirements/torch.txt requirements/base.txt requirements/dev.txt requ
 	$(RUN) -m pip install -r requirements/base.txt -r requirements/dev.txt
 	$(RUN) -m pip install -r requirements/clips.txt --no-deps
 	$(RUN) -m pip install -e . --no-deps --no-build-isolation
+	@touch $@
+
+$(DOCS_READY): $(READY) requirements/docs.txt
+	$(RUN) -m pip install -r requirements/docs.txt
 	@touch $@

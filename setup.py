@@ -20,7 +20,9 @@ setup(
     package_dir=ELSEWHERE,
     package_data={
         "slowfast_configs": ["*.json", "**/*.yaml", "**/*.json"],
+        "slowfast_tools": ["*.txt"],
         "slowfast.reports.page": ["templates/*"],
+        "slowfast.reports.timeline_page": ["templates/*"],
         "slowfast.visualization.player": ["*.js", "*.css"],
     },
 )

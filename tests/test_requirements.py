@@ -68,18 +68,22 @@ def test_every_declared_package_is_pinned() -> None:
     assert wanted <= {name_of(pin) for file in ("torch.txt", "base.txt") for pin in pins(file)}
 
 
+def test_what_builds_the_site_is_pinned() -> None:
+    assert declared(METADATA["optional-dependencies"]["docs"]) <= {name_of(pin) for pin in pins("docs.txt")}
+
+
 def test_floors_that_are_tried_are_those_that_are_promised() -> None:
     assert set(pins("floors.txt")) == {f"{re.split('[<>=]', text)[0]}=={lowest(text)}" for text in PROMISED}
 
 
-@pytest.mark.parametrize("file", ["torch.txt", "base.txt", "dev.txt", "clips.txt", "floors.txt"])
+@pytest.mark.parametrize("file", ["torch.txt", "base.txt", "dev.txt", "docs.txt", "clips.txt", "floors.txt"])
 def test_pins_are_exact_and_name_no_place_to_load_from(file: str) -> None:
     assert [pin for pin in pins(file) if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*", pin)] == []
 
 
 def test_package_with_two_pins_has_the_same_in_both() -> None:
     found: dict[str, set[str]] = {}
-    for file in ("torch.txt", "base.txt", "dev.txt"):
+    for file in ("torch.txt", "base.txt", "dev.txt", "docs.txt"):
         for pin in pins(file):
             found.setdefault(name_of(pin), set()).add(pin)
     assert {name: versions for name, versions in found.items() if len(versions) > 1} == {}

@@ -58,9 +58,11 @@ def test_wheel_holds_configs_and_commands_and_no_tests(wheel: Path) -> None:
     assert tops == {"slowfast", "pgt", "longcook", "slowfast_tools", "slowfast_configs"}
     shipped = {name.removeprefix("slowfast_configs/") for name in names if name.endswith(".yaml")}
     assert shipped == {path.relative_to(ROOT / "configs").as_posix() for path in (ROOT / "configs").rglob("*.yaml")}
-    templates = ROOT / "slowfast" / "reports" / "page" / "templates"
-    player = ROOT / "slowfast" / "visualization" / "player"
-    assert {path.relative_to(ROOT).as_posix() for path in (*templates.iterdir(), *player.glob("*.*s*"))} <= set(names)
+    assert "slowfast_tools/configs_by_task.txt" in names
+    templates = list((ROOT / "slowfast").glob("**/templates/*"))
+    player = (ROOT / "slowfast" / "visualization" / "player").glob("*.*s*")
+    assert {path.relative_to(ROOT).as_posix() for path in (*templates, *player)} <= set(names)
+    assert len(templates) > 5
 
 
 def test_command_trains_and_tests_far_from_the_source_folder(environment: Path, tmp_path: Path) -> None:

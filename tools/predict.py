@@ -14,8 +14,9 @@ from slowfast_tools.arguments import Parser
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(
         description="Scores videos of any length and writes for each a folder with scores.csv (second, class, score), "
-        "events.csv and events.json (ActivityNet's form). Weights with a memory read a video once from beginning to end, "
-        "others look at overlapping clips; the memory that is needed is the same however long it is.",
+        "events.csv and events.json (ActivityNet's form), and timeline.html, a page that plays the video beside both. "
+        "Weights with a memory read a video once from beginning to end, others look at overlapping clips; the memory that "
+        "is needed is the same however long it is.",
     )
     weights = "model.safetensors or a checkpoint of a run, or its OUTPUT_DIR"
     parser.add_argument("--weights", required=True, type=Path, metavar="FILE", help=weights)
@@ -44,6 +45,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--video", action="store_true", help="write annotated.mp4 too: the video, its sound, a running timeline"
+    )
+    parser.add_argument(
+        "--no-timeline", action="store_false", dest="timeline", help="leave out timeline.html, which is about 5 MB an input"
     )
     parser.add_argument("--resume", action="store_true", help="go on where the same command was stopped, to the same scores")
     add_debug(parser)

@@ -5,13 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from slowfast_tools import add_debug, exit_code_of
 from slowfast_tools.arguments import Parser
 
+EXAMPLES = Path(__file__).with_name("configs_by_task.txt")
+
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = Parser(description="Trains, then tests, as the config says.")
+    parser = Parser(
+        description="Trains, then tests, as the config says.",
+        epilog=EXAMPLES.read_text(encoding="utf-8"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--cfg", metavar="FILE", help="config file (YAML)")
     parser.add_argument(
         "--dry-run",

@@ -22,14 +22,13 @@ from slowfast.engine.tasks import build_train_step
 from slowfast.engine.testing import RESULTS
 from slowfast.engine.updater import Updater
 from slowfast.models import build_model
-from slowfast.reports.report import of_last_training
 from slowfast.runtime import distributed
 from slowfast.runtime.atomic_files import write_json
 from slowfast.runtime.device import Place
 from slowfast.runtime.environment import membership
 from slowfast.runtime.errors import LaunchError
 from slowfast.runtime.launch import launch
-from slowfast.runtime.logging import LOG_FILE, read_stats
+from slowfast.runtime.logging import LOG_FILE, of_last_training, read_stats
 from slowfast.runtime.peak_memory import peak_memory_bytes
 from slowfast.runtime.tables import format_spread, format_table
 

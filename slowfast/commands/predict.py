@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import time
 from collections.abc import Sequence
@@ -10,21 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from slowfast.datasets import DecodeError
 from slowfast.engine import checkpoint
-from slowfast.engine.event_rule import checksum
+from slowfast.engine.event_rule import UNTUNED, checksum
+from slowfast.errors import MissingPackageError
 from slowfast.prediction.annotated import write_annotated
 from slowfast.prediction.errors import PredictionError
 from slowfast.prediction.files import Shown, check_folder, write_prediction
-from slowfast.prediction.inputs import ANNOTATED, EVENTS, Input, find_inputs
+from slowfast.prediction.inputs import ANNOTATED, EVENTS, TIMELINE, Input, VideoFile, find_inputs
 from slowfast.prediction.loading import LoadedModel, load_model
 from slowfast.prediction.predicting import Predictor
-from slowfast.prediction.results import THRESHOLD, Prediction
+from slowfast.prediction.results import Prediction
 from slowfast.runtime.errors import CheckpointError, Interrupted
 from slowfast.runtime.interruption import StopRequest
-from slowfast.runtime.logging import console_is_terminal
+from slowfast.runtime.progress import console_is_terminal
 from slowfast.runtime.tables import Cell, format_table
 
 PROGRESS = ".unfinished.pyth"
@@ -47,6 +50,7 @@ class PredictOptions:
     classes: Sequence[str] | None = None
     fps: float | None = None
     video: bool = False
+    timeline: bool = True
     resume: bool = False
     save_seconds: float = 30.0
 
@@ -68,7 +72,7 @@ def predict_files(options: PredictOptions) -> None:
     predictor = Predictor(
         loaded, inputs, lanes=options.batch, every=options.every, threshold=options.threshold, goes_on=True
     )  # fmt: skip
-    run = _Run(options, loaded, inputs, predictor, shown)
+    run = _Run(options, loaded, inputs, predictor, shown, options.timeline and _can_write_timelines())
     with StopRequest() as request:
         run.run(request)
     run.tell()
@@ -78,9 +82,16 @@ class _Run:
     """One run over all inputs."""
 
     def __init__(
-        self, options: PredictOptions, loaded: LoadedModel, inputs: Sequence[Input], predictor: Predictor, shown: Shown
+        self,
+        options: PredictOptions,
+        loaded: LoadedModel,
+        inputs: Sequence[Input],
+        predictor: Predictor,
+        shown: Shown,
+        timeline: bool,
     ) -> None:
         self._options, self._loaded, self._inputs, self._predictor, self._shown = options, loaded, inputs, predictor, shown
+        self._timeline = timeline
         self._progress = options.out / PROGRESS
         self._fingerprint = _fingerprint(options, loaded, inputs)
         self._pending: dict[int, Prediction] = {}  # scored, and not written yet
@@ -120,7 +131,7 @@ class _Run:
             times = self._seconds / max(spent, 1e-9)
             print(f"{_minutes(self._seconds)} of video in {_minutes(spent)}: {times:.1f} times as fast as it plays")
         if not self._loaded.contract.event_rule and self._options.threshold is None:
-            print(f"events: scores from {THRESHOLD:g} on, as no test has tuned thresholds for them (--threshold: another)")
+            print(f"events: scores from {UNTUNED:g} on, as no test has tuned thresholds for them (--threshold: another)")
         print(f"results are in {self._options.out}")
         if self._failed:
             first = self._failed[min(self._failed)]
@@ -144,21 +155,24 @@ class _Run:
     def _write(self, number: int, prediction: Prediction) -> None:
         """Raises Interrupted, with the scores kept, where it takes long."""
 
+        given, place = self._inputs[number], self._options.out / self._inputs[number].name
+
         def more(folder: Path) -> None:
             if self._options.video:
                 write_annotated(
-                    folder / ANNOTATED,
-                    self._inputs[number],
-                    prediction,
-                    chosen=self._shown.classes,
-                    proceed=self._stop_if_asked,
-                )
+                    folder / ANNOTATED, given, prediction, chosen=self._shown.classes, proceed=self._stop_if_asked
+                )  # fmt: skip
+            page(folder)
+
+        def page(folder: Path) -> None:
+            if self._timeline:
+                _write_timeline(folder, place, given, prediction, self._shown)
 
         try:
-            write_prediction(self._options.out / self._inputs[number].name, prediction, self._shown, more=more)
+            write_prediction(place, prediction, self._shown, more=more)
         except DecodeError as error:  # of a picture between those that were scored
             self._failed[number] = f"{error}; its scores and events are written, its video is not"
-            write_prediction(self._options.out / self._inputs[number].name, prediction, self._shown)
+            write_prediction(place, prediction, self._shown, more=page)
         events = prediction.listed.numbered([prediction.name], [prediction.classes[place] for place in self._shown.classes])
         self._done[number] = (_minutes(prediction.duration), len(events.events))
 
@@ -205,8 +219,37 @@ def _fingerprint(options: PredictOptions, loaded: LoadedModel, inputs: Sequence[
     """The same for runs whose states are of each other."""
     files = [(str(each.path.resolve()), each.path.stat().st_size, each.path.stat().st_mtime_ns) for each in inputs]
     told: list[Any] = [files, checksum(loaded.model), options.batch, options.every, options.fps, loaded.precision.name]
-    told += [options.video, options.threshold, options.top, list(options.classes or []), loaded.device.type]
+    told += [options.video, options.timeline, options.threshold, options.top, list(options.classes or []), loaded.device.type]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _can_write_timelines() -> bool:
+    """Says so where the packages for it are missing."""
+    try:
+        importlib.import_module("slowfast.reports.timeline_page.writing")
+    except MissingPackageError as error:
+        print(f"no {TIMELINE} is written: {error}")
+        return False
+    return True
+
+
+def _write_timeline(folder: Path, place: Path, given: Input, prediction: Prediction, shown: Shown) -> None:
+    """folder: where files are put together. place: where that folder will be."""
+    from slowfast.reports.timeline_page.writing import MOST_CLASSES, Film, timeline_page
+
+    films = [Film.beside(given.path, place)] if isinstance(given, VideoFile) else []
+    if (folder / ANNOTATED).is_file():  # for browsers that cannot play the video itself
+        films.append(Film(name=ANNOTATED, address=ANNOTATED))
+    listed = prediction.listed.events
+    page = timeline_page(
+        prediction.name,
+        prediction.timed,
+        listed[np.isin(listed.label, shown.classes)],
+        prediction.classes,
+        prediction.leading(shown.classes, MOST_CLASSES),
+        films,
+    )
+    (folder / TIMELINE).write_text(page, encoding="utf-8")
 
 
 def _minutes(seconds: float) -> str:

@@ -11,6 +11,7 @@ from slowfast.commands.report import make_report
 from slowfast.engine.preflight import check_run
 from slowfast.engine.testing import test
 from slowfast.engine.training import train
+from slowfast.prediction.along import score_along
 from slowfast.runtime import distributed
 from slowfast.runtime.device import Place
 from slowfast.runtime.errors import Interrupted
@@ -41,7 +42,7 @@ def _train_and_test(cfg: CfgNode, place: Place) -> None:
     if cfg.TRAIN.ENABLE:
         train(cfg, place)
     if cfg.TEST.ENABLE:
-        tested = test(cfg, place)
+        tested = test(cfg, place, score_along)
         if draws and distributed.main_process():
             from slowfast.reports.report import write_report  # imports matplotlib, which need not be there
 

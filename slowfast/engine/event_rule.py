@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import zlib
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,7 +14,8 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.config import ConfigError
-from slowfast.datasets import VideoDataset, build_dataset, build_loader
+from slowfast.config.sections.events import have_events
+from slowfast.datasets import ClipDataset, DatasetError, VideoDataset, build_dataset, build_loader
 from slowfast.datasets.same_file import spelling_key
 from slowfast.engine.inference import evaluate
 from slowfast.engine.scores_in_time import ScoresInTime
@@ -30,6 +33,18 @@ logger = logging.getLogger(__name__)
 FIGURE, OVERLAP = "f1", 0.5
 """What the rule is best for: F1 of a class's events that overlap with a truth by so much."""
 
+UNTUNED = 0.5
+"""Least score of an event where no rule was tuned or given."""
+
+_RULE_OPTIONS = "EVENTS.RULE_FILE, or EVENTS.THRESHOLD and EVENTS.MIN_SECONDS"
+
+
+class Scoring(Protocol):
+    """Scores along videos, as those that the rule is for will have them."""
+
+    def __call__(self, dataset: VideoDataset) -> ScoresInTime | None:
+        """Runs on every process; None on all but the main one."""
+
 
 def find_rule(
     cfg: CfgNode, place: Place, *, evaluation: TimedEvaluation, model: nn.Module, step: EvalStep, request: StopRequest
@@ -43,28 +58,68 @@ def find_rule(
     settings, tested = evaluation.settings, evaluation.dataset
     assert settings is not None
     assert isinstance(tested, VideoDataset), "whole videos are read of these alone"
-    weights = checksum(model)
-    given = settings.given(tested.class_names)
-    if given is not None:
-        if given.weights not in ("", weights) and distributed.main_process():
-            logger.warning("%s: this rule was tuned for other weights; their scores may be higher or lower", settings.rule_file)
-        notes = {"from": settings.rule_file or "EVENTS.THRESHOLD, EVENTS.MIN_SECONDS, EVENTS.MAX_GAP_SECONDS"}
-        return EventRule(rule=given.rule, weights=given.weights, notes=notes)
-    if not settings.tunes:
+    rule = _given(settings, tested, checksum(model))
+    if rule is not None or not settings.tunes:
+        return rule
+    score = functools.partial(_score, cfg, place, model=model, step=step, request=request)
+    return _tuned(
+        _validation(cfg, tested), settings, checksum(model), score,
+        without="no events are looked for", right=f"a validation list of its own, {_RULE_OPTIONS}",
+    )  # fmt: skip
+
+
+def find_rule_of_clips(cfg: CfgNode, *, tested: ClipDataset, model: nn.Module, score: Scoring) -> EventRule | None:
+    """For weights whose test looks at clips: by it predictions along videos become events. Runs on every process; the main one
+    gets the rule.
+
+    None: these weights keep none, and the log says why where labels have times: there is no validation video that is not tested
+    too, or the lists name none that can be read. Such a test is worth its figures all the same. Raises DatasetError for a
+    file with a rule that does not fit, Interrupted.
+    """
+    settings = EventSettings.from_cfg(cfg)
+    if not have_events(cfg) or not settings.enabled or not isinstance(tested, VideoDataset):
         return None
-    dataset = _validation(cfg, tested)
+    rule = _given(settings, tested, checksum(model))
+    if rule is not None:
+        return rule
+    without = f"these weights keep no thresholds of events, so that predictions take scores from {UNTUNED:g} on"
+    try:
+        dataset = _validation(cfg, tested)
+    except (DatasetError, ConfigError) as error:
+        if distributed.main_process():
+            logger.warning("%s: %s", without, error)
+        return None
+    return _tuned(dataset, settings, checksum(model), score, without=without, right=_RULE_OPTIONS)
+
+
+def _given(settings: EventSettings, tested: VideoDataset, weights: str) -> EventRule | None:
+    """What options or a file say. weights: checksum of those that are tested."""
+    given = settings.given(tested.class_names)
+    if given is None:
+        return None
+    if given.weights not in ("", weights) and distributed.main_process():
+        logger.warning("%s: this rule was tuned for other weights; their scores may be higher or lower", settings.rule_file)
+    notes = {"from": settings.rule_file or "EVENTS.THRESHOLD, EVENTS.MIN_SECONDS, EVENTS.MAX_GAP_SECONDS"}
+    return EventRule(rule=given.rule, weights=given.weights, notes=notes)
+
+
+def _tuned(
+    dataset: VideoDataset, settings: EventSettings, weights: str, score: Scoring, *, without: str, right: str
+) -> EventRule | None:
+    """dataset: of validation. without, right: what the log says where there is nothing to tune on."""
     if not any(record.actions for record in dataset.records):  # and it is not worth while to score them
         tuned, num_videos = None, 0
     else:
-        scored = _score(cfg, place, dataset, model=model, step=step, request=request)
+        scored = score(dataset)
         if scored is None:
             return None
         tuned, num_videos = _tune(scored, dataset.records, settings), len(scored.numbers)
     if tuned is None:
         if distributed.main_process():
             logger.warning(
-                "no events are looked for: no validation video that is not tested too has one, so no threshold can be tuned; "
-                "right would be a validation list of its own, EVENTS.RULE_FILE, or EVENTS.THRESHOLD and EVENTS.MIN_SECONDS"
+                "%s: no validation video that is not tested too has an event, so no threshold can be tuned; right would be %s",
+                without,
+                right,
             )
         return None
     logger.info("events: the rule for joining scores is tuned on %d validation videos", num_videos)

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from tqdm import tqdm
 
 from slowfast.datasets import ClipDataset
 from slowfast.engine.compiling import eager
@@ -20,8 +19,8 @@ from slowfast.engine.steps import EvalStep
 from slowfast.models.folding import norms_folded
 from slowfast.runtime import distributed
 from slowfast.runtime.interruption import StopRequest
-from slowfast.runtime.logging import console_is_terminal
 from slowfast.runtime.precision import SINGLE, Precision
+from slowfast.runtime.progress import with_bar
 from slowfast.runtime.transfers import DeviceFeed
 
 
@@ -111,12 +110,10 @@ def evaluate(
     """
     rounds = 0 if request is None else distributed.largest(len(loader), device)
     done = 0
-    quiet = not (distributed.main_process() and console_is_terminal())
     evaluation.reset()
     model.eval()
     with torch.no_grad(), norms_folded(model), eager():
-        batches = tqdm(loader.batches(0), desc="evaluating", total=len(loader), leave=False, disable=quiet)
-        for batch, copy in DeviceFeed(device)(batches):
+        for batch, copy in DeviceFeed(device)(with_bar(loader.batches(0), "evaluating", total=len(loader))):
             with precision.autocast(device):
                 output = step(model, copy)
             evaluation.add(batch, output)

@@ -16,7 +16,7 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.config import ConfigError
-from slowfast.config.sections.events import events_in_time
+from slowfast.config.sections.events import events_in_time, have_events
 from slowfast.datasets import ClipDataset, VideoDataset, build_dataset
 from slowfast.datasets.build import check_clip_length
 from slowfast.datasets.same_file import spelling_key
@@ -76,6 +76,8 @@ def check_evaluation(cfg: CfgNode, split: str) -> None:
     """
     dataset = build_dataset(cfg, split)
     build_evaluation(cfg, dataset=dataset, split=split)
+    if split == "test" and have_events(cfg):
+        EventSettings.from_cfg(cfg).given(dataset.class_names)  # a rule that does not fit is no use after hours either
     if isinstance(dataset, VideoDataset) and not cfg.TEST.SKIP_UNREADABLE:
         dataset.check_files(first_alone=True)
 

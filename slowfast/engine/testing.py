@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import functools
 import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.config.comparing import changed_options
-from slowfast.datasets import ClipDataset, build_loader
+from slowfast.datasets import ClipDataset, VideoDataset, build_loader
 from slowfast.engine import checkpoint
 from slowfast.engine.contract import Contract
-from slowfast.engine.event_rule import find_rule
+from slowfast.engine.event_rule import find_rule, find_rule_of_clips
 from slowfast.engine.examined import EXAMINED, ExaminedVideos
 from slowfast.engine.inference import Confusion, Evaluation, Metrics, evaluate
+from slowfast.engine.scores_in_time import ScoresInTime
 from slowfast.engine.steps import EvalStep
 from slowfast.engine.tasks import build_eval_step, build_evaluation
-from slowfast.engine.timed_evaluation import TimedEvaluation
+from slowfast.engine.timed_evaluation import RULE, EventRule, TimedEvaluation
 from slowfast.engine.weight_files import write_weights
+from slowfast.evaluation.timed import rule_content
 from slowfast.models import build_model
 from slowfast.runtime import distributed
 from slowfast.runtime.atomic_files import atomic_write, write_json
@@ -51,8 +56,21 @@ class Tested:
     examined: ExaminedVideos | None = None
 
 
-def test(cfg: CfgNode, place: Place) -> Tested:
-    """Tests a checkpoint and writes OUTPUT_DIR/results.json and the scores, as the config says. Runs on every process."""
+class AlongVideos(Protocol):
+    """Scores along whole videos, as predictions with the weights have them."""
+
+    def __call__(
+        self, dataset: VideoDataset, *, contract: Contract, model: nn.Module, place: Place, lanes: int, request: StopRequest
+    ) -> ScoresInTime | None:
+        """lanes: videos side by side. Runs on every process; None on all but the main one. Raises Interrupted."""
+
+
+def test(cfg: CfgNode, place: Place, along: AlongVideos) -> Tested:
+    """Tests a checkpoint and writes OUTPUT_DIR/results.json and the scores, as the config says. Runs on every process.
+
+    along: scores validation videos where the test itself has no scores in time, so that the weights know when something is an
+    event.
+    """
     path = checkpoint_path(cfg)
     model = load_for_test(cfg, path).to(place.device)
     step = build_eval_step(cfg)
@@ -65,11 +83,22 @@ def test(cfg: CfgNode, place: Place) -> Tested:
         batch_size=max(1, cfg.TEST.BATCH_SIZE // distributed.world_size()),
     ) as loader:
         evaluation = build_evaluation(cfg, dataset=loader.dataset, split="test")
+        contract, rule = Contract.of(cfg, loader.dataset), None
         started_at = time.monotonic()
         try:
             with StopRequest() as request:
                 if isinstance(evaluation, TimedEvaluation):
                     evaluation.rule = find_rule(cfg, place, evaluation=evaluation, model=model, step=step, request=request)
+                elif contract.frames.seconds_apart is not None:
+                    score = functools.partial(
+                        along,
+                        contract=contract,
+                        model=model,
+                        place=place,
+                        lanes=max(1, cfg.TEST.BATCH_SIZE // distributed.world_size()),
+                        request=request,
+                    )
+                    rule = find_rule_of_clips(cfg, tested=loader.dataset, model=model, score=score)
                 metrics = evaluate(
                     model=model,
                     step=step,
@@ -85,16 +114,18 @@ def test(cfg: CfgNode, place: Place) -> Tested:
         seconds = time.monotonic() - started_at
     examined = None
     if metrics is not None:
+        if rule is not None:
+            metrics = _with_rule(cfg, metrics, rule, loader.dataset)
         log_stats({"_type": "test_final", **metrics.values, "seconds": seconds})
+        logger.info("tested in %.0f s: %s", seconds, ", ".join(f"{name} {value:.2f}" for name, value in metrics.values.items()))
         _write_results(cfg, metrics=metrics, checkpoint_path=path, seconds=seconds)
         evaluation.save(Path(cfg.OUTPUT_DIR))
         examined = _write_examined(Path(cfg.OUTPUT_DIR), evaluation)
         if metrics.confusion is not None:
             _write_confusion(Path(cfg.OUTPUT_DIR) / CONFUSION, metrics.confusion)
         if cfg.TEST.SAVE_MODEL and not cfg.TEST.VIDEOS:
-            rule = (metrics.in_time or {}).get("event_rule")
-            contract = Contract.of(cfg, loader.dataset).tested(metrics.values, rule)
-            write_weights(Path(cfg.OUTPUT_DIR) / MODEL, model.state_dict(), contract)
+            tested = contract.tested(metrics.values, (metrics.in_time or {}).get("event_rule"))
+            write_weights(Path(cfg.OUTPUT_DIR) / MODEL, model.state_dict(), tested)
             logger.info("wrote %s", Path(cfg.OUTPUT_DIR) / MODEL)
     distributed.barrier()
     return Tested(model=model, step=step, dataset=loader.dataset, metrics=metrics, examined=examined)
@@ -124,6 +155,14 @@ def checkpoint_path(cfg: CfgNode) -> str:
             "or name one in TEST.CHECKPOINT_FILE_PATH"
         )
     return str(found[0])
+
+
+def _with_rule(cfg: CfgNode, metrics: Metrics, rule: EventRule, dataset: ClipDataset) -> Metrics:
+    """The same with the rule of the weights, which is written into a file of its own as well, unless it came from one."""
+    content = rule_content(rule.rule, dataset.class_names, weights=rule.weights, notes=rule.notes)
+    if not cfg.EVENTS.RULE_FILE:
+        write_json(Path(cfg.OUTPUT_DIR) / RULE, content)
+    return dataclasses.replace(metrics, in_time={**(metrics.in_time or {}), "event_rule": content})
 
 
 def _write_results(cfg: CfgNode, *, metrics: Metrics, checkpoint_path: str, seconds: float) -> None:

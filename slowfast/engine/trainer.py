@@ -53,7 +53,8 @@ class Trainer:
 
     Attributes that hooks read:
         epoch: epochs done; within an epoch also its number, from 0. iteration: iterations done in this epoch.
-        batch, output, learning_rate: of the latest iteration. metrics: of the latest validation, if this epoch had one.
+        batch, output, learning_rate: of the latest iteration. means: of losses, over the latest epoch that is done.
+        metrics: of the latest validation, if this epoch had one.
         model, step, updater, optimizer, loader, device, num_epochs, seed: as given.
     """
 
@@ -92,6 +93,7 @@ class Trainer:
         self.iteration = 0
         self._offset = 0  # samples of this epoch before its batch 0; not 0 when its beginning was read in other batches
         self.learning_rate = 0.0
+        self.means: dict[str, float] = {}
         self.metrics: dict[str, float] = {}
         self._schedule = schedule
         self.seed = seed

@@ -18,6 +18,7 @@ from slowfast.engine.contract import Contract
 from slowfast.engine.hooks import (
     BadVideosHook,
     CheckpointHook,
+    EpochLineHook,
     EvaluateHook,
     Hook,
     InterruptionHook,
@@ -152,6 +153,7 @@ def _build_hooks(cfg: CfgNode, request: StopRequest, loader: Loader, validate: V
     hooks.append(saving)
     if validate is not None:
         hooks.append(EvaluateHook(evaluate=validate, period=cfg.TRAIN.EVAL_PERIOD))
+    hooks.append(EpochLineHook(output_dir=cfg.OUTPUT_DIR))
     if cfg.TENSORBOARD.ENABLE:
         hooks.append(TensorBoardHook(log_dir=Path(cfg.OUTPUT_DIR) / cfg.TENSORBOARD.LOG_DIR, period=cfg.LOG_PERIOD))
     hooks.append(InterruptionHook(request=request, checkpoints=saving))

@@ -13,11 +13,11 @@ import numpy as np
 
 from slowfast.annotations.events import format_csv, format_results
 from slowfast.prediction.errors import PredictionError
-from slowfast.prediction.inputs import ANNOTATED, EVENTS, EVENTS_TABLE, SCORES
+from slowfast.prediction.inputs import ANNOTATED, EVENTS, EVENTS_TABLE, SCORES, TIMELINE
 from slowfast.prediction.results import Prediction
 from slowfast.runtime.atomic_files import make_folder, writing
 
-OURS = {SCORES, EVENTS_TABLE, EVENTS, ANNOTATED}
+OURS = {SCORES, EVENTS_TABLE, EVENTS, TIMELINE, ANNOTATED}
 
 
 @dataclass(frozen=True, slots=True)

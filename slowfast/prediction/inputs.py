@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from slowfast.datasets.found_files import SUFFIXES, files_below
 from slowfast.datasets.frame_folder import FrameFolderSource, read_picture
-from slowfast.datasets.sources import FileSource, GridSource, OpenVideo
+from slowfast.datasets.sources import FileSource, FrameSource, GridSource, OpenVideo
 from slowfast.datasets.transforms import CropFrames, FixedCrops
 from slowfast.datasets.transforms.rules import WholePicture
 from slowfast.datasets.video_files import VideoFiles
@@ -25,7 +25,8 @@ from slowfast.prediction.errors import PredictionError
 
 Picture = NDArray[np.uint8]
 
-SCORES, EVENTS_TABLE, EVENTS, ANNOTATED = "scores.csv", "events.csv", "events.json", "annotated.mp4"
+SCORES, EVENTS_TABLE, EVENTS = "scores.csv", "events.csv", "events.json"
+TIMELINE, ANNOTATED = "timeline.html", "annotated.mp4"
 """What is written for each input."""
 
 PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -68,6 +69,18 @@ class VideoFile:
     def read(self, frames: Frames, begin: int = 0) -> Reading:
         source = FileSource(self.files) if frames.grid_fps is None else GridSource(frames.grid_fps, self.files)
         return _reading(source.open(str(self.path)), frames, begin)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedVideo:
+    """A video of a data set, which knows how its frames are got."""
+
+    name: str
+    path: Path
+    source: FrameSource
+
+    def read(self, frames: Frames, begin: int = 0) -> Reading:
+        return _reading(self.source.open(str(self.path)), frames, begin)
 
 
 @dataclass(frozen=True, slots=True)

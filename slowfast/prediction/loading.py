@@ -15,6 +15,7 @@ from slowfast.engine.contract import Contract, read_contract
 from slowfast.engine.steps import EvalStep, HasMemory, HasStreams
 from slowfast.engine.tasks import build_eval_step
 from slowfast.engine.testing import MODEL, load_for_test
+from slowfast.models import build_model
 from slowfast.prediction.errors import PredictionError
 from slowfast.runtime.device import take_place
 from slowfast.runtime.precision import Precision, precision_of
@@ -66,23 +67,37 @@ def load_model(weights: str | Path, *, device: str = "auto", precision: str = ""
         )
     _check_task(path, contract)
     own = {"NUM_GPUS": _num_gpus(device), **({"TEST.PRECISION": precision} if precision else {})}
+    cfg, step = _reader(contract, own)
+    place = take_place(cfg, local_rank=0, processes=1)
+    model = load_for_test(cfg, str(path)).to(place.device).eval()
+    return _loaded(path, contract, cfg, model, step, place.device)
+
+
+def of_run(contract: Contract, model: nn.Module, device: torch.device) -> LoadedModel:
+    """What `load_model` makes of weights once they are written, while they are those of a running test. contract: of its
+    config and data set. The test's own network is left alone."""
+    cfg, step = _reader(contract, {"NUM_GPUS": int(device.type != "cpu")})
+    own = build_model(cfg)
+    own.load_state_dict(model.state_dict())
+    return _loaded(Path(MODEL), contract, cfg, own.to(device).eval(), step, device)
+
+
+def _reader(contract: Contract, own: dict[str, object]) -> tuple[CfgNode, EvalStep]:
+    """The config and the step with which weights read videos along their time. own: further options."""
     with warnings.catch_warnings(action="ignore"):
         cfg = contract.config(own)
         step = build_eval_step(cfg)
         if isinstance(step, HasStreams) and (options := step.stream_options(cfg)) is not None:
             cfg = contract.config({**own, **options})
             step = build_eval_step(cfg)
-    place = take_place(cfg, local_rank=0, processes=1)
-    model = load_for_test(cfg, str(path)).to(place.device).eval()
-    return LoadedModel(
-        path=path,
-        contract=contract,
-        cfg=cfg,
-        model=model,
-        step=step,
-        device=place.device,
-        precision=precision_of(cfg, "TEST", place.device),
-    )
+    return cfg, step
+
+
+def _loaded(
+    path: Path, contract: Contract, cfg: CfgNode, model: nn.Module, step: EvalStep, device: torch.device
+) -> LoadedModel:
+    precision = precision_of(cfg, "TEST", device)
+    return LoadedModel(path=path, contract=contract, cfg=cfg, model=model, step=step, device=device, precision=precision)
 
 
 def _file_of(weights: Path) -> Path:

@@ -37,7 +37,7 @@ class Panel:
     def __init__(self, prediction: Prediction, *, width: int, chosen: tuple[int, ...]) -> None:
         """width: of the pictures, even. chosen: numbers of the classes that may be shown."""
         self._prediction, self.width = prediction, width
-        self._rows = _rows(prediction, chosen)
+        self._rows = prediction.leading(chosen, MOST_ROWS)
         self._line = max(12, round(width / 36))
         self.height = (len(self._rows) * self._line + self._line * 3 // 2) // 2 * 2
         self._left = round(width * NAMES_SHARE)
@@ -103,13 +103,6 @@ class Panel:
                 begin, stop = (self._pad + round(second * scale) for second in (start, end))
                 strip[top + gap : top + gap + max(2, self._line // 6), begin:stop] = EVENT
         return strip, scale
-
-
-def _rows(prediction: Prediction, chosen: tuple[int, ...]) -> list[int]:
-    events = prediction.listed.events
-    lasting = np.bincount(events.label, weights=events.end - events.start, minlength=len(prediction.classes))
-    highest = prediction.scores.max(axis=0)
-    return sorted(chosen, key=lambda number: (-lasting[number], -highest[number], number))[:MOST_ROWS]
 
 
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -5,7 +5,7 @@ S windows, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from slowfast.annotations.events import ListedEvents
 from slowfast.engine.contract import Contract
+from slowfast.engine.event_rule import UNTUNED
 from slowfast.evaluation.errors import ScoreError
 from slowfast.evaluation.timed import JoinRule, TimedScores, join_events
 from slowfast.prediction.errors import PredictionError
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 SUBSET = "prediction"
 """What the video is called in ActivityNet's file."""
-
-THRESHOLD = 0.5
-"""Where no test has tuned one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +72,14 @@ class Prediction:
         rows = zip(found.start.tolist(), found.end.tolist(), found.label.tolist(), found.score.tolist(), strict=True)
         return tuple(sorted((Event(start, end, self.classes[label], score) for start, end, label, score in rows), key=_by_time))
 
+    def leading(self, chosen: Sequence[int], most: int) -> list[int]:
+        """At most so many of the classes with these numbers: those whose events last longest, then those with the highest
+        scores."""
+        events = self.listed.events
+        lasting = np.bincount(events.label, weights=events.end - events.start, minlength=len(self.classes))
+        highest = self.scores.max(axis=0)
+        return sorted(chosen, key=lambda number: (-lasting[number], -highest[number], number))[:most]
+
     def state(self) -> dict[str, Any]:
         """As tensors and plain containers, for `of_state`."""
         tensors = {"seconds": torch.from_numpy(self.seconds), "scores": torch.from_numpy(self.scores)}
@@ -99,10 +105,10 @@ def _by_time(event: Event) -> tuple[float, float, str]:
 
 
 def rule_of(contract: Contract, threshold: float | None = None) -> JoinRule:
-    """threshold: in place of those that a test has tuned; None: these, or THRESHOLD where none has. Raises PredictionError."""
+    """threshold: in place of those that a test has tuned; None: these, or UNTUNED where none has. Raises PredictionError."""
     try:
         if threshold is not None or not contract.event_rule:
-            return JoinRule.of(len(contract.classes), threshold=THRESHOLD if threshold is None else threshold)
+            return JoinRule.of(len(contract.classes), threshold=UNTUNED if threshold is None else threshold)
         rows = [contract.event_rule["classes"][name] for name in contract.classes]
         return JoinRule(
             **{name: np.array([float(row[name]) for row in rows]) for name in ("threshold", "max_gap", "min_length")}

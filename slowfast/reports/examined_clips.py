@@ -17,7 +17,7 @@ from slowfast.engine.examined import ExaminedVideos
 from slowfast.engine.examining import with_scores_along
 from slowfast.engine.steps import EvalStep
 from slowfast.reports.timelines import build_timeline, middle_crops
-from slowfast.runtime.logging import console_is_terminal
+from slowfast.runtime.progress import console_is_terminal
 from slowfast.visualization.timeline import scores_over_time
 
 logger = logging.getLogger(__name__)

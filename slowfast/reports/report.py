@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from fvcore.common.config import CfgNode
@@ -15,7 +13,7 @@ from slowfast.engine.testing import MOST_CLASSES_SHOWN, Tested
 from slowfast.reports import scenes, timelines  # noqa: F401 - they register what they draw
 from slowfast.reports.examined_clips import score_along
 from slowfast.reports.examples import examples_of
-from slowfast.runtime.logging import LOG_FILE, read_stats
+from slowfast.runtime.logging import LOG_FILE, of_last_training, read_stats
 from slowfast.runtime.precision import precision_of
 from slowfast.visualization import draw_confusion, draw_curves
 
@@ -40,13 +38,3 @@ def write_report(cfg: CfgNode, tested: Tested, *, device: torch.device) -> None:
         draw(cfg, model=tested.model, step=tested.step, dataset=tested.dataset, device=device)
         if tested.examined is not None and task_of(cfg) is CLASSIFICATION:
             score_along(cfg, tested.examined, model=tested.model, step=tested.step, dataset=tested.dataset, device=device)
-
-
-def of_last_training(stats: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """What was logged since a training last began at its beginning: a log goes on from run to run."""
-    kept: list[Mapping[str, object]] = []
-    for entry in stats:
-        if entry.get("_type") == "train_start" and not entry["resumed"]:
-            kept = []
-        kept.append(entry)
-    return kept

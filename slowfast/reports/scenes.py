@@ -23,6 +23,7 @@ from slowfast.engine.steps import EvalStep
 from slowfast.evaluation.ava import Boxes, merge_repeated
 from slowfast.registry import EXAMPLES
 from slowfast.reports.examples import file_name, spread_evenly
+from slowfast.runtime.progress import with_bar
 from slowfast.structures import ClipBatch, DetectionOutput, LaneBatch
 from slowfast.visualization import BoxedPerson, Scene, draw_scene
 
@@ -39,7 +40,7 @@ def draw_scenes(cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: Clip
     if not wanted:
         return
     truth = AvaTruth.from_cfg(cfg, videos=[record.video_id for record in dataset.records], split="test")
-    for sample in wanted:
+    for sample in with_bar(wanted, "drawing"):
         batch = collate([dataset[SampleKey(0, sample)]])
         output = step(model, batch.to(device))
         assert isinstance(output, DetectionOutput), "scenes show scores of persons"
@@ -58,11 +59,11 @@ def draw_scenes_of_whole_videos(
     truth = AvaTruth.from_cfg(cfg, videos=[record.video_id for record in dataset.records], split="test")
     samples = spread_evenly(len(dataset), cfg.REPORT.NUM_TIMELINES)
     wanted = {(int(persons.videos[sample]), int(persons.seconds[sample])) for sample in samples}
-    for place, video in enumerate(videos.videos):
-        if video in dict(wanted):
-            for batch, predictions in _predicted(videos, place, model, step, cfg.DATA.LANE_PIECES, device):
-                for moment in sorted(wanted & set(map(tuple, predictions.keys[:, :2].tolist()))):
-                    _draw(cfg, build_scene(moment, _picture(cfg, dataset, batch, moment[1]), predictions, truth))
+    shown = dict(wanted)
+    for place in with_bar([place for place, video in enumerate(videos.videos) if video in shown], "drawing"):
+        for batch, predictions in _predicted(videos, place, model, step, cfg.DATA.LANE_PIECES, device):
+            for moment in sorted(wanted & set(map(tuple, predictions.keys[:, :2].tolist()))):
+                _draw(cfg, build_scene(moment, _picture(cfg, dataset, batch, moment[1]), predictions, truth))
 
 
 def _predicted(

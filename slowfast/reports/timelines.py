@@ -21,6 +21,7 @@ from slowfast.engine.scored_pieces import ScoredPieces
 from slowfast.engine.steps import EvalStep
 from slowfast.registry import EXAMPLES
 from slowfast.reports.examples import file_name, spread_evenly
+from slowfast.runtime.progress import with_bar
 from slowfast.structures import ActionInterval, ClipBatch, EvalOutput, LaneOutput, VideoRecord
 from slowfast.visualization import Timeline, draw_timeline
 
@@ -32,7 +33,7 @@ FRAMES_OF_A_VIEW = 10
 @EXAMPLES.register("classification")
 def draw_timelines(cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: ClipDataset, device: torch.device) -> None:
     """Writes OUTPUT_DIR/timelines/*.png. The model is in evaluation mode and gradients are off."""
-    for video in spread_evenly(len(dataset.records), cfg.REPORT.NUM_TIMELINES):
+    for video in with_bar(spread_evenly(len(dataset.records), cfg.REPORT.NUM_TIMELINES), "drawing"):
         batch = middle_crops(dataset, video, num_crops=cfg.TEST.NUM_SPATIAL_CROPS)
         timeline = build_timeline(model, step, batch.to(device), record=dataset.records[video], class_names=dataset.class_names)
         path = Path(cfg.OUTPUT_DIR) / "timelines" / f"{file_name(timeline.video_id)}.png"
@@ -44,7 +45,7 @@ def draw_timelines(cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: C
 def draw_whole_timelines(cfg: CfgNode, *, model: nn.Module, step: EvalStep, dataset: ClipDataset, device: torch.device) -> None:
     """The same of videos from their first frame to their last, read piece by piece."""
     videos = whole_videos(cfg, dataset, "test")
-    for place in spread_evenly(len(videos.videos), cfg.REPORT.NUM_TIMELINES):
+    for place in with_bar(spread_evenly(len(videos.videos), cfg.REPORT.NUM_TIMELINES), "drawing"):
         timeline = _whole_timeline(model, step, videos, place, pieces=cfg.DATA.LANE_PIECES, device=device)
         path = Path(cfg.OUTPUT_DIR) / "timelines" / f"{file_name(timeline.video_id)}.png"
         draw_timeline(timeline, path)

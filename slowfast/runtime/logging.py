@@ -1,6 +1,6 @@
 """Where messages go: the main process to the console and to OUTPUT_DIR/stdout.log, the others only with errors.
 
-Numbers are logged as one JSON object a line behind the mark `json_stats: `, so that people and programs read the same file.
+Numbers for programs stand in the file alone, one JSON object a line behind the mark `json_stats: `.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import simplejson
 from tqdm import tqdm
@@ -18,7 +19,8 @@ from slowfast.runtime.atomic_files import WriteError, make_folder, writing
 
 LOG_FILE = "stdout.log"
 STATS_MARK = "json_stats: "
-_FORMAT = "[%(asctime)s] %(name)s: %(message)s"
+_FILE_FORMAT = "[%(asctime)s] %(name)s: %(message)s"
+_CONSOLE_FORMAT = "[%(asctime)s] %(message)s"
 
 logger = logging.getLogger(__name__)
 
@@ -34,32 +36,28 @@ def setup_logging(output_dir: str | Path, *, main_process: bool) -> None:
         root.removeHandler(handler)
         handler.close()
     console = _ConsoleHandler()
-    console.setFormatter(logging.Formatter(_FORMAT, datefmt="%H:%M:%S"))
+    console.setFormatter(logging.Formatter(_CONSOLE_FORMAT, datefmt="%H:%M:%S"))
     root.addHandler(console)
     root.setLevel(logging.INFO if main_process else logging.ERROR)
     if main_process:
         path = Path(output_dir) / LOG_FILE
         make_folder(path.parent)
         with writing(path):
-            file = _LogFile(path, encoding="utf-8")
-        file.setFormatter(logging.Formatter(_FORMAT, datefmt="%m/%d %H:%M:%S"))
+            file = _LogFile(path, console)
+        file.setFormatter(logging.Formatter(_FILE_FORMAT, datefmt="%m/%d %H:%M:%S"))
         root.addHandler(file)
     logging.captureWarnings(True)
     logging.getLogger("py.warnings").handlers = list(root.handlers)
 
 
-def console_is_terminal() -> bool:
-    return sys.stderr.isatty()
-
-
-def log_stats(stats: Mapping[str, object], *, shown_by_bar: bool = False) -> None:
-    """Logs numbers as one line. `shown_by_bar`: a progress bar shows them already, where the console has one.
+def log_stats(stats: Mapping[str, object]) -> None:
+    """Logs numbers as one line of the file.
 
     Fractions are cut to five significant digits. A number that is not finite, such as the mean precision of no classes, is
     written as null: JSON has no name for it.
     """
     text = simplejson.dumps({key: _tidy(value) for key, value in stats.items()}, ignore_nan=True)
-    logger.info("%s%s", STATS_MARK, text, extra={"shown_by_bar": shown_by_bar})
+    logger.info("%s%s", STATS_MARK, text, extra={"for_programs": True})
 
 
 def read_stats(log_path: str | Path) -> list[dict[str, object]]:
@@ -78,21 +76,33 @@ def read_stats(log_path: str | Path) -> list[dict[str, object]]:
     return stats
 
 
+def of_last_training(stats: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What was logged since a training last began at its beginning: a log goes on from run to run."""
+    kept: list[Mapping[str, Any]] = []
+    for entry in stats:
+        if entry.get("_type") == "train_start" and not entry["resumed"]:
+            kept = []
+        kept.append(entry)
+    return kept
+
+
 def _tidy(value: object) -> object:
     return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
 class _LogFile(logging.FileHandler):
-    """The log in OUTPUT_DIR. Lines that a full disk does not take stand on the console alone."""
+    """The log in OUTPUT_DIR. Once the disk is full, all lines go to the console."""
 
-    _told = False
+    def __init__(self, path: Path, console: _ConsoleHandler) -> None:
+        super().__init__(path, encoding="utf-8")
+        self._console = console
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)
-        elif not self._told:
-            self._told = True
+        elif not self._console.shows_all:
+            self._console.shows_all = True
             problem = WriteError.at(self.baseFilename, error)
             tqdm.write(f"{problem}; the log goes on here, on the console", file=sys.stderr)
 
@@ -102,10 +112,12 @@ class _LogFile(logging.FileHandler):
 
 
 class _ConsoleHandler(logging.Handler):
-    """Writes to stderr, above a progress bar if one is there."""
+    """Writes to stderr, above a progress bar if one is there; `shows_all`: what is for programs as well."""
+
+    shows_all = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        if getattr(record, "shown_by_bar", False) and console_is_terminal():
+        if getattr(record, "for_programs", False) and not self.shows_all:
             return
         try:
             tqdm.write(self.format(record), file=sys.stderr)

@@ -2,10 +2,14 @@
 
 import importlib
 import re
+from pathlib import Path
 
 import pytest
 
 from slowfast.config import ConfigError, load_config
+from slowfast_tools import run_net
+
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 BASES = {
     "run_net": ["--cfg", "a.yaml"],
@@ -130,3 +134,13 @@ def test_pair_that_is_none_is_named(words, key, why):
 
 def test_values_of_overrides_may_hold_an_equals_sign(tmp_path):
     assert load_config(overrides=["OUTPUT_DIR", f"{tmp_path}/a=b"]).OUTPUT_DIR.endswith("a=b")
+
+
+def test_help_of_run_net_lists_config_files_of_every_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run_net.parse(["--help"])
+    listed = capsys.readouterr().out.partition("config files by task")[2].partition("each is a FILE")[0]
+    named = set(re.findall(r"\b[A-Z]\w+/[A-Z]\w+", listed))
+    assert [name for name in named if not (CONFIGS / f"{name}.yaml").is_file()] == []
+    assert {name.partition("/")[0] for name in named} == {folder.name for folder in CONFIGS.iterdir() if folder.is_dir()}
+    assert max(map(len, listed.splitlines())) <= 100

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from slowfast.annotations.events import read_detected_csv, read_results
 from slowfast.commands import predict as command
 from slowfast.commands.predict import PROGRESS, PredictOptions, predict_files
 from slowfast.datasets import DecodeError
+from slowfast.errors import MissingPackageError
 from slowfast.prediction import Prediction, PredictionError, predict
 from slowfast.prediction.files import Shown, write_prediction
 from slowfast.runtime.errors import CheckpointError, Interrupted
@@ -53,7 +55,7 @@ def test_each_input_has_a_folder_with_all_of_its_files(
     stepping: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--weights", str(stepping), str(videos), "--out", str(tmp_path), "--threshold", "0.3"]) == 0
-    files = ("events.csv", "events.json", "scores.csv")
+    files = ("events.csv", "events.json", "scores.csv", "timeline.html")
     assert set(files_of(tmp_path)) == {f"{name}/{file}" for name in ("a", "b", "late/c") for file in files}
     for each in predict(stepping, videos, threshold=0.3):
         header, *rows = rows_of(tmp_path / each.name / "scores.csv")
@@ -285,4 +287,36 @@ def test_scores_are_kept_where_the_video_cannot_be_written(
     told = capsys.readouterr()
     assert "its scores and events are written, its video is not" in told.err
     assert "no unfinished run is kept here" in told.out
-    assert set(files_of(tmp_path)) == {"a/events.csv", "a/events.json", "a/scores.csv"}
+    assert set(files_of(tmp_path)) == {"a/events.csv", "a/events.json", "a/scores.csv", "a/timeline.html"}
+
+
+def test_pages_lead_to_the_video_and_to_the_annotated_one(
+    stepping: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "elsewhere" / "out"
+    words = ["--weights", str(stepping), str(videos / "late"), "--out", str(out), "--threshold", "0.3"]
+    assert main([*words, "--classes", "run,bark", "--video"]) == 0
+    page = (out / "c" / "timeline.html").read_text(encoding="utf-8")
+    [found] = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
+    data = json.loads(found)
+    first, second = data["films"]
+    assert (out / "c" / first["address"]).resolve() == (videos / "late" / "c.mp4").resolve()
+    assert second == {"name": "annotated.mp4", "address": "annotated.mp4"}
+    assert {line["name"] for line in data["chart"]["data"] if line["type"] == "scatter"} == {"run", "bark"}
+    rows = rows_of(out / "c" / "events.csv")[1:]
+    assert [float(start) for start in re.findall(r'data-start="(.*?)"', page)] == sorted(float(row[1]) for row in rows)
+    assert main([*words, "--no-timeline"]) == 0
+    assert not (out / "c" / "timeline.html").exists()
+
+
+def test_without_the_packages_for_pages_all_else_is_written_and_the_start_says_so(
+    stepping: Path, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(name: str) -> None:
+        raise MissingPackageError("the page needs plotly, not installed here: pip install 'slowfast-pgt[report]'")
+
+    monkeypatch.setattr(command.importlib, "import_module", missing)
+    assert main(["--weights", str(stepping), str(videos / "b.mp4"), "--out", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("no timeline.html is written: the page needs plotly")
+    assert set(files_of(tmp_path)) == {"b/events.csv", "b/events.json", "b/scores.csv"}

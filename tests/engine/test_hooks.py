@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,15 @@ import torch
 from torch import Tensor
 
 from slowfast.datasets.reading_log import ReadingLog
-from slowfast.engine.hooks import BadVideosHook, EvaluateHook, LogHook, PreciseBNHook, ProgressBarHook, TensorBoardHook
+from slowfast.engine.hooks import (
+    BadVideosHook,
+    EpochLineHook,
+    EvaluateHook,
+    LogHook,
+    PreciseBNHook,
+    ProgressBarHook,
+    TensorBoardHook,
+)
 from slowfast.engine.hooks.precise_bn import measure_statistics
 from slowfast.runtime.logging import LOG_FILE, log_stats, read_stats, setup_logging
 from slowfast.structures import StepOutput
@@ -57,7 +66,7 @@ class Watched(Tensor):
 
 
 def test_losses_are_fetched_for_log_lines_alone(logged, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slowfast.engine.hooks.progress_bar.console_is_terminal", lambda: True)
+    monkeypatch.setattr("slowfast.runtime.progress.console_is_terminal", lambda: True)
     trainer = toy_trainer(ToyNet(), hooks=[ProgressBarHook(period=3), LogHook(period=3)])
     step = trainer.step
 
@@ -163,7 +172,7 @@ def test_curves_for_tensorboard_hold_loss_and_metrics(tmp_path: Path) -> None:
 def test_progress_bar_shows_on_terminals_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_terminal: bool
 ) -> None:
-    monkeypatch.setattr("slowfast.engine.hooks.progress_bar.console_is_terminal", lambda: is_terminal)
+    monkeypatch.setattr("slowfast.runtime.progress.console_is_terminal", lambda: is_terminal)
     toy_trainer(ToyNet(), hooks=[ProgressBarHook(period=1)]).train()
     assert ("epoch 2/2" in capsys.readouterr().err) == is_terminal
 
@@ -172,3 +181,50 @@ def test_log_lines_are_plain_json(logged, tmp_path: Path) -> None:
     log_stats({"_type": "test_final", "mAP": 1.0})
     (line,) = (tmp_path / LOG_FILE).read_text().splitlines()
     assert json.loads(line.partition("json_stats: ")[2]) == {"_type": "test_final", "mAP": 1.0}
+
+
+def epoch_lines(text: str) -> list[str]:
+    return [line.partition("] ")[2] for line in text.splitlines() if "] epoch " in line]
+
+
+def test_an_epoch_is_one_line_that_says_what_improved_and_how_much_time_is_left(
+    logged, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = iter([{"mAP": 40.0, "top1": 10.0}, {"mAP": 45.5, "top1": 9.0}, {"mAP": math.nan, "top1": 10.5}])
+    hooks = [LogHook(period=2), EvaluateHook(evaluate=lambda: next(figures), period=1), EpochLineHook(output_dir=tmp_path)]
+    toy_trainer(ToyNet(), hooks=hooks, num_epochs=3).train()
+    shown = capsys.readouterr().err
+    first, second, third = epoch_lines(shown)
+    assert first.startswith("epoch 1/3: loss ") and ", mAP 40.00, top1 10.00, 0:00:" in first and first.endswith(" left")
+    assert " (was " in second and "mAP 45.50 (best so far, +5.50), top1 9.00 (best 10.00 in epoch 1)" in second
+    assert "mAP undefined, top1 10.50 (best so far, +0.50)" in third and third.endswith("for this epoch")
+    assert "json_stats" not in shown
+    assert [line["_type"] for line in logged()].count("train_iter") == 9
+
+
+def test_a_resumed_run_knows_the_best_before_it(logged, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for entry in (
+        {"_type": "val_epoch", "epoch": "1/9", "mAP": 99.0},  # of an earlier training in the same folder
+        {"_type": "train_start", "resumed": False},
+        {"_type": "train_epoch", "epoch": "1/2", "loss": 123.0},
+        {"_type": "val_epoch", "epoch": "1/2", "mAP": 60},
+        {"_type": "train_epoch", "epoch": "2/2", "loss": 77.0},  # done over: the checkpoint is of epoch 1
+        {"_type": "val_epoch", "epoch": "2/2", "mAP": 80.0},
+    ):
+        log_stats(entry)
+    hooks = [LogHook(period=2), EvaluateHook(evaluate=lambda: {"mAP": 50.0}, period=1), EpochLineHook(output_dir=tmp_path)]
+    trainer = toy_trainer(ToyNet(), hooks=hooks)
+    trainer.epoch = 1
+    trainer.train()
+    (line,) = epoch_lines(capsys.readouterr().err)
+    assert "(was 123), mAP 50.00 (best 60.00 in epoch 1)" in line
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_long_epoch_without_a_bar_says_how_far_it_is(
+    logged, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_terminal: bool
+) -> None:
+    monkeypatch.setattr("slowfast.runtime.progress.console_is_terminal", lambda: is_terminal)
+    monkeypatch.setattr("slowfast.engine.hooks.log.SECONDS_BETWEEN_LINES", 0)
+    toy_trainer(ToyNet(), hooks=[LogHook(period=3)]).train()
+    assert len(epoch_lines(capsys.readouterr().err)) == (0 if is_terminal else 4)

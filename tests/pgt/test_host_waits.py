@@ -163,7 +163,7 @@ def after_the_first(loader: Counted) -> list[int]:
 @pytest.fixture
 def one_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal, so that losses are shown."""
-    monkeypatch.setattr("slowfast.engine.hooks.progress_bar.console_is_terminal", lambda: True)
+    monkeypatch.setattr("slowfast.runtime.progress.console_is_terminal", lambda: True)
 
 
 @pytest.mark.usefixtures("pretended", "one_bar")

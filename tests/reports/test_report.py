@@ -10,8 +10,8 @@ import torch
 from slowfast.engine.testing import Tested
 from slowfast.reports import report
 from slowfast.reports.examples import file_name, spread_evenly
-from slowfast.reports.report import of_last_training
 from slowfast.reports.timelines import build_timeline, segment_seconds
+from slowfast.runtime.logging import of_last_training
 from slowfast.structures import ActionInterval, VideoRecord
 from tests.engine.engine_toys import CLASSES, ToyNet, eval_step, toy_batch
 from tests.models.tiny_networks import tiny_config

@@ -1,4 +1,4 @@
-"""Options of events: what tests of whole videos make of scores in time."""
+"""Options of events: what scores in time are made into, by tests of whole videos and by whoever uses the weights."""
 
 from fvcore.common.config import CfgNode
 
@@ -45,10 +45,19 @@ def events_in_time(cfg: CfgNode) -> bool:
     return bool(cfg.DATA.LANE_PIECES and cfg.DATA.MULTI_LABEL and not cfg.DETECTION.ENABLE)
 
 
+def have_events(cfg: CfgNode) -> bool:
+    """Whether labels have times, so that scores along a video can be made into events."""
+    return bool(cfg.DATA.MULTI_LABEL and not cfg.DETECTION.ENABLE)
+
+
+def _no_events(cfg: CfgNode, given: frozenset[str]) -> str:
+    return "" if have_events(cfg) else "events are those of videos with several labels (DATA.MULTI_LABEL)"
+
+
 def _no_times(cfg: CfgNode, given: frozenset[str]) -> str:
     if events_in_time(cfg):
         return ""
-    return "scores in time are those of whole videos (PGT.STEPS all) with several labels (DATA.MULTI_LABEL)"
+    return "tests have scores in time of whole videos alone (PGT.STEPS all), those of clips only tune the rule for predictions"
 
 
 def _off(cfg: CfgNode, given: frozenset[str]) -> str:
@@ -57,12 +66,14 @@ def _off(cfg: CfgNode, given: frozenset[str]) -> str:
 
 SECTION = Section(
     name="EVENTS",
-    meaning="What tests of whole videos make of scores in time, for data whose labels have times.",
+    meaning="The rule that makes events of scores in time, for data whose labels have times. A test keeps it in the weights.",
     finish=_finish,
     order=20,
-    no_effect_if=_no_times,
+    no_effect_if=_no_events,
     options={
-        "ENABLE": Option(True, "Whether to join scores to events, write these and measure them."),
+        "ENABLE": Option(
+            True, "Whether there is a rule that joins scores to events; tests of whole videos write these and measure them."
+        ),
         "RULE_FILE": Option(
             "",
             "File with the rule for joining, as a test wrote it (event_rule.json); empty: THRESHOLD and so on.",
@@ -90,9 +101,17 @@ SECTION = Section(
             maximum=10**6,
             no_effect_if=_off,
         ),
-        "FPS": Option(1.0, "Rate of the frames that per-frame mAP judges, and of scores_in_time.csv.", above=0, maximum=1000),
+        "FPS": Option(
+            1.0,
+            "Rate of the frames that per-frame mAP judges, and of scores_in_time.csv.",
+            above=0,
+            maximum=1000,
+            no_effect_if=_no_times,
+        ),
         "SCORES_CSV": Option(
-            False, "Whether scores are also written as scores_in_time.csv: a row for each frame, a column for each class."
+            False,
+            "Whether scores are also written as scores_in_time.csv: a row for each frame, a column for each class.",
+            no_effect_if=_no_times,
         ),
     },
 )

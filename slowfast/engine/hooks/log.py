@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,11 @@ from slowfast.engine.trainer import Trainer
 from slowfast.runtime import distributed
 from slowfast.runtime.logging import log_stats
 from slowfast.runtime.peak_memory import peak_memory_bytes
+from slowfast.runtime.progress import shows_bars
+
+SECONDS_BETWEEN_LINES = 60
+
+logger = logging.getLogger(__name__)
 
 
 class LogHook(Hook):
@@ -22,19 +28,20 @@ class LogHook(Hook):
 
     Losses are means over all processes; those of an epoch that was resumed in its middle count what the main process saw
     before. "seconds" is the time since the epoch began or was resumed, without what follows its last iteration.
+    Where no bar shows how far a long epoch is, a line a minute does.
     """
 
     def __init__(self, *, period: int) -> None:
         self._period = period
         self._window = _Sums()
         self._epoch = _Sums()
-        self._started_at = 0.0
+        self._started_at = self._told_at = 0.0
         self._window_started_at = self._epoch_started_at = 0.0
         self._epoch_seconds = 0.0
         self._first_iteration = 0
 
     def before_train(self, trainer: Trainer) -> None:
-        self._started_at = self._window_started_at = time.monotonic()
+        self._started_at = self._told_at = self._window_started_at = time.monotonic()
         self._first_iteration = trainer.iterations_done
 
     def before_epoch(self, trainer: Trainer) -> None:
@@ -54,14 +61,14 @@ class LogHook(Hook):
         self._epoch_seconds = time.monotonic() - self._epoch_started_at
 
     def after_epoch(self, trainer: Trainer) -> None:
-        means = self._epoch.means(trainer.device)
+        trainer.means = self._epoch.means(trainer.device)
         if not distributed.main_process():
             return
         log_stats(
             {
                 "_type": "train_epoch",
                 "epoch": f"{trainer.epoch}/{trainer.num_epochs}",
-                **means,
+                **trainer.means,
                 "lr": trainer.learning_rate,
                 "seconds": self._epoch_seconds,
                 "eta": self._eta(trainer),
@@ -86,9 +93,15 @@ class LogHook(Hook):
                 "lr": trainer.learning_rate,
                 "eta": self._eta(trainer),
                 "mem": _memory(trainer.device),
-            },
-            shown_by_bar=True,
+            }
         )
+        if now - self._told_at >= SECONDS_BETWEEN_LINES and not shows_bars():
+            self._told_at = now
+            logger.info(
+                "epoch %d/%d, iteration %d of %d: loss %.4g, %.3g s an iteration, %s left",
+                trainer.epoch + 1, trainer.num_epochs, trainer.iteration, len(trainer.loader), means["loss"], dt,
+                self._eta(trainer),
+            )  # fmt: skip
 
     def _eta(self, trainer: Trainer) -> str:
         """Time left at the pace of this run, all that happens between iterations included."""

@@ -16,6 +16,7 @@ from slowfast.engine.trainer import Trainer
 from slowfast.runtime import distributed
 from slowfast.runtime.errors import Interrupted
 from slowfast.runtime.interruption import StopRequest
+from slowfast.runtime.progress import with_bar
 from slowfast.runtime.random_state import seed_iteration
 from slowfast.structures import ClipBatch
 
@@ -41,7 +42,8 @@ class PreciseBNHook(Hook):
                 measure_statistics(trainer.model, trainer.step, self._batches(trainer, epoch))
 
     def _batches(self, trainer: Trainer, epoch: int) -> Iterator[ClipBatch]:
-        for batch in itertools.islice(trainer.loader.batches(epoch), self._num_batches):
+        batches = itertools.islice(trainer.loader.batches(epoch), self._num_batches)
+        for batch in with_bar(batches, "measuring norms", total=min(self._num_batches, len(trainer.loader))):
             distributed.stop_if_asked(self._request, trainer.device)
             yield batch.to(trainer.device)
 

@@ -9,20 +9,19 @@ from tqdm import tqdm
 
 from slowfast.engine.hooks.base import Hook
 from slowfast.engine.trainer import Trainer
-from slowfast.runtime import distributed
-from slowfast.runtime.logging import console_is_terminal
+from slowfast.runtime.progress import shows_bars
 
 
 class ProgressBarHook(Hook):
     """One bar an epoch with time left, and every `period` iterations loss and learning rate: showing them waits for the device.
-    Without a terminal there is none; the log lines do."""
+    Without a terminal there is none; LogHook says then how far a long epoch is."""
 
     def __init__(self, *, period: int) -> None:
         self._period = period
         self._bar: tqdm[Any] | None = None
 
     def before_epoch(self, trainer: Trainer) -> None:
-        if not (distributed.main_process() and console_is_terminal()):
+        if not shows_bars():
             return
         self._bar = tqdm(
             total=len(trainer.loader),

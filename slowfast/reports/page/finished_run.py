@@ -13,8 +13,7 @@ from slowfast.engine.examined import EXAMINED, ExaminedVideos, read_examined
 from slowfast.engine.testing import CONFUSION, RESULTS
 from slowfast.reports.page.class_figures import ClassFigures, class_figures
 from slowfast.reports.page.errors import ReportError
-from slowfast.reports.report import of_last_training
-from slowfast.runtime.logging import LOG_FILE, read_stats
+from slowfast.runtime.logging import LOG_FILE, of_last_training, read_stats
 
 RIGHT_RESULTS = f"right would be {RESULTS} as a test writes it; run the test again (TRAIN.ENABLE False)"
 
