@@ -117,7 +117,6 @@ def test(cfg: CfgNode, place: Place, along: AlongVideos) -> Tested:
         if rule is not None:
             metrics = _with_rule(cfg, metrics, rule, loader.dataset)
         log_stats({"_type": "test_final", **metrics.values, "seconds": seconds})
-        logger.info("tested in %.0f s: %s", seconds, ", ".join(f"{name} {value:.2f}" for name, value in metrics.values.items()))
         _write_results(cfg, metrics=metrics, checkpoint_path=path, seconds=seconds)
         evaluation.save(Path(cfg.OUTPUT_DIR))
         examined = _write_examined(Path(cfg.OUTPUT_DIR), evaluation)

@@ -19,6 +19,8 @@ from slowfast.runtime.atomic_files import WriteError, make_folder, writing
 
 LOG_FILE = "stdout.log"
 STATS_MARK = "json_stats: "
+FILE_ONLY = {"file_only": True}
+"""As `extra` of a message: it goes to the file, not to the console."""
 _FILE_FORMAT = "[%(asctime)s] %(name)s: %(message)s"
 _CONSOLE_FORMAT = "[%(asctime)s] %(message)s"
 
@@ -57,7 +59,7 @@ def log_stats(stats: Mapping[str, object]) -> None:
     written as null: JSON has no name for it.
     """
     text = simplejson.dumps({key: _tidy(value) for key, value in stats.items()}, ignore_nan=True)
-    logger.info("%s%s", STATS_MARK, text, extra={"for_programs": True})
+    logger.info("%s%s", STATS_MARK, text, extra=FILE_ONLY)
 
 
 def read_stats(log_path: str | Path) -> list[dict[str, object]]:
@@ -112,12 +114,12 @@ class _LogFile(logging.FileHandler):
 
 
 class _ConsoleHandler(logging.Handler):
-    """Writes to stderr, above a progress bar if one is there; `shows_all`: what is for programs as well."""
+    """Writes to stderr, above a progress bar if one is there; `shows_all`: what is for the file as well."""
 
     shows_all = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        if getattr(record, "for_programs", False) and not self.shows_all:
+        if getattr(record, "file_only", False) and not self.shows_all:
             return
         try:
             tqdm.write(self.format(record), file=sys.stderr)

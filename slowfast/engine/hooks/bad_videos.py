@@ -9,6 +9,7 @@ from slowfast.datasets.reading_log import ReadingLog
 from slowfast.engine.hooks.base import Hook
 from slowfast.engine.trainer import Trainer
 from slowfast.runtime import distributed
+from slowfast.runtime.logging import FILE_ONLY
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ SHOWN = 10
 class BadVideosHook(Hook):
     """Says at the end of each epoch which videos were unreadable and had others in their place.
 
-    reading: what the loader of the main process says of the epoch; it goes into the log too.
+    reading: what the loader of the main process says of the epoch; it goes into the log file.
     """
 
     def __init__(self, *, reading: ReadingLog | None = None) -> None:
@@ -37,7 +38,7 @@ class BadVideosHook(Hook):
         if gathered is None:
             return
         if self._reading is not None:
-            logger.info("epoch %d: %s", trainer.epoch, self._reading)
+            logger.info("epoch %d: %s", trainer.epoch, self._reading, extra=FILE_ONLY)
         bad = sorted(set().union(*gathered))
         if bad:
             more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""

@@ -89,17 +89,24 @@ class History:
         return f"{loss:.4g}" if math.isnan(self.loss) else f"{loss:.4g} (was {self.loss:.4g})"
 
     def beside_best(self, metrics: Mapping[str, float]) -> list[str]:
-        return [self._beside_best(name, value) for name, value in list(metrics.items())[:FIGURES]]
+        """The first figures of a validation; the very first, which is its main one, beside the best before."""
+        figures = list(metrics.items())[:FIGURES]
+        return [
+            *(self._beside_best(name, value) for name, value in figures[:1]),
+            *(_shown(name, value) for name, value in figures[1:]),
+        ]
 
     def _beside_best(self, name: str, value: float) -> str:
-        if math.isnan(value):
-            return f"{name} undefined"
-        if name not in self.best:
-            return f"{name} {value:.2f}"
+        if math.isnan(value) or name not in self.best:
+            return _shown(name, value)
         best, epoch = self.best[name]
         if value > best:
             return f"{name} {value:.2f} (best so far, {value - best:+.2f})"
         return f"{name} {value:.2f} (best {best:.2f} in epoch {epoch})"
+
+
+def _shown(name: str, value: float) -> str:
+    return f"{name} undefined" if math.isnan(value) else f"{name} {value:.2f}"
 
 
 def _number(value: object) -> float:
