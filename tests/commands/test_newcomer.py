@@ -2,33 +2,22 @@
 
 import csv
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
-from slowfast_tools import prepare_data, run_net
+from slowfast_tools import inspect_data, predict, prepare_data, run_net
 from tests.datasets.videos import write_video
 from tests.preparation.exports.test_formats import FILES
 
 ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / "configs" / "Folder" / "SLOWONLY_PGT.yaml"
-TINY = [
-    *("NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0", "TRAIN.BATCH_SIZE", "2", "SOLVER.MAX_EPOCH", "1"),
-    *(
-        "SOLVER.WARMUP_EPOCHS",
-        "0",
-        "PGT.STEPS",
-        "all",
-        "PGT.STEP_LEN",
-        "[4]",
-        "DATA.NUM_FRAMES",
-        "0",
-        "DATA.SAMPLING_RATE",
-        "3",
-    ),
+SMALL = [
+    *("NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0", "SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0"),
+    *("PGT.STEP_LEN", "[4]", "DATA.NUM_FRAMES", "0", "DATA.SAMPLING_RATE", "3"),
     *("RESNET.DEPTH", "18", "RESNET.TRANS_FUNC", "basic_transform", "RESNET.WIDTH_PER_GROUP", "2"),
     *("RESNET.NUM_BLOCK_TEMP_KERNEL", "[[2],[2],[2],[2]]", "DATA.TRAIN_CROP_SIZE", "32", "DATA.TEST_CROP_SIZE", "32"),
-    *("DATA.TRAIN_JITTER_SCALES", "[32,40]", "TEST.NUM_SPATIAL_CROPS", "1", "REPORT.ENABLE", "False"),
+    *("DATA.TRAIN_JITTER_SCALES", "[32,40]", "TEST.NUM_SPATIAL_CROPS", "1"),
 ]
 
 
@@ -53,7 +42,7 @@ def write_spreadsheet(path: Path) -> None:
             rows.writerow([rf"C:\Users\x\Videos\match {number:02d}.mp4", "1,5", "1,75", "fall", "maybe"])
 
 
-def test_twelve_videos_and_a_spreadsheet_beside_them_are_trained_on(
+def test_twelve_videos_and_a_spreadsheet_beside_them_become_lists(
     videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_spreadsheet(videos / "times.txt")
@@ -68,11 +57,30 @@ def test_twelve_videos_and_a_spreadsheet_beside_them_are_trained_on(
     report = json.loads((tmp_path / "data" / "report.json").read_text())
     assert report["understood"][0]["classes"] == 3
     assert report["num_videos"] == {"train": 10, "val": 1, "test": 1}
-    overrides = ["DATA.PATH_TO_DATA_DIR", str(tmp_path / "data"), "OUTPUT_DIR", str(tmp_path / "run"), *TINY]
-    assert run_net.main(["--cfg", str(CONFIG), *overrides]) == 0
-    results = json.loads((tmp_path / "run" / "results.json").read_text())
+
+
+def test_five_commands_lead_from_videos_and_a_table_to_answers_about_a_new_video(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of GETTING_STARTED, word by word; what is added makes the network small."""
+    text = (ROOT / "GETTING_STARTED.md").read_text(encoding="utf-8").partition("## Videos and a table of times")[2]
+    commands = [shlex.split(line)[1:] for line in text.partition("\n## ")[0].splitlines() if line.startswith("    python ")]
+    assert len(commands) == 5
+    (tmp_path / "VIDEOS").symlink_to(videos)
+    write_spreadsheet(tmp_path / "times.csv")
+    write_video(tmp_path / "NEW.mp4", 30, fps=12, height=32)
+    monkeypatch.chdir(tmp_path)
+    tools = {"prepare_data": prepare_data, "inspect_data": inspect_data, "run_net": run_net, "predict": predict}
+    for tool, *words in commands:
+        more = SMALL if any(word.endswith(".yaml") for word in words) else []
+        assert tools[Path(tool).stem].main([*words, *more]) == 0, words
+    assert "epoch" in capsys.readouterr().out, "the dry run says how long one takes"
+    results = json.loads((tmp_path / "runs/mine/results.json").read_text())
     assert results["config"]["MODEL.NUM_CLASSES"] == 3
     assert results["num_videos"] == 1
+    left = ["sheet.png", "runs/mine/model.safetensors", "runs/mine/report.html"]
+    left += [f"answers/NEW/{name}" for name in ("events.csv", "events.json", "scores.csv", "annotated.mp4")]
+    assert [name for name in left if not (tmp_path / name).stat().st_size] == []
 
 
 def test_exports_beside_class_folders_are_not_taken_for_labels(
