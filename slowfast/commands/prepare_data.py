@@ -41,6 +41,8 @@ REPORT = "report.json"
 NUM_MEASURED = 8
 """Videos whose loading is timed."""
 MOST_PROBLEMS_SHOWN = 50
+LANES = 4
+"""Whole videos that are read side by side, where there are as many."""
 
 
 def prepare_folder(wanted: Preparation) -> None:
@@ -51,7 +53,7 @@ def prepare_folder(wanted: Preparation) -> None:
     print(report_text(prepared))
     kind = "several labels a video" if prepared.manifest.multi_label else "one label a video"
     print(f"\nwrote {wanted.data}: {', '.join(prepared.texts)}, {MANIFEST}, {REPORT} ({kind})")
-    print(_advice(wanted.data))
+    print(_advice(prepared, wanted.data))
 
 
 def reencode_videos(wanted: Reencoding) -> None:
@@ -61,7 +63,7 @@ def reencode_videos(wanted: Reencoding) -> None:
     print(reencoding_text(result))
     print(f"\nwrote {wanted.out}: {result.num_new} new copies, {len(result.copies)} in all")
     if result.texts:
-        print(_advice(wanted.out))
+        print(f"to train on them: the command for the originals, with DATA.PATH_TO_DATA_DIR {wanted.out}")
     else:
         print(
             f"lists that named the originals fit the copies with DATA.PATH_PREFIX {wanted.out} "
@@ -105,10 +107,15 @@ def _write_texts(folder: Path, texts: Mapping[str, str]) -> None:
             beside.write_text(text, encoding="utf-8")
 
 
-def _advice(folder: Path) -> str:
+def _advice(prepared: Prepared, folder: Path) -> str:
+    """How to train: on whole videos if the labels say when something happens."""
+    videos = [entry.video for entry in prepared.splits["train"]]
+    in_time = any(span.start_sec is not None for video in videos for span in video.spans)
+    config = "SLOWONLY_PGT.yaml" if in_time else "SLOWONLY.yaml"
+    more = f" PGT.STEPS all TRAIN.BATCH_SIZE {min(LANES, len(videos))}" if in_time else ""
     return (
-        f"to train: python tools/run_net.py --cfg configs/Folder/SLOWONLY.yaml DATA.PATH_TO_DATA_DIR {folder} "
-        "(beside it are others)"
+        f"to train: python tools/run_net.py --cfg configs/Folder/{config} DATA.PATH_TO_DATA_DIR {folder}{more} "
+        "(beside it are others: R18 for small machines)"
     )
 
 

@@ -74,12 +74,14 @@ def test_five_commands_lead_from_videos_and_a_table_to_answers_about_a_new_video
     for tool, *words in commands:
         more = SMALL if any(word.endswith(".yaml") for word in words) else []
         assert tools[Path(tool).stem].main([*words, *more]) == 0, words
-    assert "epoch" in capsys.readouterr().out, "the dry run says how long one takes"
+    said = capsys.readouterr().out
+    assert "SLOWONLY_PGT.yaml DATA.PATH_TO_DATA_DIR DATA PGT.STEPS all TRAIN.BATCH_SIZE 4 " in said
+    assert "epoch" in said, "the dry run says how long one takes"
     results = json.loads((tmp_path / "runs/mine/results.json").read_text())
     assert results["config"]["MODEL.NUM_CLASSES"] == 3
     assert results["num_videos"] == 1
     left = ["sheet.png", "runs/mine/model.safetensors", "runs/mine/report.html"]
-    left += [f"answers/NEW/{name}" for name in ("events.csv", "events.json", "scores.csv", "annotated.mp4")]
+    left += [f"answers/NEW/{name}" for name in ("events.csv", "events.json", "scores.csv", "timeline.html", "annotated.mp4")]
     assert [name for name in left if not (tmp_path / name).stat().st_size] == []
 
 
