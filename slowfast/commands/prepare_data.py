@@ -41,8 +41,6 @@ REPORT = "report.json"
 NUM_MEASURED = 8
 """Videos whose loading is timed."""
 MOST_PROBLEMS_SHOWN = 50
-LANES = 4
-"""Whole videos that are read side by side, where there are as many."""
 
 
 def prepare_folder(wanted: Preparation) -> None:
@@ -108,15 +106,10 @@ def _write_texts(folder: Path, texts: Mapping[str, str]) -> None:
 
 
 def _advice(prepared: Prepared, folder: Path) -> str:
-    """How to train: on whole videos if the labels say when something happens."""
-    videos = [entry.video for entry in prepared.splits["train"]]
-    in_time = any(span.start_sec is not None for video in videos for span in video.spans)
-    config = "SLOWONLY_PGT.yaml" if in_time else "SLOWONLY.yaml"
-    more = f" PGT.STEPS all TRAIN.BATCH_SIZE {min(LANES, len(videos))}" if in_time else ""
-    return (
-        f"to train: python tools/run_net.py --cfg configs/Folder/{config} DATA.PATH_TO_DATA_DIR {folder}{more} "
-        "(beside it are others: R18 for small machines)"
-    )
+    """How to train; where labels have times, where it is shown on whole videos."""
+    in_time = any(span.start_sec is not None for entry in prepared.splits["train"] for span in entry.video.spans)
+    others = 'GETTING_STARTED, "Videos and a table of times", has those for whole videos' if in_time else "beside it are others"
+    return f"to train: python tools/run_net.py --cfg configs/Folder/SLOWONLY.yaml DATA.PATH_TO_DATA_DIR {folder} ({others})"
 
 
 def reencoding_text(result: Reencoded) -> str:
