@@ -1,5 +1,6 @@
 """The page in a real browser, with real video files that it plays from disk."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,8 @@ import pytest
 from slowfast.annotations.events import Events
 from slowfast.reports.timeline_page.writing import Film, timeline_page
 from tests.datasets.videos import write_video
-from tests.reports.page.test_in_browser import axe, browser  # noqa: F401 - a fixture
+from tests.reports.page.browsing import ActionChains, By, Keys, faults, start_browser, wait_until
 from tests.reports.timeline_page.test_writing import CLASSES, scores_of
-
-By = pytest.importorskip("selenium.webdriver.common.by").By
-Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
-ActionChains = pytest.importorskip("selenium.webdriver").ActionChains
-WebDriverWait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
 
 EVENTS = Events(
     video=np.zeros(3, np.int64),
@@ -25,6 +21,13 @@ EVENTS = Events(
     score=np.array([0.9, 0.8, 0.7]),
 )
 SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    driver = start_browser()
+    yield driver
+    driver.quit()
 
 
 def write(folder: Path, *names: str) -> str:
@@ -52,31 +55,31 @@ def unplayed(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write(folder, "old <1>.avi", "gone.mp4")
 
 
-def open_page(browser: Any, address: str) -> None:  # noqa: F811
+def open_page(browser: Any, address: str) -> None:
     browser.get("about:blank")
     browser.get_log("browser")
     browser.get(address)
     wait(browser, "return document.body.dataset.ready === 'yes'")
 
 
-def wait(browser: Any, condition: str) -> None:  # noqa: F811
-    WebDriverWait(browser, 30, poll_frequency=0.05).until(lambda driver: driver.execute_script(condition), condition)
+def wait(browser: Any, condition: str) -> None:
+    wait_until(browser, condition, condition)
 
 
-def wait_for_film(browser: Any) -> None:  # noqa: F811
+def wait_for_film(browser: Any) -> None:
     wait(browser, "return document.getElementById('player').readyState >= 2")
 
 
-def position(browser: Any) -> float:  # noqa: F811
+def position(browser: Any) -> float:
     return float(browser.execute_script("return Number(document.getElementById('position').value)"))
 
 
-def film_second(browser: Any) -> float:  # noqa: F811
+def film_second(browser: Any) -> float:
     wait(browser, "return !document.getElementById('player').seeking")
     return float(browser.execute_script("return document.getElementById('player').currentTime"))
 
 
-def line_share(browser: Any) -> float:  # noqa: F811
+def line_share(browser: Any) -> float:
     """Where the line of the playhead stands between the axes, from 0 to 1."""
     found = """const line = document.getElementById('now').getBoundingClientRect();
         const inside = document.querySelector('.nsewdrag').getBoundingClientRect();
@@ -84,18 +87,18 @@ def line_share(browser: Any) -> float:  # noqa: F811
     return float(browser.execute_script(found))
 
 
-def click_at(browser: Any, share: float, row: int = 0) -> None:  # noqa: F811
+def click_at(browser: Any, share: float, row: int = 0) -> None:
     """row: 0: among the scores, 1: among the bars."""
     part = browser.find_elements(By.CSS_SELECTOR, ".nsewdrag")[row]
     width = part.rect["width"]
     ActionChains(browser).move_to_element_with_offset(part, round((share - 0.5) * width), 3).click().perform()
 
 
-def complaints(browser: Any) -> list[str]:  # noqa: F811
+def complaints(browser: Any) -> list[str]:
     return [entry["message"] for entry in browser.get_log("browser")]
 
 
-def test_page_loads_without_complaints_and_draws_scores_and_events(browser: Any, played: str) -> None:  # noqa: F811
+def test_page_loads_without_complaints_and_draws_scores_and_events(browser: Any, played: str) -> None:
     open_page(browser, played)
     wait_for_film(browser)
     assert complaints(browser) == []
@@ -109,7 +112,7 @@ def test_page_loads_without_complaints_and_draws_scores_and_events(browser: Any,
 
 @pytest.mark.parametrize("row", [0, 1])
 @pytest.mark.parametrize("share", [0.25, 0.7])
-def test_click_on_the_chart_seeks(browser: Any, played: str, share: float, row: int) -> None:  # noqa: F811
+def test_click_on_the_chart_seeks(browser: Any, played: str, share: float, row: int) -> None:
     open_page(browser, played)
     wait_for_film(browser)
     click_at(browser, share, row)
@@ -118,7 +121,7 @@ def test_click_on_the_chart_seeks(browser: Any, played: str, share: float, row: 
     assert line_share(browser) == pytest.approx(share, abs=0.01)
 
 
-def test_playhead_and_rows_follow_the_film(browser: Any, played: str) -> None:  # noqa: F811
+def test_playhead_and_rows_follow_the_film(browser: Any, played: str) -> None:
     open_page(browser, played)
     wait_for_film(browser)
     browser.execute_script("const player = document.getElementById('player'); player.muted = true; player.currentTime = 4.5")
@@ -132,7 +135,7 @@ def test_playhead_and_rows_follow_the_film(browser: Any, played: str) -> None:  
     assert complaints(browser) == []
 
 
-def test_links_of_events_and_addresses_lead_to_their_moments(browser: Any, played: str) -> None:  # noqa: F811
+def test_links_of_events_and_addresses_lead_to_their_moments(browser: Any, played: str) -> None:
     open_page(browser, played)
     wait_for_film(browser)
     links = browser.find_elements(By.CSS_SELECTOR, "#events a")
@@ -148,7 +151,7 @@ def test_links_of_events_and_addresses_lead_to_their_moments(browser: Any, playe
     assert film_second(browser) == pytest.approx(12.5, abs=0.05)
 
 
-def test_dragging_shows_a_part_in_which_clicks_mean_its_moments(browser: Any, played: str) -> None:  # noqa: F811
+def test_dragging_shows_a_part_in_which_clicks_mean_its_moments(browser: Any, played: str) -> None:
     open_page(browser, played)
     wait_for_film(browser)
     part = browser.find_elements(By.CSS_SELECTOR, ".nsewdrag")[0]
@@ -167,7 +170,7 @@ def test_dragging_shows_a_part_in_which_clicks_mean_its_moments(browser: Any, pl
     wait(browser, f"return ({shown[7:]}).join() === '0,{SECONDS}'")
 
 
-def test_keyboard_alone_works_everything(browser: Any, played: str) -> None:  # noqa: F811
+def test_keyboard_alone_works_everything(browser: Any, played: str) -> None:
     open_page(browser, played)
     wait_for_film(browser)
 
@@ -197,7 +200,7 @@ def test_keyboard_alone_works_everything(browser: Any, played: str) -> None:  # 
     assert film_second(browser) == pytest.approx(4, abs=0.05)
 
 
-def test_what_the_browser_cannot_play_is_said_and_the_timeline_works(browser: Any, unplayed: str) -> None:  # noqa: F811
+def test_what_the_browser_cannot_play_is_said_and_the_timeline_works(browser: Any, unplayed: str) -> None:
     open_page(browser, unplayed)
     wait(browser, "return document.getElementById('plays').textContent !== ''")
     told = browser.find_element(By.ID, "plays")
@@ -211,7 +214,7 @@ def test_what_the_browser_cannot_play_is_said_and_the_timeline_works(browser: An
     assert position(browser) == 4
 
 
-def test_where_the_first_film_cannot_be_played_the_second_is(browser: Any, tmp_path: Path) -> None:  # noqa: F811
+def test_where_the_first_film_cannot_be_played_the_second_is(browser: Any, tmp_path: Path) -> None:
     write_video(tmp_path / "old.avi", 48, fps=24, codec="mpeg4")
     write_video(tmp_path / "annotated.webm", 48, fps=24, codec="libvpx", b_frames=0)
     open_page(browser, write(tmp_path, "old.avi", "annotated.webm"))
@@ -220,7 +223,7 @@ def test_where_the_first_film_cannot_be_played_the_second_is(browser: Any, tmp_p
     assert browser.find_element(By.ID, "plays").text == ""
 
 
-def test_a_page_without_a_film_works(browser: Any, tmp_path: Path) -> None:  # noqa: F811
+def test_a_page_without_a_film_works(browser: Any, tmp_path: Path) -> None:
     open_page(browser, write(tmp_path))
     click_at(browser, 0.5)
     assert position(browser) == pytest.approx(10, abs=0.1)
@@ -228,12 +231,6 @@ def test_a_page_without_a_film_works(browser: Any, tmp_path: Path) -> None:  # n
 
 
 @pytest.mark.parametrize("kind", ["played", "unplayed"])
-def test_axe_finds_nothing_that_keeps_somebody_out(browser: Any, kind: str, request: pytest.FixtureRequest) -> None:  # noqa: F811
-    """All of axe-core's rules for WCAG 2 up to AA and its best practices, contrast and labels among them."""
+def test_axe_finds_nothing_that_keeps_somebody_out(browser: Any, kind: str, request: pytest.FixtureRequest) -> None:
     open_page(browser, request.getfixturevalue(kind))
-    browser.execute_script(axe())
-    run = "axe.run().then((found) => arguments[0](found), (error) => arguments[0]({error: String(error)}))"
-    found = browser.execute_async_script(run)
-    assert "error" not in found
-    assert {rule["id"] for rule in found["passes"]} >= {"color-contrast", "label", "page-has-heading-one"}
-    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]] == []
+    assert faults(browser, control="label") == []
