@@ -24,7 +24,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="video, folder of videos or of pictures, or pattern such as 'games/*.mp4'",
+        help="video, folder of videos or of pictures, or pattern such as 'games/*.mp4'; or one stream: - for what is piped in, "
+        "the number of a camera, rtsp://... or http(s)://...",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("predictions"), metavar="FOLDER", help="where results go (predictions)"
@@ -39,6 +40,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--top", type=int, metavar="N", help="only the N best classes of each moment in scores.csv (all)")
     parser.add_argument("--classes", type=lambda text: text.split(","), metavar="A,B", help="only these classes (all)")
     parser.add_argument("--fps", type=float, metavar="N", help="pictures a second, of folders of pictures")
+    parser.add_argument("--raw", metavar="WxH@FPS", help="bare pictures (rgb24) are piped in, such as 640x360@25")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="(auto: a GPU if there is one)")
     parser.add_argument(
         "--precision", default="", choices=("fp32", "bf16", "fp16", "auto"), help="of the network (that of the run's tests)"
@@ -56,9 +58,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> None:
     from slowfast.commands.predict import PredictOptions, predict_files
+    from slowfast.commands.predict_stream import find_stream, predict_stream
 
-    given = {name: value for name, value in vars(options).items() if name != "debug"}
-    predict_files(PredictOptions(**given))
+    given = PredictOptions(**{name: value for name, value in vars(options).items() if name != "debug"})
+    stream = find_stream(given)
+    if stream is None:
+        predict_files(given)
+    else:
+        predict_stream(given, stream)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

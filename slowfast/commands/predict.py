@@ -49,6 +49,7 @@ class PredictOptions:
     top: int | None = None
     classes: Sequence[str] | None = None
     fps: float | None = None
+    raw: str | None = None
     video: bool = False
     timeline: bool = True
     resume: bool = False
@@ -72,7 +73,7 @@ def predict_files(options: PredictOptions) -> None:
     predictor = Predictor(
         loaded, inputs, lanes=options.batch, every=options.every, threshold=options.threshold, goes_on=True
     )  # fmt: skip
-    run = _Run(options, loaded, inputs, predictor, shown, options.timeline and _can_write_timelines())
+    run = _Run(options, loaded, inputs, predictor, shown, options.timeline and can_write_timelines())
     with StopRequest() as request:
         run.run(request)
     run.tell()
@@ -130,9 +131,7 @@ class _Run:
         if self._seconds:
             times = self._seconds / max(spent, 1e-9)
             print(f"{_minutes(self._seconds)} of video in {_minutes(spent)}: {times:.1f} times as fast as it plays")
-        if not self._loaded.contract.event_rule and self._options.threshold is None:
-            print(f"events: scores from {UNTUNED:g} on, as no test has tuned thresholds for them (--threshold: another)")
-        print(f"results are in {self._options.out}")
+        tell_results(self._options.out, self._loaded, self._options.threshold)
         if self._failed:
             first = self._failed[min(self._failed)]
             others = f"; {len(self._failed) - 1} more cannot be read" if len(self._failed) > 1 else ""
@@ -166,7 +165,7 @@ class _Run:
 
         def page(folder: Path) -> None:
             if self._timeline:
-                _write_timeline(folder, place, given, prediction, self._shown)
+                write_timeline(folder, place, given, prediction, self._shown)
 
         try:
             write_prediction(place, prediction, self._shown, more=more)
@@ -223,7 +222,13 @@ def _fingerprint(options: PredictOptions, loaded: LoadedModel, inputs: Sequence[
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def _can_write_timelines() -> bool:
+def tell_results(folder: Path, loaded: LoadedModel, threshold: float | None) -> None:
+    if not loaded.contract.event_rule and threshold is None:
+        print(f"events: scores from {UNTUNED:g} on, as no test has tuned thresholds for them (--threshold: another)")
+    print(f"results are in {folder}")
+
+
+def can_write_timelines() -> bool:
     """Says so where the packages for it are missing."""
     try:
         importlib.import_module("slowfast.reports.timeline_page.writing")
@@ -233,8 +238,8 @@ def _can_write_timelines() -> bool:
     return True
 
 
-def _write_timeline(folder: Path, place: Path, given: Input, prediction: Prediction, shown: Shown) -> None:
-    """folder: where files are put together. place: where that folder will be."""
+def write_timeline(folder: Path, place: Path, given: Input | None, prediction: Prediction, shown: Shown) -> None:
+    """folder: where files are put together. place: where that folder will be. given: what the page may play."""
     from slowfast.reports.timeline_page.writing import MOST_CLASSES, Film, timeline_page
 
     films = [Film.beside(given.path, place)] if isinstance(given, VideoFile) else []

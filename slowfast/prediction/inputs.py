@@ -175,18 +175,23 @@ def _natural(name: str) -> tuple[object, ...]:
     return (*((int(part) if number % 2 else part) for number, part in enumerate(parts)), name)
 
 
+def view_of(frames: Frames) -> CropFrames:
+    """What the network sees of pictures."""
+    rule = (
+        FixedCrops(size=frames.crop, short_side=frames.short_side)
+        if frames.crop
+        else WholePicture(short_side=frames.short_side)
+    )
+    return CropFrames(rule.draw(0, np.random.default_rng(0)))
+
+
 def _reading(video: OpenVideo, frames: Frames, begin: int) -> Reading:
     assert frames.seconds_apart is not None
     spacing = frames.seconds_apart * video.fps
     if abs(spacing - round(spacing)) < 1e-6:
         spacing = round(spacing)  # seconds are rounded, numbers of frames are not
     length: Length = length_of(video.fps, spacing, 0, video.num_frames)
-    rule = (
-        FixedCrops(size=frames.crop, short_side=frames.short_side)
-        if frames.crop
-        else WholePicture(short_side=frames.short_side)
-    )
-    shown = CropFrames(rule.draw(0, np.random.default_rng(0)))
+    shown = view_of(frames)
     rest = length.sampled[begin:]
     return Reading(
         times=video.seconds(length.sampled),

@@ -69,7 +69,7 @@ class Predictor:
         raised."""
         self._goes_on, self._failed = goes_on, list[tuple[int, str]]()
         self._loaded, self._inputs = loaded, inputs
-        self.hop = _hop(loaded, every)
+        self.hop = hop_of(loaded, every)
         self.rule = rule_of(loaded.contract, threshold)
         self._lanes: list[Lane | None] = [None] * max(1, min(lanes, len(inputs)))
         self._next = 0
@@ -247,8 +247,8 @@ def _stacked(scores: Sequence[NDArray[np.float32]]) -> Tensor:
     return torch.from_numpy(np.stack(scores)) if scores else torch.zeros(0, 0)
 
 
-def _hop(loaded: LoadedModel, every: float | None) -> int:
-    """Frames from one window to the next."""
+def hop_of(loaded: LoadedModel, every: float | None) -> int:
+    """Frames from one window to the next. every: seconds. Raises PredictionError for what the network cannot do."""
     length, apart = loaded.length, loaded.seconds_apart
     if loaded.remembers:
         if every is not None:

@@ -54,7 +54,7 @@ def open_video(path: str) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise DecodeError(path, "this cannot be read as a video, it is no file")
     try:
         with open_container(path) as container:
-            yield container, _main_stream(path, container)
+            yield container, main_stream(path, container)
     except FileNotFoundError:
         raise DecodeError(path, "the file does not exist") from None
     except MemoryError as error:
@@ -73,8 +73,8 @@ def open_container(path: str) -> InputContainer:
         raise DecodeError(path, "the file cannot be read as a video (it is in no container format of videos)") from error
 
 
-def _main_stream(path: str, container: InputContainer) -> VideoStream:
-    """The stream that FFmpeg takes for the main one, if it is a video; else the first that is."""
+def main_stream(path: str, container: InputContainer) -> VideoStream:
+    """The stream that FFmpeg takes for the main one, if it is a video; else the first that is. Raises DecodeError."""
     videos = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not videos:
         raise DecodeError(path, "the file holds no video stream")
