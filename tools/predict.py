@@ -16,7 +16,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="Scores videos of any length and writes for each a folder with scores.csv (second, class, score), "
         "events.csv and events.json (ActivityNet's form), and timeline.html, a page that plays the video beside both. "
         "Weights with a memory read a video once from beginning to end, others look at overlapping clips; the memory that "
-        "is needed is the same however long it is.",
+        "is needed is the same however long it is. Weights that classify persons (AVA) score these at the seconds at which "
+        "boxes say where they are, and write scores.csv (second, box, class, score) and detections.csv, AVA's format.",
     )
     weights = "model.safetensors or a checkpoint of a run, or its OUTPUT_DIR"
     parser.add_argument("--weights", required=True, type=Path, metavar="FILE", help=weights)
@@ -35,10 +36,28 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--every", type=float, metavar="SECONDS", help="from one answer to the next, of weights without a memory (half a clip)"
     )
     parser.add_argument(
-        "--threshold", type=float, metavar="SCORE", help="least score of an event (tuned by the test of the weights, or 0.5)"
+        "--threshold",
+        type=float,
+        metavar="SCORE",
+        help="least score of an event (tuned by the test of the weights, or 0.5), or of a person's box (that of the tests)",
     )
     parser.add_argument("--top", type=int, metavar="N", help="only the N best classes of each moment in scores.csv (all)")
     parser.add_argument("--classes", type=lambda text: text.split(","), metavar="A,B", help="only these classes (all)")
+    parser.add_argument(
+        "--boxes",
+        type=Path,
+        metavar="FILE",
+        help="for weights that classify persons: where these are, as AVA's lists: video,second,x1,y1,x2,y2[,action,score]",
+    )
+    parser.add_argument(
+        "--detector",
+        default="",
+        choices=("auto", "detectron2", "torchvision"),
+        help="finds persons instead of a file",
+    )
+    parser.add_argument(
+        "--start-second", type=int, default=0, metavar="N", help="the second, as boxes count them, that videos begin with (0)"
+    )
     parser.add_argument("--fps", type=float, metavar="N", help="pictures a second, of folders of pictures")
     parser.add_argument("--raw", metavar="WxH@FPS", help="bare pictures (rgb24) are piped in, such as 640x360@25")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="(auto: a GPU if there is one)")
@@ -46,7 +65,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--precision", default="", choices=("fp32", "bf16", "fp16", "auto"), help="of the network (that of the run's tests)"
     )
     parser.add_argument(
-        "--video", action="store_true", help="write annotated.mp4 too: the video, its sound, a running timeline"
+        "--video",
+        action="store_true",
+        help="write annotated.mp4 too: the video, its sound, a running timeline, or boxes with their actions",
     )
     parser.add_argument(
         "--no-timeline", action="store_false", dest="timeline", help="leave out timeline.html, which is about 5 MB an input"

@@ -20,7 +20,7 @@ from slowfast.datasets.decoding import decode_frames, read_index
 from slowfast.datasets.errors import DecodeError
 from slowfast.datasets.frame_folder import read_picture
 from slowfast.preparation.ava_media import Medium, find_media
-from slowfast.preparation.persons import Detector, FindPersons, Picture, find_detector
+from slowfast.preparation.persons import Detector, FindPersons, Picture, as_fractions, find_detector
 from slowfast.runtime.atomic_files import atomic_write
 from slowfast.runtime.device import local_processes, uses_gpu
 
@@ -91,8 +91,5 @@ def _rows(
     video_id: str, second: int, picture: Picture, persons: NDArray[np.float64], threshold: float
 ) -> Iterator[tuple[str, ...]]:
     """video, second, box in fractions, no label, score."""
-    height, width = picture.shape[:2]
-    for *box, score in persons[persons[:, 4] >= threshold]:
-        x1, y1, x2, y2 = np.clip(np.array(box) / (width, height, width, height), 0, 1)
-        if x1 < x2 and y1 < y2:
-            yield (video_id, f"{second:04d}", *(f"{value:.3f}" for value in (x1, y1, x2, y2)), "", f"{score:.6f}")
+    for *corners, score in as_fractions(persons, picture, threshold).tolist():
+        yield (video_id, f"{second:04d}", *(f"{value:.3f}" for value in corners), "", f"{score:.6f}")

@@ -52,6 +52,9 @@ class PredictOptions:
     raw: str | None = None
     video: bool = False
     timeline: bool = True
+    boxes: Path | None = None
+    detector: str = ""
+    start_second: int = 0
     resume: bool = False
     save_seconds: float = 30.0
 
@@ -68,7 +71,19 @@ def predict_files(options: PredictOptions) -> None:
         check_folder(options.out / each.name)
     if options.batch < 1:
         raise PredictionError(f"batch {options.batch}: right would be 1 or more")
-    loaded = load_model(options.weights, device=options.device, precision=options.precision)
+    loaded = load_model(
+        options.weights, device=options.device, precision=options.precision, start_second=options.start_second
+    )  # fmt: skip
+    if loaded.classifies_persons:
+        from slowfast.commands.predict_persons import predict_persons
+
+        predict_persons(options, loaded, inputs)
+        return
+    if options.boxes or options.detector or options.start_second:
+        raise PredictionError(
+            f"{loaded.path}: says what happens in a video ({loaded.contract.task}), not what persons in boxes do; right would "
+            "be no --boxes, --detector and --start-second, or weights that were trained on data such as ava"
+        )
     shown = Shown.of(loaded.contract.classes, options.classes, options.top)
     predictor = Predictor(
         loaded, inputs, lanes=options.batch, every=options.every, threshold=options.threshold, goes_on=True
@@ -94,7 +109,7 @@ class _Run:
         self._options, self._loaded, self._inputs, self._predictor, self._shown = options, loaded, inputs, predictor, shown
         self._timeline = timeline
         self._progress = options.out / PROGRESS
-        self._fingerprint = _fingerprint(options, loaded, inputs)
+        self._fingerprint = fingerprint(options, loaded, inputs)
         self._pending: dict[int, Prediction] = {}  # scored, and not written yet
         self._done: dict[int, tuple[str, int]] = {}  # what was written: (duration, number of events) by input
         self._failed: dict[int, str] = {}
@@ -214,10 +229,12 @@ class _Run:
         self._predictor.load_state(state["predictor"])
 
 
-def _fingerprint(options: PredictOptions, loaded: LoadedModel, inputs: Sequence[Input]) -> str:
+def fingerprint(options: PredictOptions, loaded: LoadedModel, inputs: Sequence[Input]) -> str:
     """The same for runs whose states are of each other."""
     files = [(str(each.path.resolve()), each.path.stat().st_size, each.path.stat().st_mtime_ns) for each in inputs]
     told: list[Any] = [files, checksum(loaded.model), options.batch, options.every, options.fps, loaded.precision.name]
+    boxes = hashlib.sha256(options.boxes.read_bytes()).hexdigest() if options.boxes else ""
+    told += [boxes, options.detector, options.start_second]
     told += [options.video, options.timeline, options.threshold, options.top, list(options.classes or []), loaded.device.type]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 

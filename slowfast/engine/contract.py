@@ -47,6 +47,8 @@ USED = (
         "MODEL.MULTI_PATHWAY_ARCH",
     ),
     *("PGT.ENSEMBLE_METHOD", "PGT.UPDATE_EVERY", "PGT.TRAIN_TOGETHER", "PGT.PG_EVAL", "TEST.PRECISION"),
+    *("AVA.FPS", "AVA.BGR", "AVA.CENTER_FRAME", "AVA.LEAD_SECONDS", "AVA.EMPTY_STEP", "AVA.TEST_FORCE_FLIP"),
+    *("AVA.DETECTION_SCORE_THRESH", "PGT.ALL_STEP_TEST"),
 )
 """Options that say how the network is used, besides those that its weights depend on."""
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 import av
 import cv2
@@ -24,24 +25,40 @@ SMALLEST = 320
 QUALITY = {"crf": "23", "preset": "veryfast"}
 
 
+class Drawing(Protocol):
+    """What becomes of the pictures of a video. height: rows that are added below them, even."""
+
+    height: int
+
+    def draw(self, picture: Picture, second: float) -> Picture:
+        """picture: uint8 (H, W, 3) -> (H + height, W, 3)."""
+
+
 def write_annotated(
     path: Path, given: Input, prediction: Prediction, *, chosen: tuple[int, ...], proceed: Callable[[], None] = lambda: None
 ) -> None:
-    """Writes the mp4 file `path`. chosen: numbers of the classes that may be shown. proceed: called before every picture; what
+    """Writes the mp4 file `path`. chosen: numbers of the classes that may be shown. Otherwise as `write_drawn`."""
+    write_drawn(path, given, lambda width: Panel(prediction, width=width, chosen=chosen), proceed=proceed)
+
+
+def write_drawn(
+    path: Path, given: Input, drawing: Callable[[int], Drawing], *, proceed: Callable[[], None] = lambda: None
+) -> None:
+    """Writes the mp4 file `path`. drawing: makes what draws on pictures of a width. proceed: called before every picture; what
     it raises ends the writing. Raises DecodeError where the input cannot be read any further."""
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as out:
         pictures = _pictures(given)
         first = next(pictures)
         size = _size(first[1])
-        panel = Panel(prediction, width=size[0], chosen=chosen)
+        drawn = drawing(size[0])
         stream = out.add_stream("libx264", rate=30, options=QUALITY)
-        stream.width, stream.height, stream.pix_fmt = size[0], size[1] + panel.height, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = size[0], size[1] + drawn.height, "yuv420p"
         stream.codec_context.time_base = stream.time_base = TIME_BASE
         with _sound(given, out) as sound:
             for second, picture in itertools.chain([first], pictures):
                 proceed()
-                shown = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if picture.shape[1::-1] != size else picture
-                frame = av.VideoFrame.from_ndarray(np.concatenate([shown, panel.at(second)]), format="rgb24")
+                shown = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+                frame = av.VideoFrame.from_ndarray(drawn.draw(shown, second), format="rgb24")
                 frame.pts, frame.time_base = round(second / TIME_BASE), TIME_BASE
                 out.mux(stream.encode(frame))
                 sound.write_until(second)

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slowfast.annotations.events import format_csv, format_results
 from slowfast.prediction.errors import PredictionError
-from slowfast.prediction.inputs import ANNOTATED, EVENTS, EVENTS_TABLE, SCORES, TIMELINE
+from slowfast.prediction.inputs import ANNOTATED, DETECTIONS, EVENTS, EVENTS_TABLE, SCORES, TIMELINE
 from slowfast.prediction.results import Prediction
 from slowfast.runtime.atomic_files import make_folder, writing
 
-OURS = {SCORES, EVENTS_TABLE, EVENTS, TIMELINE, ANNOTATED}
+OURS = {SCORES, EVENTS_TABLE, EVENTS, DETECTIONS, TIMELINE, ANNOTATED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,13 @@ class Shown:
             raise PredictionError(f"top {top}: right would be 1 or more")
         return cls(tuple(number for number, name in enumerate(names) if wanted is None or name in wanted), top)
 
+    def best(self, scores: NDArray[np.float32]) -> list[int]:
+        """Numbers of the classes of one row of scores (K,) that are shown: as they are, or the best ones, the highest first."""
+        classes = np.array(self.classes)
+        if self.top is not None:
+            classes = classes[np.argsort(-scores[classes], kind="stable")[: self.top]]
+        return list(classes.tolist())
+
 
 def check_folder(folder: Path) -> None:
     """Raises PredictionError where results cannot lie in this folder, as something else does."""
@@ -60,13 +68,23 @@ def write_prediction(
 ) -> None:
     """Writes the folder, in place of an earlier one. more: writes further files into it. Raises WriteError, and PredictionError
     where something else is in its place."""
+
+    def write(place: Path) -> None:
+        _write_files(place, prediction, shown)
+        more(place)
+
+    write_folder(folder, write)
+
+
+def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Writes a folder of results, in place of an earlier one, whole or not at all. write: writes its files into another one.
+    Raises WriteError, and PredictionError where something else is in its place."""
     check_folder(folder)
     make_folder(folder.parent)
     with writing(folder):
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
-            _write_files(beside, prediction, shown)
-            more(beside)
+            write(beside)
             beside.chmod(0o777 & ~_umask())
             old = beside.with_name(f"{beside.name}.old")
             if folder.exists():
@@ -91,10 +109,7 @@ def _write_files(folder: Path, prediction: Prediction, shown: Shown) -> None:
 def _score_rows(prediction: Prediction, shown: Shown) -> Iterator[tuple[str, str, str]]:
     """By time; classes of a moment from the highest score to the lowest where they are the best of many, else as they are."""
     for (start, _), scores in zip(prediction.seconds.tolist(), prediction.scores, strict=True):
-        classes = np.array(shown.classes)
-        if shown.top is not None:
-            classes = classes[np.argsort(-scores[classes], kind="stable")[: shown.top]]
-        for number in classes.tolist():
+        for number in shown.best(scores):
             yield f"{start:.6g}", prediction.classes[number], f"{scores[number]:.6g}"
 
 

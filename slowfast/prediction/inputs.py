@@ -26,6 +26,7 @@ from slowfast.prediction.errors import PredictionError
 Picture = NDArray[np.uint8]
 
 SCORES, EVENTS_TABLE, EVENTS = "scores.csv", "events.csv", "events.json"
+DETECTIONS = "detections.csv"
 TIMELINE, ANNOTATED = "timeline.html", "annotated.mp4"
 """What is written for each input."""
 
@@ -92,8 +93,11 @@ class FolderOfPictures:
     fps: float
 
     def read(self, frames: Frames, begin: int = 0) -> Reading:
-        source = FrameFolderSource(frames={self.name: self._names()}, prefix=str(self.path), fps=self.fps)
-        return _reading(source.open(self.name), frames, begin)
+        return _reading(self.source().open(str(self.path)), frames, begin)
+
+    def source(self) -> FrameFolderSource:
+        """Of one video, whose path is the folder's."""
+        return FrameFolderSource(frames={str(self.path): self._names()}, prefix=str(self.path), fps=self.fps)
 
     def pictures(self) -> Iterator[tuple[float, Picture]]:
         """(second, picture) of all. Raises DecodeError."""

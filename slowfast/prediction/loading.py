@@ -40,6 +40,11 @@ class LoadedModel:
         return bool(self.cfg.DATA.LANE_PIECES) and isinstance(self.step, HasMemory)
 
     @property
+    def classifies_persons(self) -> bool:
+        """Whether it says what persons in boxes do, instead of what happens."""
+        return bool(self.cfg.DETECTION.ENABLE)
+
+    @property
     def length(self) -> int:
         return int(self.cfg.DATA.NUM_FRAMES)
 
@@ -50,9 +55,10 @@ class LoadedModel:
         return self.contract.frames.seconds_apart
 
 
-def load_model(weights: str | Path, *, device: str = "auto", precision: str = "") -> LoadedModel:
+def load_model(weights: str | Path, *, device: str = "auto", precision: str = "", start_second: int = 0) -> LoadedModel:
     """weights: a file that says how it is used (`model.safetensors` of a test, a checkpoint), or the folder of a run. device:
     auto (a GPU if there is one), cpu or cuda. precision: fp32, bf16, fp16 or auto; empty: that of the run's tests.
+    start_second: the second, as boxes count them, that videos begin with, for weights that classify persons.
 
     Raises PredictionError for weights that say nothing of their use or cannot be used for videos, CheckpointError and
     WeightsError for those that cannot be read, and ConfigError for a device or precision that is not there.
@@ -66,7 +72,9 @@ def load_model(weights: str | Path, *, device: str = "auto", precision: str = ""
             "config of that training (TRAIN.ENABLE False) writes one"
         )
     _check_task(path, contract)
-    own = {"NUM_GPUS": _num_gpus(device), **({"TEST.PRECISION": precision} if precision else {})}
+    own: dict[str, object] = {"NUM_GPUS": _num_gpus(device), **({"TEST.PRECISION": precision} if precision else {})}
+    if contract.task.endswith("detection"):
+        own["AVA.START_SECOND"] = start_second
     cfg, step = _reader(contract, own)
     place = take_place(cfg, local_rank=0, processes=1)
     model = load_for_test(cfg, str(path)).to(place.device).eval()
@@ -83,11 +91,12 @@ def of_run(contract: Contract, model: nn.Module, device: torch.device) -> Loaded
 
 
 def _reader(contract: Contract, own: dict[str, object]) -> tuple[CfgNode, EvalStep]:
-    """The config and the step with which weights read videos along their time. own: further options."""
+    """The config and the step with which weights read videos along their time; those that classify persons as their tests do,
+    around seconds with boxes or whole. own: further options."""
     with warnings.catch_warnings(action="ignore"):
         cfg = contract.config(own)
         step = build_eval_step(cfg)
-        if isinstance(step, HasStreams) and (options := step.stream_options(cfg)) is not None:
+        if not cfg.DETECTION.ENABLE and isinstance(step, HasStreams) and (options := step.stream_options(cfg)) is not None:
             cfg = contract.config({**own, **options})
             step = build_eval_step(cfg)
     return cfg, step
@@ -115,11 +124,6 @@ def _file_of(weights: Path) -> Path:
 
 
 def _check_task(path: Path, contract: Contract) -> None:
-    if contract.task.endswith("detection"):
-        raise PredictionError(
-            f"{path}: classifies persons in given boxes ({contract.task}), which is not done here; right would be "
-            "tools/run_net.py with lists and boxes in the format of AVA (GETTING_STARTED, AVA)"
-        )
     if contract.frames.seconds_apart is None:
         raise PredictionError(
             f"{path}: looks at frames spread over a whole short video (trained on {contract.trained_on}), so it cannot say "

@@ -45,6 +45,10 @@ class Panel:
         self._blank = self._names()
         self._strip, self._scale = self._whole_strip()
 
+    def draw(self, picture: Picture, second: float) -> Picture:
+        """The picture with the panel below it."""
+        return np.concatenate([picture, self.at(second)])
+
     def at(self, second: float) -> Picture:
         """uint8 (height, width, 3), RGB."""
         panel = self._blank.copy()

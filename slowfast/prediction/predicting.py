@@ -67,6 +67,11 @@ class Predictor:
     ) -> None:
         """goes_on: whether an input that cannot be read is told in what a round did, and the others go on; else DecodeError is
         raised."""
+        if loaded.classifies_persons:
+            raise PredictionError(
+                f"{loaded.path}: classifies persons in boxes ({loaded.contract.task}), so that there are no scores of a whole "
+                "picture; right would be tools/predict.py with --boxes FILE or --detector auto"
+            )
         self._goes_on, self._failed = goes_on, list[tuple[int, str]]()
         self._loaded, self._inputs = loaded, inputs
         self.hop = hop_of(loaded, every)

@@ -5,6 +5,7 @@ from slowfast.annotations.ava.csv_rules import (
     CORNERS,
     DETECTIONS,
     EXCLUDED,
+    GIVEN_BOXES,
     LARGEST_FRACTION,
     NUM_ACTIONS,
     PROPOSALS,
@@ -14,14 +15,16 @@ from slowfast.annotations.ava.csv_rules import (
     RowKind,
 )
 from slowfast.annotations.ava.label_map import ActionClass, read_label_map
-from slowfast.annotations.ava.timing import AVA_TIMES, START_SECOND, AvaTimes
+from slowfast.annotations.ava.timing import AVA_TIMES, NO_END, START_SECOND, AvaTimes
 
 __all__ = [
     "AVA_TIMES",
     "CORNERS",
     "DETECTIONS",
     "EXCLUDED",
+    "GIVEN_BOXES",
     "LARGEST_FRACTION",
+    "NO_END",
     "NUM_ACTIONS",
     "PROPOSALS",
     "START_SECOND",

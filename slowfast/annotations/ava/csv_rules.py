@@ -111,6 +111,11 @@ _CONFIDENCE = Rule(
     right="the score of a detector, from 0 to 1, as this is read as a file of detected boxes; "
     "annotated boxes belong into AVA.TRAIN_GT_BOX_LISTS",
 )
+_CONFIDENCE_OR_NONE = Rule(
+    is_wrong=lambda rows: ~(np.isnan(rows["score"]) | ((rows["score"] >= 0) & (rows["score"] <= 1))),
+    shown=("score",),
+    right="the score of a detector, from 0 to 1, or nothing where every box is wanted",
+)
 _NOT_SWAPPED = Rule(
     is_wrong=lambda rows: (rows["x1"] > rows["x2"]) | (rows["y1"] > rows["y2"]), shown=CORNERS, right="x1 <= x2 and y1 <= y2"
 )
@@ -139,4 +144,6 @@ PROPOSALS = RowKind(
     rules=(_SECOND, _CORNERS_ARE_NUMBERS, _CORNERS_ARE_FRACTIONS, _ACTION_OR_NONE, _CONFIDENCE),
     judged=True,
 )
+# Boxes of any origin, for weights at work.
+GIVEN_BOXES = RowKind(numbers=PROPOSALS.numbers, rules=(*PROPOSALS.rules[:-1], _CONFIDENCE_OR_NONE), judged=True)
 EXCLUDED = RowKind(numbers=("second",), rules=(_SECOND,))

@@ -89,7 +89,7 @@ def read_persons(lists: BoxLists, videos: Mapping[str, int]) -> tuple[Persons, I
             expected=f"boxes at these seconds in videos that are there{advice}",
         )
     ignored = Ignored(outside_time=int(outside.sum()), unknown_videos=int(unknown.sum()), flat=int(flat.sum()))
-    return _persons(table[stays], lists.num_classes), ignored
+    return persons_of(table[stays], lists.num_classes), ignored
 
 
 def num_behind(persons: Persons, lengths: Sequence[int], lists: BoxLists) -> int:
@@ -155,8 +155,9 @@ def _is_flat(table: pd.DataFrame) -> np.ndarray:
     return np.asarray((x1 >= x2) | (y1 >= y2))
 
 
-def _persons(table: pd.DataFrame, num_classes: int) -> Persons:
-    """Persons of a second stand in the order of their first rows."""
+def persons_of(table: pd.DataFrame, num_classes: int) -> Persons:
+    """table: a row for each box and action, with the columns PLACE and `label`, 0 or less for no action. Persons of a second
+    stand in the order of their first rows."""
     person = table.groupby(list(PLACE), sort=False).ngroup().to_numpy()
     firsts = table[~table.duplicated(list(PLACE)).to_numpy()]
     labels = np.zeros((len(firsts), num_classes), bool)
