@@ -15,6 +15,7 @@ from torch import nn
 from slowfast.datasets import ClipDataset
 from slowfast.engine.compiling import eager
 from slowfast.engine.examined import ExaminedVideos
+from slowfast.engine.score_statistics import ScoreStatistics
 from slowfast.engine.steps import EvalStep
 from slowfast.models.folding import norms_folded
 from slowfast.runtime import distributed
@@ -90,6 +91,9 @@ class Evaluation(Protocol):
 
     def examined(self) -> ExaminedVideos | None:
         """The videos that were understood worst and best; None where videos are not judged one by one."""
+
+    def statistics(self) -> ScoreStatistics | None:
+        """What the scores look like as a whole; None where they are not of videos."""
 
 
 def evaluate(

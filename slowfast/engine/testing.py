@@ -21,11 +21,13 @@ from slowfast.engine.contract import Contract
 from slowfast.engine.event_rule import find_rule, find_rule_of_clips
 from slowfast.engine.examined import EXAMINED, ExaminedVideos
 from slowfast.engine.inference import Confusion, Evaluation, Metrics, evaluate
+from slowfast.engine.score_statistics import STATISTICS
 from slowfast.engine.scores_in_time import ScoresInTime
 from slowfast.engine.steps import EvalStep
 from slowfast.engine.tasks import build_eval_step, build_evaluation
 from slowfast.engine.timed_evaluation import RULE, EventRule, TimedEvaluation
 from slowfast.engine.weight_files import write_weights
+from slowfast.evaluation import ScoreError
 from slowfast.evaluation.timed import rule_content
 from slowfast.models import build_model
 from slowfast.runtime import distributed
@@ -120,6 +122,7 @@ def test(cfg: CfgNode, place: Place, along: AlongVideos) -> Tested:
         _write_results(cfg, metrics=metrics, checkpoint_path=path, seconds=seconds)
         evaluation.save(Path(cfg.OUTPUT_DIR))
         examined = _write_examined(Path(cfg.OUTPUT_DIR), evaluation)
+        _write_statistics(Path(cfg.OUTPUT_DIR), evaluation)
         if metrics.confusion is not None:
             _write_confusion(Path(cfg.OUTPUT_DIR) / CONFUSION, metrics.confusion)
         if cfg.TEST.SAVE_MODEL and not cfg.TEST.VIDEOS:
@@ -198,6 +201,20 @@ def _write_examined(folder: Path, evaluation: Evaluation) -> ExaminedVideos | No
     examined.write(folder)
     logger.info("wrote %s", folder / EXAMINED)
     return examined
+
+
+def _write_statistics(folder: Path, evaluation: Evaluation) -> None:
+    """What an earlier test wrote and this one does not is taken away."""
+    try:
+        statistics = evaluation.statistics()
+    except ScoreError as error:  # steps of projects may give scores that are no probabilities, and the results are there
+        logger.warning("%s is not written: %s", STATISTICS, error)
+        statistics = None
+    if statistics is None:
+        (folder / STATISTICS).unlink(missing_ok=True)
+        return
+    statistics.write(folder)
+    logger.info("wrote %s", folder / STATISTICS)
 
 
 def results_table(metrics: Metrics) -> str:

@@ -23,6 +23,7 @@ from slowfast.datasets import ClipDataset, DatasetError
 from slowfast.engine.examined import ExaminedVideos
 from slowfast.engine.examining import examine, judge_in_time
 from slowfast.engine.inference import Metrics
+from slowfast.engine.score_statistics import ScoreStatistics, statistics_in_time
 from slowfast.engine.scores_in_time import ScoresInTime, write_csv
 from slowfast.engine.video_evaluation import mean_of_defined
 from slowfast.engine.whole_video_evaluation import WholeVideoEvaluation
@@ -166,20 +167,34 @@ class TimedEvaluation(WholeVideoEvaluation):
         """By the loss along time; None where nobody knows what is seen."""
         if self.settings is None or not self._dataset.labelled:
             return None
-        joined, scored = self.scores(), self.in_time()
-        return examine(
-            self._dataset,
-            numbers=scored.numbers,
-            scores=self._named(joined).scores[scored.numbers],
-            labels=joined.labels[scored.numbers],
-            judged=judge_in_time(
-                scored.scores,
-                self._truths(scored),
-                None if self.rule is None else join_events(scored.scores, self.rule.rule),
-                rate=self.settings.fps,
-                num_classes=self._dataset.num_classes,
-            ),
+        numbers, scores, labels = self._means()
+        scored = self.in_time()
+        judged = judge_in_time(
+            scored.scores,
+            self._truths(scored),
+            self._found(scored),
+            rate=self.settings.fps,
+            num_classes=self._dataset.num_classes,
         )
+        return examine(self._dataset, numbers=numbers, scores=scores, labels=labels, judged=judged)
+
+    def statistics(self) -> ScoreStatistics | None:
+        """Of moments; which classes come together is said of whole videos. None where nobody knows what is seen."""
+        if self.settings is None or not self._dataset.labelled:
+            return None
+        scored, of_videos = self.in_time(), super().statistics()
+        in_time = statistics_in_time(
+            scored.scores,
+            self._truths(scored),
+            self._found(scored),
+            rate=self.settings.fps,
+            class_names=self._dataset.class_names,
+        )
+        return dataclasses.replace(in_time, together=None if of_videos is None else of_videos.together)
+
+    def _found(self, scored: ScoresInTime) -> Events | None:
+        """The events; None where there is no rule that makes them."""
+        return None if self.rule is None else join_events(scored.scores, self.rule.rule)
 
     def save(self, folder: Path) -> None:
         """Besides what whole videos have: scores as a table, events, truths and the rule, those that there are. What an

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from fvcore.common.config import CfgNode
@@ -16,6 +16,7 @@ from slowfast.datasets import ClipDataset
 from slowfast.engine.examined import ExaminedVideos
 from slowfast.engine.examining import examine
 from slowfast.engine.inference import Confusion, Metrics
+from slowfast.engine.score_statistics import ScoreStatistics, statistics_of_videos
 from slowfast.engine.scores_file import ScoredVideos, write_scores
 from slowfast.evaluation import VideoScores, ViewEnsemble, confusion_matrix, multilabel_map, topk_correct
 from slowfast.structures import ClipBatch, EvalOutput
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 class VideoEvaluation:
     """An `Evaluation` of videos with one label (accuracy) or several (mean average precision)."""
+
+    _summed = 1
+    """See EvalOutput."""
 
     def __init__(self, dataset: ClipDataset, *, method: str, multi_label: bool, scores_file: str = "") -> None:
         """method: "sum" or "max", joins the views of a video. scores_file: what `save` writes; empty: nothing."""
@@ -50,7 +54,6 @@ class VideoEvaluation:
         )
 
     def reset(self) -> None:
-        self._summed = 1
         self._ensemble = ViewEnsemble(
             num_videos=len(self._dataset.records),
             num_views=self._dataset.num_views,
@@ -88,10 +91,18 @@ class VideoEvaluation:
 
     def examined(self) -> ExaminedVideos | None:
         """By the score of the true class where there is one, else by the loss of all classes."""
+        numbers, scores, labels = self._means()
+        return examine(self._dataset, numbers=numbers, scores=scores, labels=labels)
+
+    def statistics(self) -> ScoreStatistics | None:
+        _, scores, labels = self._means()
+        return statistics_of_videos(scores, labels, self._dataset.class_names)
+
+    def _means(self) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[Any]]:
+        """Of the videos with scores: their numbers (V,), scores (V, K) in [0, 1], and labels."""
         joined = self.scores()
-        scored = joined.view_counts > 0
-        means = self._named(joined).scores[scored] / self._summed
-        return examine(self._dataset, numbers=np.flatnonzero(scored), scores=means, labels=joined.labels[scored])
+        numbers = np.flatnonzero(joined.view_counts)
+        return numbers, self._named(joined).scores[numbers] / np.float32(self._summed), joined.labels[numbers]
 
     def _named(self, joined: VideoScores) -> ScoredVideos:
         return ScoredVideos(

@@ -74,11 +74,8 @@ class WholeVideoEvaluation(VideoEvaluation):
 
     def examined(self) -> ExaminedVideos | None:
         """By what all pieces of a video say together."""
-        joined, scored = self.scores(), self.in_time()
-        means = self._named(joined).scores[scored.numbers]
-        return examine(
-            self._dataset, numbers=scored.numbers, scores=means, labels=joined.labels[scored.numbers], along=scored.scores
-        )
+        numbers, scores, labels = self._means()
+        return examine(self._dataset, numbers=numbers, scores=scores, labels=labels, along=self.in_time().scores)
 
     def save(self, folder: Path) -> None:
         """The scores of videos, if the config wants them, and those of their pieces in time."""

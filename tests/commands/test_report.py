@@ -70,6 +70,8 @@ def test_run_without_labels_and_training_has_a_page_that_says_so(tmp_path: Path)
         "No figures: nobody has said",
         "No curves: there is no training",
         "No figures of single",
-        "No confusion matrix",
+        "Nothing is known of that",
+        "Nothing is known of the scores",
+        "This run has kept no videos",
     ):
         assert text in html

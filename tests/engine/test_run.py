@@ -16,6 +16,7 @@ from slowfast.config import CfgNode, load_config
 from slowfast.engine import checkpoint
 from slowfast.engine.contract import read_contract
 from slowfast.engine.examined import EXAMINED, LOSS, read_examined
+from slowfast.engine.score_statistics import STATISTICS, read_statistics
 from slowfast.engine.training import train
 from slowfast.models.weights import WeightsError, read_weights
 from slowfast.runtime.device import Place
@@ -129,6 +130,16 @@ def test_examined_videos_have_their_scores_also_in_time(finished: Path) -> None:
         assert video.along is not None
         assert video.along.scores.keys() == video.scores.keys()
         assert len(video.along.seconds) > 1
+
+
+def test_statistics_are_of_the_scores_of_the_test(finished: Path) -> None:
+    found = read_statistics(finished / STATISTICS)
+    archive = np.load(finished / "scores.npz")
+    true = archive["labels"] > 0
+    assert (sum(found.of_true), sum(found.of_others)) == (true.sum(), (~true).sum())
+    assert sum(found.hits) == true.sum()
+    assert found.together is not None
+    assert found.together.true == tuple(map(tuple, (true.T.astype(int) @ true).tolist()))
 
 
 def test_results_tell_what_was_measured(finished: Path) -> None:

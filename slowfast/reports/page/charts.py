@@ -63,7 +63,7 @@ def curves(runs: Sequence[FinishedRun]) -> dict[str, Chart]:
         figure.update_yaxes(
             title_text="%" if title.endswith("(%)") else None, rangemode="tozero" if title == "Learning rate" else "normal"
         )
-        charts[title] = _chart(figure, height=340, showlegend=len(runs) > 1)
+        charts[title] = finished(figure, height=340, showlegend=len(runs) > 1)
     return charts
 
 
@@ -72,8 +72,8 @@ def figures(runs: Sequence[FinishedRun]) -> Chart:
     names = list(dict.fromkeys(name for run in runs for name in run.figures))
     bars = [
         go.Bar(
-            name=_plain(run.name),
-            x=list(map(_plain, names)),
+            name=plain(run.name),
+            x=list(map(plain, names)),
             y=[run.figures.get(name) for name in names],
             marker_color=color_of(number),
             hovertemplate="%{x}: %{y:.2f} %<extra>%{fullData.name}</extra>",
@@ -83,7 +83,7 @@ def figures(runs: Sequence[FinishedRun]) -> Chart:
     figure = go.Figure(bars)
     figure.update_yaxes(title_text="%", range=[0, 100])
     figure.update_xaxes(type="category")
-    return _chart(figure, height=340, showlegend=len(runs) > 1, barmode="group")
+    return finished(figure, height=340, showlegend=len(runs) > 1, barmode="group")
 
 
 def classes(runs: Sequence[FinishedRun], measure: str, names: Sequence[str]) -> Chart:
@@ -94,9 +94,9 @@ def classes(runs: Sequence[FinishedRun], measure: str, names: Sequence[str]) -> 
             if of_class.measure == measure:
                 bars.append(
                     go.Bar(
-                        name=_plain(run.name),
+                        name=plain(run.name),
                         orientation="h",
-                        y=list(map(_plain, names)),
+                        y=list(map(plain, names)),
                         x=[of_class.percent.get(name) for name in names],
                         marker_color=color_of(number),
                         hovertemplate="%{y}: %{x:.2f} %<extra>%{fullData.name}</extra>",
@@ -105,36 +105,50 @@ def classes(runs: Sequence[FinishedRun], measure: str, names: Sequence[str]) -> 
     figure = go.Figure(bars)
     figure.update_xaxes(title_text="%", range=[0, 100])
     figure.update_yaxes(type="category", autorange="reversed", automargin=True)
-    return _chart(figure, showlegend=len(bars) > 1, barmode="group")
+    return finished(figure, showlegend=len(bars) > 1, barmode="group")
 
 
 def confusion(confused: ConfusedClasses) -> Chart:
-    """Cells shaded by their share of the true class, with the number of videos where classes are few enough to read it."""
-    few = len(confused.classes) <= SMALL_NET
-    names = _told_apart(confused.classes)
+    """Which classes were taken for which."""
+    return class_table(
+        confused.classes,
+        confused.videos,
+        [sum(row) for row in confused.videos],
+        columns="the network says",
+        told="%{y} taken for %{x}: %{customdata} videos, %{z} %",
+    )
+
+
+def class_table(
+    classes: Sequence[str], videos: Sequence[Sequence[int]], totals: Sequence[int], *, columns: str, told: str
+) -> Chart:
+    """Cells shaded by their share of their row's total, with the number of videos where classes are few enough to read it. rows
+    are true classes. columns: what these are. told: what is said of a cell, in plotly's terms."""
+    few = len(classes) <= SMALL_NET
+    names = told_apart(classes)
     heat = go.Heatmap(
         x=names,
         y=names,
-        z=[[round(100 * count / max(1, sum(row)), 2) for count in row] for row in confused.videos],
-        customdata=[list(row) for row in confused.videos],
-        text=[[str(count) if count else "" for count in row] for row in confused.videos] if few else None,
+        z=[[round(100 * count / max(1, total), 2) for count in row] for row, total in zip(videos, totals, strict=True)],
+        customdata=[list(row) for row in videos],
+        text=[[str(count) if count else "" for count in row] for row in videos] if few else None,
         texttemplate="%{text}" if few else None,
         colorscale=_SHADES,
         zmin=0,
         zmax=100,
         colorbar_title_text="% of row",
-        hovertemplate="%{y} taken for %{x}: %{customdata} videos, %{z} %<extra></extra>",
+        hovertemplate=f"{told}<extra></extra>",
     )
     figure = go.Figure(heat)
     ticks = {"type": "category", "showgrid": False, "automargin": True, "dtick": 1 if few else None}
-    figure.update_xaxes(title_text="the network says", **ticks)
+    figure.update_xaxes(title_text=columns, **ticks)
     figure.update_yaxes(title_text="true class", autorange="reversed", **ticks)
-    return _chart(figure, height=max(420, 26 * len(names) + 200) if few else 640, showlegend=False)
+    return finished(figure, height=max(420, 26 * len(names) + 200) if few else 640, showlegend=False)
 
 
-def _told_apart(names: Sequence[str]) -> list[str]:
+def told_apart(names: Sequence[str]) -> list[str]:
     """With their number where two classes have one name: plotly would draw both in one place."""
-    return [_plain(name if names.count(name) == 1 else f"{name} ({number})") for number, name in enumerate(names)]
+    return [plain(name if names.count(name) == 1 else f"{name} ({number})") for number, name in enumerate(names)]
 
 
 def _lines(run: FinishedRun, number: int) -> dict[str, list[go.Scatter]]:
@@ -165,8 +179,8 @@ def _lines(run: FinishedRun, number: int) -> dict[str, list[go.Scatter]]:
 
 def _line(run: FinishedRun, number: int, points: list[Point], *, markers: bool = True, **more: Any) -> go.Scatter:
     return go.Scatter(
-        name=_plain(run.name),
-        legendgroup=_plain(run.name),
+        name=plain(run.name),
+        legendgroup=plain(run.name),
         x=[x for x, _ in points],
         y=[y for _, y in points],
         mode="lines+markers" if markers and len(points) <= SMALL_NET else "lines",
@@ -176,7 +190,7 @@ def _line(run: FinishedRun, number: int, points: list[Point], *, markers: bool =
     )
 
 
-def _chart(figure: go.Figure, **layout: Any) -> Chart:
+def finished(figure: go.Figure, **layout: Any) -> Chart:
     figure.update_layout(
         template="plotly_white",
         margin=_MARGIN,
@@ -188,6 +202,6 @@ def _chart(figure: go.Figure, **layout: Any) -> Chart:
     return chart
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """As plotly shows it: it takes some tags of HTML for what they are."""
     return html.escape(text, quote=False)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from slowfast.engine.examined import EXAMINED, ExaminedVideos, read_examined
+from slowfast.engine.score_statistics import STATISTICS, ScoreStatistics, read_statistics
 from slowfast.engine.testing import CONFUSION, RESULTS
 from slowfast.reports.page.class_figures import ClassFigures, class_figures
 from slowfast.reports.page.errors import ReportError
 from slowfast.runtime.logging import LOG_FILE, of_last_training, read_stats
+
+Content = TypeVar("Content")
 
 RIGHT_RESULTS = f"right would be {RESULTS} as a test writes it; run the test again (TRAIN.ENABLE False)"
 
@@ -43,6 +46,7 @@ class FinishedRun:
     confusion: ConfusedClasses | None
     stats: Sequence[Mapping[str, Any]]
     examined: ExaminedVideos | None = None
+    statistics: ScoreStatistics | None = None
 
 
 def read_runs(folders: Sequence[Path]) -> list[FinishedRun]:
@@ -69,7 +73,8 @@ def read_run(folder: Path, name: str) -> FinishedRun:
             per_class=class_figures(content),
             confusion=_confusion(folder, content),
             stats=_training(folder / LOG_FILE),
-            examined=_examined(folder / EXAMINED),
+            examined=_optional(folder / EXAMINED, read_examined),
+            statistics=_optional(folder / STATISTICS, read_statistics),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, ReportError):
@@ -111,17 +116,18 @@ def _training(path: Path) -> list[Mapping[str, Any]]:
         raise ReportError(f"{path}: damaged: {error}; right would be the log of a run, or none") from None
 
 
-def _examined(path: Path) -> ExaminedVideos | None:
+def _optional(path: Path, read: Callable[[Path], Content]) -> Content | None:
+    """What a test of today leaves, and one of an earlier version did not."""
     if not path.is_file():
         return None
     try:
-        return read_examined(path)
+        return read(path)
     except OSError as error:
         raise ReportError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"there is no {error}" if isinstance(error, KeyError) else str(error)
         raise ReportError(
-            f"{path}: damaged: {what}; right would be {EXAMINED} as a test writes it, or none; run the test again "
+            f"{path}: damaged: {what}; right would be {path.name} as a test writes it, or none; run the test again "
             "(TRAIN.ENABLE False)"
         ) from None
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from slowfast.reports.page import charts, videos
+from slowfast.engine.score_statistics import ALL_SCORES, BEST_SCORES, SCORES_IN_TIME
+from slowfast.reports.page import charts, score_charts, videos
 from slowfast.reports.page.films import Shelf
 from slowfast.reports.page.finished_run import ConfusedClasses, FinishedRun
 from slowfast.runtime.atomic_files import write_text
 from slowfast.visualization import player
 
 TEMPLATES = Path(__file__).parent / "templates"
+CALIBRATED = {
+    BEST_SCORES: "the best score of each video",
+    ALL_SCORES: "the scores of all classes of each video",
+    SCORES_IN_TIME: "the scores of all classes at each moment",
+}
+"""Whose calibration it is."""
+
 MOST_MISTAKES = 20
 """Pairs of classes that are listed."""
 
@@ -41,11 +50,26 @@ def page(runs: Sequence[FinishedRun], shelf: Shelf) -> str:
     measures = _measures(runs)
     confused = [(run.name, run.confusion, charts.confusion(run.confusion)) for run in runs if run.confusion is not None]
     shown = videos.cards(runs, shelf)
+    measured = [(run, run.statistics) for run in runs if run.statistics is not None]
+    lasting = [(run.name, statistics.durations) for run, statistics in measured if statistics.durations is not None]
+    joint = [
+        (run.name, score_charts.together(statistics.class_names, statistics.together))
+        for run, statistics in measured
+        if statistics.together is not None
+    ]
     specs: dict[str, Any] = {
         **({"figures": charts.figures(runs)} if any(run.figures for run in runs) else {}),
         **{f"curve-{number}": chart for number, chart in enumerate(curves.values())},
         **{f"classes-{number}": measure["chart"] for number, measure in enumerate(measures)},
         **{f"confusion-{number}": chart for number, (_, _, chart) in enumerate(confused)},
+        **({"reliability": score_charts.reliability(runs)} if measured else {}),
+        **{f"scores-{number}": score_charts.scores_of(statistics) for number, (_, statistics) in enumerate(measured)},
+        **{f"durations-{number}": score_charts.durations_of(durations) for number, (_, durations) in enumerate(lasting)},
+        **{
+            f"{name}-{number}": chart
+            for number, (_, both) in enumerate(joint)
+            for name, chart in zip(("together", "said"), both, strict=True)
+        },
         **{f"timeline-{number}": card.chart for number, card in enumerate(shown)},
     }
     return environment.get_template("page.html.j2").render(
@@ -58,6 +82,17 @@ def page(runs: Sequence[FinishedRun], shelf: Shelf) -> str:
         curve_titles=list(curves),
         measures=measures,
         confusions=[(name, _mistakes(matrix)) for name, matrix, _ in confused],
+        calibrations=[
+            {
+                "run": run.name,
+                "of": CALIBRATED[statistics.calibrated],
+                "error": None if math.isnan(statistics.error) else 100 * statistics.error,
+                "scores": sum(statistics.counts),
+            }
+            for run, statistics in measured
+        ],
+        lasting=[name for name, _ in lasting],
+        joint=[name for name, _ in joint],
         cards=shown,
         ways=videos.ways(runs),
         missing=videos.missing(runs),

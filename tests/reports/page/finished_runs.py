@@ -1,12 +1,16 @@
 """Folders as finished runs leave them, made without running anything."""
 
 import csv
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from slowfast.engine.examined import LOSS, ExaminedVideo, ExaminedVideos, ScoresAlong
+from slowfast.engine.score_statistics import Durations, ScoreStatistics, statistics_of_videos
 
 CLASSES = ("pour milk", "stir", 'chop <b>"quick"</b>')
 
@@ -78,6 +82,14 @@ def examined_videos(folder: Path) -> ExaminedVideos:
     return ExaminedVideos(measure=LOSS, num_videos=2, class_names=CLASSES, videos=(first, second))
 
 
+def statistics() -> ScoreStatistics:
+    """Of three videos with one class each: the first was taken for the second class once in two."""
+    scores = np.array([[0.9, 0.2, 0.1], [0.3, 0.6, 0.1], [0.1, 0.8, 0.1]], np.float32)
+    labels = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32)
+    durations = Durations(edges=(0, 0.25, 0.5), true=(1, 2), found=(0, 1))
+    return dataclasses.replace(statistics_of_videos(scores, labels, CLASSES), durations=durations)
+
+
 def make_run(
     folder: Path,
     results: Mapping[str, Any] | str = RESULTS,
@@ -85,11 +97,14 @@ def make_run(
     log: Any = LOG,
     matrix_beside: bool = False,
     examined: ExaminedVideos | None = None,
+    statistics: ScoreStatistics | None = None,
 ) -> Path:
     """results: content of results.json, or its text. matrix_beside: whether the confusion matrix is the table beside it."""
     folder.mkdir(parents=True)
     if examined is not None:
         examined.write(folder)
+    if statistics is not None:
+        statistics.write(folder)
     (folder / "results.json").write_text(results if isinstance(results, str) else json.dumps(results))
     if log is not None:
         lines = [f"[11/27 00:00:00] slowfast.runtime.logging: json_stats: {json.dumps(entry)}\n" for entry in log]

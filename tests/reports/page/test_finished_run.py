@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from slowfast.engine.examined import EXAMINED
+from slowfast.engine.score_statistics import STATISTICS
 from slowfast.reports.page.errors import ReportError
 from slowfast.reports.page.finished_run import read_run, read_runs
-from tests.reports.page.finished_runs import CLASSES, LOG, MATRIX, RESULTS, SINGLE, examined_videos, make_run
+from tests.reports.page.finished_runs import CLASSES, LOG, MATRIX, RESULTS, SINGLE, examined_videos, make_run, statistics
 
 
 def test_run_has_what_its_test_wrote(tmp_path: Path) -> None:
@@ -98,6 +99,14 @@ def test_damaged_results_are_told_in_a_sentence(tmp_path: Path, results: object,
     assert text in str(caught.value)
     assert str(folder) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_damaged_statistics_of_scores_are_told_in_a_sentence(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a", statistics=statistics())
+    assert read_run(folder, "a").statistics == statistics()
+    (folder / STATISTICS).write_text("[]")
+    with pytest.raises(ReportError, match=r"score_statistics\.json: damaged: .*; right would be"):
+        read_runs([folder])
 
 
 def test_damaged_videos_are_told_in_a_sentence(tmp_path: Path) -> None:

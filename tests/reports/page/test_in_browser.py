@@ -7,9 +7,9 @@ import pytest
 from slowfast.reports.page.finished_run import read_runs
 from slowfast.reports.page.writing import write_page
 from tests.reports.page.browsing import By, Keys, faults, open_page
-from tests.reports.page.finished_runs import CLASSES, MATRIX, RESULTS, SINGLE, make_run
+from tests.reports.page.finished_runs import CLASSES, MATRIX, RESULTS, SINGLE, make_run, statistics
 
-TABS = ("overview", "curves", "classes", "confusion", "options")
+TABS = ("overview", "curves", "classes", "confusion", "scores", "options")
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("runs")
     other = {**RESULTS, "config": {"RNG_SEED": 2, "SOLVER.BASE_LR": 0.1}}
     matrix = {**SINGLE, "per_class_ap": RESULTS["per_class_ap"], "confusion_matrix": MATRIX}
-    write_page(read_runs([make_run(folder / "first", matrix), make_run(folder / "second", other)]), folder / "page.html")
+    write_page(
+        read_runs([make_run(folder / "first", matrix, statistics=statistics()), make_run(folder / "second", other)]),
+        folder / "page.html",
+    )
     return (folder / "page.html").as_uri()
 
 
@@ -43,7 +46,7 @@ def test_page_loads_without_complaints_and_draws_what_is_shown(browser: Any, pag
     assert browser.get_log("browser") == []
     assert shown_panels(browser) == [tab]
     places = browser.find_elements(By.CSS_SELECTOR, f"#{tab} .chart > div")
-    assert len(places) == {"overview": 1, "curves": 4, "classes": 2, "confusion": 1, "options": 0}[tab]
+    assert len(places) == {"overview": 1, "curves": 4, "classes": 2, "confusion": 3, "scores": 3, "options": 0}[tab]
     for place in places:
         assert place.find_elements(By.CSS_SELECTOR, "svg.main-svg"), place.get_attribute("id")
         assert place.size["width"] > 300
