@@ -28,6 +28,12 @@ HEADING = re.compile(r"^(?P<level>#+) (?P<text>.+)$", flags=re.MULTILINE)
 FENCED = re.compile(r"^(?P<fence>```+).*?^(?P=fence)$", flags=re.MULTILINE | re.DOTALL)
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Headings get the anchors that they have in the repository, so that a link to one works in both."""
+    config.mdx_configs["toc"]["slugify"] = lambda heading, separator: anchor_of(heading)
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name in OUTSIDE:
         files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
