@@ -58,6 +58,10 @@ def _check_options(options: PredictOptions, label: str) -> None:
         raise PredictionError(f"--batch {options.batch}: a stream is scored alone; right would be nothing said")
     if options.fps is not None:
         raise PredictionError(f"--fps {options.fps:g}: is for folders of pictures; right would be nothing said (- has --raw)")
+    if options.boxes or options.detector or options.start_second:
+        raise PredictionError(
+            f"{label}: persons in boxes are classified in files alone; right would be to keep the stream as one"
+        )
 
 
 def predict_stream(options: PredictOptions, source: Pipe | Live) -> None:
@@ -67,6 +71,11 @@ def predict_stream(options: PredictOptions, source: Pipe | Live) -> None:
     place = options.out / source.name
     _check_place(place, is_live)
     loaded = load_model(options.weights, device=options.device, precision=options.precision)
+    if loaded.classifies_persons:
+        raise PredictionError(
+            f"{loaded.path}: classifies persons in boxes ({loaded.contract.task}), of which a stream tells nothing; right "
+            "would be to keep the stream as a file, and that as the input"
+        )
     shown = Shown.of(loaded.contract.classes, options.classes, options.top)
     hop = hop_of(loaded, options.every)
     record = _Record(options, loaded, shown, place, is_live)

@@ -14,6 +14,7 @@ import pytest
 
 from slowfast.commands import predict_stream as command
 from slowfast.datasets import DecodeError
+from slowfast.prediction import LoadedModel
 from slowfast_tools.predict import main
 from tests.commands.test_predict import ROOT, files_of, rows_of, stepping  # noqa: F401 - a fixture
 from tests.prediction.streams.servers import Served, serving
@@ -61,6 +62,9 @@ def test_a_piped_video_has_the_files_of_its_file_and_a_line_a_step(
         (["-", "--fps", "25"], "right would be nothing said (- has --raw)"),
         (["-", "--raw", "640x360"], "right would be WIDTHxHEIGHT@FPS"),
         (["a.mp4", "--raw", "640x360@25"], "right would be the input -"),
+        (["-", "--detector", "auto"], "persons in boxes are classified in files alone"),
+        (["-", "--boxes", "boxes.csv"], "persons in boxes are classified in files alone"),
+        (["-", "--start-second", "900"], "persons in boxes are classified in files alone"),
         (["-", "--every", "1"], "answer once a step"),
         (["-", "--classes", "meow"], "class 'meow'"),
     ],
@@ -79,6 +83,18 @@ def test_options_that_a_stream_cannot_have_are_one_line(
     assert right in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_classify_persons_are_refused(
+    stepping: Path,  # noqa: F811
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: PTH123, SIM115
+    monkeypatch.setattr(LoadedModel, "classifies_persons", property(lambda loaded: True))
+    assert main(["--weights", str(stepping), "--out", str(tmp_path / "out"), "-"]) == 2
+    assert "of which a stream tells nothing; right would be to keep the stream as a file" in capsys.readouterr().err
 
 
 def test_a_terminal_is_no_pipe(
