@@ -9,14 +9,25 @@ FLOORS := .venv-floors/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo compare bench test slow floors lint format docs zoo clean
+.PHONY: help demo watch compare bench test slow floors lint format docs zoo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo 'ARGS="KEY VALUE ..." is handed on to demo, compare, bench, zoo (--check), and as options of pytest to test, slow, floors.'
+	@echo 'ARGS="KEY VALUE ..." is handed on to demo, watch, compare, bench, zoo (--check), and as options of pytest to test, slow, floors.'
 
 demo: $(READY) ## train and test PGT on LongCook, the embedded data set
 	$(RUN) tools/run_net.py --cfg configs/LongCook/SLOWONLY_EXACT.yaml $(ARGS)
+
+# Whether coffee was ground or tea steeped before decides what pouring milk makes, and a short clip cannot know.
+CLIP = $(firstword $(wildcard runs/compare/slowonly_clip/model.safetensors runs/longcook_clip/model.safetensors))
+LATTE = $(shell grep -m 1 c008 data/longcook/Charades_v1_test.csv | cut -d , -f 1)
+
+watch: $(READY) ## after demo: a film of what its network and one of short clips say, which is trained if need be (minutes)
+	test -f runs/longcook_exact/model.safetensors || { echo "there is no run of make demo yet; right would be make demo first"; exit 1; }
+	$(if $(CLIP),,$(RUN) tools/run_net.py --cfg configs/LongCook/SLOWONLY_CLIP.yaml $(ARGS))
+	$(RUN) tools/watch.py data/longcook/videos/$(LATTE).mp4 --out runs/watch.mp4 \
+		--classes "Grind coffee beans,Pour milk,Make latte,Make milk tea,Make hot chocolate,Make berry milk" \
+		--weights "short clips=$(or $(CLIP),runs/longcook_clip)" "with a memory, by PGT=runs/longcook_exact"
 
 compare: $(READY) ## train with and without PGT, five ways, three seeds each; quicker: ARGS="--seeds 1"
 	$(RUN) tools/compare.py $(ARGS)

@@ -42,14 +42,20 @@ def write_annotated(
 
 
 def write_drawn(
-    path: Path, given: Input, drawing: Callable[[int], Drawing], *, proceed: Callable[[], None] = lambda: None
+    path: Path,
+    given: Input,
+    drawing: Callable[[int], Drawing],
+    *,
+    proceed: Callable[[], None] = lambda: None,
+    smallest: int = SMALLEST,
 ) -> None:
-    """Writes the mp4 file `path`. drawing: makes what draws on pictures of a width. proceed: called before every picture; what
+    """Writes the mp4 file `path`. drawing: makes what draws on pictures of a width. smallest: width below which pictures are
+    enlarged. proceed: called before every picture; what
     it raises ends the writing. Raises DecodeError where the input cannot be read any further."""
-    with av.open(str(path), "w", options={"movflags": "+faststart"}) as out:
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
         pictures = _pictures(given)
         first = next(pictures)
-        size = _size(first[1])
+        size = _size(first[1], smallest)
         drawn = drawing(size[0])
         stream = out.add_stream("libx264", rate=30, options=QUALITY)
         stream.width, stream.height, stream.pix_fmt = size[0], size[1] + drawn.height, "yuv420p"
@@ -78,10 +84,10 @@ def _pictures(given: Input) -> Iterator[tuple[float, Picture]]:
     yield from given.pictures()
 
 
-def _size(picture: Picture) -> tuple[int, int]:
+def _size(picture: Picture, smallest: int) -> tuple[int, int]:
     """(width, height), both even, as encoders want them."""
     height, width = picture.shape[:2]
-    scale = max(1.0, SMALLEST / width)
+    scale = max(1.0, smallest / width)
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 

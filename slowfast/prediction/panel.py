@@ -34,10 +34,12 @@ class Panel:
     row's brightness is the score, a bar above it an event.
     """
 
-    def __init__(self, prediction: Prediction, *, width: int, chosen: tuple[int, ...]) -> None:
-        """width: of the pictures, even. chosen: numbers of the classes that may be shown."""
+    def __init__(
+        self, prediction: Prediction, *, width: int, chosen: tuple[int, ...], rows: tuple[int, ...] | None = None
+    ) -> None:
+        """width: of the pictures, even. chosen: numbers of the classes that may be shown. rows: those that are, instead."""
         self._prediction, self.width = prediction, width
-        self._rows = prediction.leading(chosen, MOST_ROWS)
+        self._rows = prediction.leading(chosen, MOST_ROWS) if rows is None else list(rows)
         self._line = max(12, round(width / 36))
         self.height = (len(self._rows) * self._line + self._line * 3 // 2) // 2 * 2
         self._left = round(width * NAMES_SHARE)
