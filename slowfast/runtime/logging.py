@@ -65,16 +65,18 @@ def log_stats(stats: Mapping[str, object]) -> None:
 def read_stats(log_path: str | Path) -> list[dict[str, object]]:
     """The statistics in a log: of each line that holds `json_stats: {...}`, the object; None where it says null.
 
-    A line that a kill cut short is passed over: the run that went on has written the same statistics again.
+    A line that a kill or a full disk cut short is passed over: the run that went on has written the same statistics again.
     """
     stats = []
-    for line in Path(log_path).read_text(encoding="utf-8").splitlines():
+    for line in Path(log_path).read_text(encoding="utf-8", errors="replace").splitlines():
         _, mark, text = line.partition(STATS_MARK)
         if mark:
             try:
-                stats.append(simplejson.loads(text))
+                entry = simplejson.loads(text)
             except simplejson.JSONDecodeError:
                 continue
+            if isinstance(entry, dict):
+                stats.append(entry)
     return stats
 
 
@@ -107,6 +109,8 @@ class _LogFile(logging.FileHandler):
             self._console.shows_all = True
             problem = WriteError.at(self.baseFilename, error)
             tqdm.write(f"{problem}; the log goes on here, on the console", file=sys.stderr)
+            if getattr(record, "file_only", False):  # the console has passed it over
+                self._console.emit(record)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):  # lines still waiting for room; told above

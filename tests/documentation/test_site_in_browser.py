@@ -1,7 +1,5 @@
 """The site in a real browser: Chromium without a window, opening the files from disk."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,16 +7,9 @@ from typing import Any
 import pytest
 
 pytest.importorskip("mkdocs", reason="the site is built by mkdocs (requirements/docs.txt)")
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser (requirements/dev.txt)")
-PROGRAMS = ("chromium", "chromedriver")
-if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
-    pytest.skip(f"no {' and no '.join(missing)} here (apt-get install chromium chromium-driver)", allow_module_level=True)
 
-from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
-
-from tests.documentation.building import ROOT, build_site  # noqa: E402
+from tests.documentation.building import ROOT, build_site
+from tests.reports.page.browsing import By, WebDriverWait, start_browser
 
 FROM_ELSEWHERE = """return performance.getEntriesByType('resource').map(entry => entry.name)
     .filter(name => !name.startsWith('file:') && !name.startsWith('data:') && !name.startsWith('blob:'))"""
@@ -28,14 +19,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for argument in ("--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1200,900"):
-        options.add_argument(argument)
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")  # Chromium's own does not work for root
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    """One of their own: these tests change the size of its window."""
+    driver = start_browser()
     yield driver
     driver.quit()
 

@@ -228,3 +228,38 @@ def test_a_long_epoch_without_a_bar_says_how_far_it_is(
     monkeypatch.setattr("slowfast.engine.hooks.log.SECONDS_BETWEEN_LINES", 0)
     toy_trainer(ToyNet(), hooks=[LogHook(period=3)]).train()
     assert len(epoch_lines(capsys.readouterr().err)) == (0 if is_terminal else 4)
+
+
+def test_a_validation_that_was_done_over_is_told_beside_the_best_before_it(
+    logged, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_stats({"_type": "val_epoch", "epoch": "1/2", "mAP": 60.0})
+    evaluate = EvaluateHook(evaluate=lambda: {"mAP": 70.0}, period=1)
+    evaluate.unfinished = True
+    trainer = toy_trainer(ToyNet(), hooks=[LogHook(period=2), evaluate, EpochLineHook(output_dir=tmp_path)])
+    trainer.epoch = 2
+    trainer.train()
+    assert epoch_lines(capsys.readouterr().err) == ["epoch 2/2: mAP 70.00 (best so far, +10.00)"]
+
+
+def test_lines_of_a_log_that_were_cut_or_are_no_statistics_are_passed_over(tmp_path: Path) -> None:
+    lines = [
+        b'json_stats: {"_type": "val_epoch", "mAP": 1}',
+        b"json_stats: [1, 2]",
+        b'json_stats: {"name": "\xc3',
+        b"json_stats: nul",
+    ]
+    (tmp_path / LOG_FILE).write_bytes(b"\n".join(lines))
+    assert read_stats(tmp_path / LOG_FILE) == [{"_type": "val_epoch", "mAP": 1}]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_statistics_that_a_full_disk_does_not_take_are_on_the_console(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / LOG_FILE).symlink_to("/dev/full")
+    setup_logging(tmp_path, main_process=True)
+    for number in range(2):
+        log_stats({"_type": "test_final", "number": number})
+    said = capsys.readouterr().err
+    assert [f'"number": {number}' in said for number in range(2)] == [True, True]

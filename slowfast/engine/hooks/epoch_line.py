@@ -35,8 +35,13 @@ class EpochLineHook(Hook):
     def before_train(self, trainer: Trainer) -> None:
         self._started_at = time.monotonic()
         self._first_epoch = trainer.iterations_done / len(trainer.loader)
-        if distributed.main_process() and self._log.is_file():
+        if not distributed.main_process():
+            return
+        if self._log.is_file():
             self._history = History.of_log(self._log, epochs=trainer.epoch)
+        if trainer.metrics:  # of a validation that was done over
+            before = History.of_log(self._log, epochs=trainer.epoch - 1) if self._log.is_file() else History()
+            logger.info("epoch %d/%d: %s", trainer.epoch, trainer.num_epochs, ", ".join(before.beside_best(trainer.metrics)))
 
     def before_epoch(self, trainer: Trainer) -> None:
         self._epoch_started_at = time.monotonic()

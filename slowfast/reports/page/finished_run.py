@@ -109,7 +109,7 @@ def _training(path: Path) -> list[Mapping[str, Any]]:
     if not path.is_file():
         return []
     try:
-        return of_last_training(entry for entry in read_stats(path) if isinstance(entry, Mapping))
+        return of_last_training(read_stats(path))
     except OSError as error:
         raise ReportError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
