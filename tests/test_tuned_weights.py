@@ -149,8 +149,9 @@ def test_a_given_rule_is_kept_and_nothing_is_tuned(trained: tuple[str, Path], da
     assert rule_in(given) == {"blue": row, "red": row}
     from_file = run(kind, data / "DATA", tmp_path / "file", *again, "EVENTS.RULE_FILE", folder / "event_rule.json")
     assert rule_in(from_file) == rule_in(folder)
-    off = run(kind, data / "DATA", tmp_path / "off", *again, "EVENTS.ENABLE", False)
+    off = run(kind, data / "DATA", tmp_path / "file", *again, "EVENTS.ENABLE", False)
     assert rule_in(off) == {}
+    assert not (off / "event_rule.json").exists(), "that of the test before is not one of these results"
 
 
 def test_a_rule_that_does_not_fit_is_refused_before_the_training(
@@ -173,6 +174,11 @@ def test_a_validation_video_that_cannot_be_read_is_left_out(trained: tuple[str, 
     found = run(kind, data / "DATA", tmp_path / "out", *again)
     assert "1 validation videos that cannot be read are not tuned on" in (found / "stdout.log").read_text()
     assert set(rule_in(found)) == {"blue", "red"}
+    for video in listed(data, "val"):
+        (videos / video.name).write_bytes(b"nothing")
+    found = run(kind, data / "DATA", tmp_path / "none", *again)
+    assert "no validation video that can be read (0 of 3) has an event" in (found / "stdout.log").read_text()
+    assert rule_in(found) == {}
 
 
 @pytest.mark.slow

@@ -58,12 +58,13 @@ def find_rule(
     settings, tested = evaluation.settings, evaluation.dataset
     assert settings is not None
     assert isinstance(tested, VideoDataset), "whole videos are read of these alone"
-    rule = _given(settings, tested, checksum(model))
+    weights = checksum(model)
+    rule = _given(settings, tested, weights)
     if rule is not None or not settings.tunes:
         return rule
     score = functools.partial(_score, cfg, place, model=model, step=step, request=request)
     return _tuned(
-        _validation(cfg, tested), settings, checksum(model), score,
+        _validation(cfg, tested), settings, weights, score,
         without="no events are looked for", right=f"a validation list of its own, {_RULE_OPTIONS}",
     )  # fmt: skip
 
@@ -79,7 +80,8 @@ def find_rule_of_clips(cfg: CfgNode, *, tested: ClipDataset, model: nn.Module, s
     settings = EventSettings.from_cfg(cfg)
     if not have_events(cfg) or not settings.enabled or not isinstance(tested, VideoDataset):
         return None
-    rule = _given(settings, tested, checksum(model))
+    weights = checksum(model)
+    rule = _given(settings, tested, weights)
     if rule is not None:
         return rule
     without = f"these weights keep no thresholds of events, so that predictions take scores from {UNTUNED:g} on"
@@ -89,7 +91,7 @@ def find_rule_of_clips(cfg: CfgNode, *, tested: ClipDataset, model: nn.Module, s
         if distributed.main_process():
             logger.warning("%s: %s", without, error)
         return None
-    return _tuned(dataset, settings, checksum(model), score, without=without, right=_RULE_OPTIONS)
+    return _tuned(dataset, settings, weights, score, without=without, right=_RULE_OPTIONS)
 
 
 def _given(settings: EventSettings, tested: VideoDataset, weights: str) -> EventRule | None:
@@ -107,20 +109,18 @@ def _tuned(
     dataset: VideoDataset, settings: EventSettings, weights: str, score: Scoring, *, without: str, right: str
 ) -> EventRule | None:
     """dataset: of validation. without, right: what the log says where there is nothing to tune on."""
-    if not any(record.actions for record in dataset.records):  # and it is not worth while to score them
-        tuned, num_videos = None, 0
-    else:
+    why = "no validation video that is not tested too has an event"
+    tuned, num_videos = None, 0
+    if any(record.actions for record in dataset.records):  # else it is not worth while to score them
         scored = score(dataset)
         if scored is None:
             return None
         tuned, num_videos = _tune(scored, dataset.records, settings), len(scored.numbers)
+        if num_videos < len(dataset.records):
+            why = f"no validation video that can be read ({num_videos} of {len(dataset.records)}) has an event"
     if tuned is None:
         if distributed.main_process():
-            logger.warning(
-                "%s: no validation video that is not tested too has an event, so no threshold can be tuned; right would be %s",
-                without,
-                right,
-            )
+            logger.warning("%s: %s, so no threshold can be tuned; right would be %s", without, why, right)
         return None
     logger.info("events: the rule for joining scores is tuned on %d validation videos", num_videos)
     return EventRule(rule=tuned.rule, weights=weights, notes=_notes(tuned, num_videos, dataset.class_names))

@@ -86,7 +86,6 @@ def test(cfg: CfgNode, place: Place, along: AlongVideos) -> Tested:
     ) as loader:
         evaluation = build_evaluation(cfg, dataset=loader.dataset, split="test")
         contract, rule = Contract.of(cfg, loader.dataset), None
-        started_at = time.monotonic()
         try:
             with StopRequest() as request:
                 if isinstance(evaluation, TimedEvaluation):
@@ -101,6 +100,7 @@ def test(cfg: CfgNode, place: Place, along: AlongVideos) -> Tested:
                         request=request,
                     )
                     rule = find_rule_of_clips(cfg, tested=loader.dataset, model=model, score=score)
+                started_at = time.monotonic()
                 metrics = evaluate(
                     model=model,
                     step=step,
@@ -116,19 +116,20 @@ def test(cfg: CfgNode, place: Place, along: AlongVideos) -> Tested:
         seconds = time.monotonic() - started_at
     examined = None
     if metrics is not None:
+        _take_away_rule(cfg)
         if rule is not None:
             metrics = _with_rule(cfg, metrics, rule, loader.dataset)
         log_stats({"_type": "test_final", **metrics.values, "seconds": seconds})
         _write_results(cfg, metrics=metrics, checkpoint_path=path, seconds=seconds)
         evaluation.save(Path(cfg.OUTPUT_DIR))
-        examined = _write_examined(Path(cfg.OUTPUT_DIR), evaluation)
-        _write_statistics(Path(cfg.OUTPUT_DIR), evaluation)
         if metrics.confusion is not None:
             _write_confusion(Path(cfg.OUTPUT_DIR) / CONFUSION, metrics.confusion)
         if cfg.TEST.SAVE_MODEL and not cfg.TEST.VIDEOS:
             tested = contract.tested(metrics.values, (metrics.in_time or {}).get("event_rule"))
             write_weights(Path(cfg.OUTPUT_DIR) / MODEL, model.state_dict(), tested)
             logger.info("wrote %s", Path(cfg.OUTPUT_DIR) / MODEL)
+        examined = _write_examined(Path(cfg.OUTPUT_DIR), evaluation)
+        _write_statistics(Path(cfg.OUTPUT_DIR), evaluation)
     distributed.barrier()
     return Tested(model=model, step=step, dataset=loader.dataset, metrics=metrics, examined=examined)
 
@@ -157,6 +158,13 @@ def checkpoint_path(cfg: CfgNode) -> str:
             "or name one in TEST.CHECKPOINT_FILE_PATH"
         )
     return str(found[0])
+
+
+def _take_away_rule(cfg: CfgNode) -> None:
+    """That of an earlier test, which may have been of other weights; not where it is the one that is used."""
+    path = Path(cfg.OUTPUT_DIR) / RULE
+    if not cfg.EVENTS.RULE_FILE or Path(cfg.EVENTS.RULE_FILE).resolve() != path.resolve():
+        path.unlink(missing_ok=True)
 
 
 def _with_rule(cfg: CfgNode, metrics: Metrics, rule: EventRule, dataset: ClipDataset) -> Metrics:

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 from torch import nn
 
 from slowfast.datasets import VideoDataset
-from slowfast.engine.contract import Contract
+from slowfast.datasets.sources import FrameSource
+from slowfast.engine.contract import Contract, Frames
 from slowfast.engine.scores_in_time import ScoresInTime
 from slowfast.evaluation.timed import TimedScores
-from slowfast.prediction.inputs import ListedVideo
+from slowfast.prediction.inputs import Reading, reading_of
 from slowfast.prediction.loading import of_run
 from slowfast.prediction.predicting import Predictor
 from slowfast.runtime import distributed
 from slowfast.runtime.device import Place
 from slowfast.runtime.interruption import StopRequest
+from slowfast.runtime.progress import progress_bar
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """A video of a data set, which knows how its frames are got. path: as the data set has it, which may be a remote one."""
+
+    name: str
+    path: str
+    source: FrameSource
+
+    def read(self, frames: Frames, begin: int = 0) -> Reading:
+        return reading_of(self.source.open(self.path), frames, begin)
 
 
 def score_along(
@@ -29,12 +43,17 @@ def score_along(
     the log says so."""
     rank, world = distributed.rank(), distributed.world_size()
     mine = range(rank, len(dataset.records), world)
-    inputs = [
-        ListedVideo(dataset.records[number].video_id, Path(dataset.records[number].path), dataset.source) for number in mine
-    ]
+    records = [dataset.records[number] for number in mine]
+    inputs = [_Recorded(record.video_id, record.path, dataset.source) for record in records]
+    if distributed.main_process():
+        logger.info(
+            "events: %d validation videos are scored along their time, to tune when something is an event (EVENTS.ENABLE False "
+            "does without)", len(dataset.records),
+        )  # fmt: skip
     rounds = Predictor(of_run(contract, model, place.device), inputs, lanes=lanes, goes_on=True).run()
     found: dict[int, TimedScores] = {}
     failed: list[str] = []
+    bar = progress_bar("scoring for events", total=len(inputs), unit="video")
     try:
         advance = next(rounds, None)
         while distributed.largest(int(advance is not None), place.device):  # others have more videos, and ask every time
@@ -42,8 +61,10 @@ def score_along(
             if advance is not None:
                 found |= {mine[number]: prediction.timed for number, prediction in advance.done}
                 failed += [reason for _, reason in advance.failed]
+                bar.update(len(advance.done) + len(advance.failed))
                 advance = next(rounds, None)
     finally:
+        bar.close()
         rounds.close()  # type: ignore[attr-defined]
     parts = distributed.gather_to_main((found, failed))
     if parts is None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from slowfast.datasets.found_files import SUFFIXES, files_below
 from slowfast.datasets.frame_folder import FrameFolderSource, read_picture
-from slowfast.datasets.sources import FileSource, FrameSource, GridSource, OpenVideo
+from slowfast.datasets.sources import FileSource, GridSource, OpenVideo
 from slowfast.datasets.transforms import CropFrames, FixedCrops
 from slowfast.datasets.transforms.rules import WholePicture
 from slowfast.datasets.video_files import VideoFiles
@@ -46,17 +46,21 @@ class Reading:
     pictures: Iterator[Picture]
 
 
-class Input(Protocol):
-    """name: as people know it; results lie in a folder of this name."""
+class Readable(Protocol):
+    """name: as people know it."""
 
     @property
     def name(self) -> str: ...
 
-    @property
-    def path(self) -> Path: ...
-
     def read(self, frames: Frames, begin: int = 0) -> Reading:
         """frames: how the network reads videos. Raises DecodeError, at once or as pictures are read."""
+
+
+class Input(Readable, Protocol):
+    """Something on this computer; results lie in a folder of its name."""
+
+    @property
+    def path(self) -> Path: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +73,7 @@ class VideoFile:
 
     def read(self, frames: Frames, begin: int = 0) -> Reading:
         source = FileSource(self.files) if frames.grid_fps is None else GridSource(frames.grid_fps, self.files)
-        return _reading(source.open(str(self.path)), frames, begin)
-
-
-@dataclass(frozen=True, slots=True)
-class ListedVideo:
-    """A video of a data set, which knows how its frames are got."""
-
-    name: str
-    path: Path
-    source: FrameSource
-
-    def read(self, frames: Frames, begin: int = 0) -> Reading:
-        return _reading(self.source.open(str(self.path)), frames, begin)
+        return reading_of(source.open(str(self.path)), frames, begin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +85,7 @@ class FolderOfPictures:
     fps: float
 
     def read(self, frames: Frames, begin: int = 0) -> Reading:
-        return _reading(self.source().open(str(self.path)), frames, begin)
+        return reading_of(self.source().open(str(self.path)), frames, begin)
 
     def source(self) -> FrameFolderSource:
         """Of one video, whose path is the folder's."""
@@ -189,7 +181,8 @@ def view_of(frames: Frames) -> CropFrames:
     return CropFrames(rule.draw(0, np.random.default_rng(0)))
 
 
-def _reading(video: OpenVideo, frames: Frames, begin: int) -> Reading:
+def reading_of(video: OpenVideo, frames: Frames, begin: int) -> Reading:
+    """An opened video as the network reads it. Raises DecodeError as pictures are read."""
     assert frames.seconds_apart is not None
     spacing = frames.seconds_apart * video.fps
     if abs(spacing - round(spacing)) < 1e-6:

@@ -17,7 +17,7 @@ from torch import Tensor
 from slowfast.datasets import DecodeError
 from slowfast.engine.scored_pieces import DECIMALS
 from slowfast.prediction.errors import PredictionError
-from slowfast.prediction.inputs import Input, Reading, find_inputs
+from slowfast.prediction.inputs import Readable, Reading, find_inputs
 from slowfast.prediction.loading import LoadedModel, load_model
 from slowfast.prediction.results import Prediction, rule_of
 from slowfast.prediction.scoring import Scorer
@@ -58,7 +58,7 @@ class Predictor:
     def __init__(
         self,
         loaded: LoadedModel,
-        inputs: Sequence[Input],
+        inputs: Sequence[Readable],
         *,
         lanes: int = 1,
         every: float | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -23,4 +23,9 @@ def shows_bars() -> bool:
 
 def with_bar(items: Iterable[Item], title: str, *, total: int | None = None, unit: str = "it") -> Iterable[Item]:
     """The items, under a bar that is gone when they are through. total: how many there are, where `items` does not know."""
+    return progress_bar(title, items, total=total, unit=unit)
+
+
+def progress_bar(title: str, items: Iterable[Any] | None = None, *, total: int | None = None, unit: str = "it") -> tqdm[Any]:
+    """The same for whoever moves it by `update` and ends it by `close`."""
     return tqdm(items, desc=title, total=total, unit=unit, leave=False, dynamic_ncols=True, disable=not shows_bars())

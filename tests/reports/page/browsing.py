@@ -21,7 +21,7 @@ from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
 
-__all__ = ["ActionChains", "By", "Keys", "Select", "faults", "open_page", "start_browser", "wait_until"]
+__all__ = ["ActionChains", "By", "Keys", "Select", "WebDriverWait", "faults", "open_page", "start_browser", "wait_until"]
 
 
 def start_browser() -> Any:
