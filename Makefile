@@ -62,7 +62,7 @@ format: $(READY) ## rewrite the files in the common style
 	$(RUN) -m ruff format .
 
 docs: $(DOCS_READY) ## build the site of the documentation: site/index.html, which opens from disk
-	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet $(ARGS)
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict $(ARGS)
 
 zoo: $(READY) ## bring MODEL_ZOO.md up to date
 	$(RUN) tools/model_zoo.py $(ARGS)

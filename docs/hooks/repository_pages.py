@@ -41,20 +41,20 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    here = Path(page.file.abs_src_path or "")
+    here = Path(page.file.abs_src_path or "").resolve()
     pages = {Path(file.abs_src_path).resolve(): file.src_uri for file in files if file.abs_src_path}
-    folder = posixpath.dirname(page.file.src_uri)
+    this = page.file.src_uri
 
     def included(match: re.Match[str]) -> str:
         source = (here.parent / match["file"]).resolve()
-        return with_links_to_pages(section(source, match["anchor"]), source, pages, folder)
+        return with_links_to_pages(section(source, match["anchor"]), source, pages, this)
 
     # What is included has links to pages already, and these are of no file of the repository, so they stay.
     parts, end = [], 0
     for match in INCLUDED.finditer(markdown):
-        parts += [with_links_to_pages(markdown[end : match.start()], here, pages, folder), included(match)]
+        parts += [with_links_to_pages(markdown[end : match.start()], here, pages, this), included(match)]
         end = match.end()
-    return "".join([*parts, with_links_to_pages(markdown[end:], here, pages, folder)])
+    return "".join([*parts, with_links_to_pages(markdown[end:], here, pages, this)])
 
 
 def section(path: Path, anchor: str) -> str:
@@ -76,20 +76,20 @@ def anchor_of(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-")
 
 
-def with_links_to_pages(markdown: str, source: Path, pages: dict[Path, str], folder: str) -> str:
-    """Links to files of the repository, as they stand in `source`, lead to their pages, seen from a page in `folder`.
+def with_links_to_pages(markdown: str, source: Path, pages: dict[Path, str], page: str) -> str:
+    """Links to files of the repository, as they stand in `source`, lead to their pages, seen from a page of the site.
 
     A folder is its README. What is no page (a licence, a config) becomes plain text: on the site there is nothing to lead to.
     """
 
     def led(match: re.Match[str]) -> str:
         target, anchor = match["target"], match["anchor"] or ""
-        if not target or "://" in target:
+        if "://" in target or (not target and pages.get(source) == page):
             return match[0]
-        file = (source.parent / target).resolve()
+        file = (source.parent / target).resolve() if target else source
         file = file / "README.md" if file.is_dir() else file
         if file in pages:
-            return f"{match['bang']}[{match['text']}]({posixpath.relpath(pages[file], folder or '.')}{anchor})"
+            return f"{match['bang']}[{match['text']}]({posixpath.relpath(pages[file], posixpath.dirname(page) or '.')}{anchor})"
         return match["text"] if file.exists() and not match["bang"] else match[0]
 
     return LINK.sub(led, markdown)

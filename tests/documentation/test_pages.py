@@ -47,3 +47,11 @@ def test_a_section_ends_where_the_next_one_of_its_level_begins(tmp_path: Path) -
     section = hook("repository_pages").section
     assert section(path, "one") == "a\n\n### Within\n\n```sh\n# no heading\n```"
     assert section(path, "two-or-b") == "c"
+
+
+def test_the_site_is_built_strictly_and_aloud() -> None:
+    """What mkdocs is told not to print it does not count as wrong either."""
+    makefile = (HOOKS.parents[1] / "Makefile").read_text(encoding="utf-8")
+    [line] = [line for line in makefile.splitlines() if "-m mkdocs build" in line]
+    assert "--strict" in line
+    assert not {"--quiet", "-q"} & set(line.split())

@@ -29,6 +29,7 @@ class Oddities:
 
 
 def count_oddities(detections: Boxes, truths: Boxes, times: AvaTimes = AVA_TIMES) -> Oddities:
+    """How much of the detections is probably not meant so. times: the seconds that are annotated."""
     outside = (detections.second < times.first) | (detections.second > times.last)
     box = detections.box
     return Oddities(

@@ -15,7 +15,7 @@ AVERAGES = {"ActivityNet": ACTIVITYNET_IOU, "THUMOS": THUMOS_IOU}
 
 
 def averages(result: EventMap) -> dict[str, float]:
-    """The means of AVERAGES whose overlaps were all asked for."""
+    """The means that ActivityNet and THUMOS report, by name, of those whose overlaps `result` has; in its unit."""
     return {
         name: result.average(thresholds)
         for name, thresholds in AVERAGES.items()
