@@ -22,11 +22,26 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--out", metavar="FILE", type=Path, help="file to write; by default beside the weights")
     parser.add_argument("--cfg", metavar="FILE", help="config of the network, for weights that say nothing of their use")
+    parser.add_argument(
+        "--int8",
+        nargs="+",
+        metavar="VIDEO",
+        help="of --to onnx: a program for CPUs that computes in whole numbers of eight bits, calibrated on these videos or "
+        "folders of them; says by how much its scores differ",
+    )
     add_debug(parser)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.int8 and options.to != "onnx":
+        parser.error(f"--int8 is for --to onnx, not --to {options.to}")
+    return options
 
 
 def run(options: argparse.Namespace) -> None:
+    if options.int8:
+        from slowfast.commands.quantise import export_int8
+
+        print(export_int8(options.weights, options.int8, options.out, config=options.cfg))
+        return
     from slowfast.commands.export import export
 
     print(export(options.weights, options.to, options.out, config=options.cfg))
