@@ -21,7 +21,18 @@ from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
 
-__all__ = ["ActionChains", "By", "Keys", "Select", "WebDriverWait", "faults", "open_page", "start_browser", "wait_until"]
+__all__ = [
+    "ActionChains",
+    "By",
+    "Keys",
+    "Select",
+    "WebDriverWait",
+    "faults",
+    "open_page",
+    "prefer",
+    "start_browser",
+    "wait_until",
+]
 
 
 def start_browser() -> Any:
@@ -41,6 +52,12 @@ def open_page(browser: Any, address: str) -> None:
     browser.get(address)
     filled = "return (document.getElementById('option-count') ?? {textContent: ''}).textContent !== ''"
     wait_until(browser, filled, "the page's script did not run")
+
+
+def prefer(browser: Any, scheme: str) -> None:
+    """light or dark: what the reader has set for all pages; empty: nothing."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 def wait_until(browser: Any, script: str, otherwise: str) -> None:

@@ -1,12 +1,13 @@
 """The page in a real browser: Chromium without a window, opening the file from disk."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from slowfast.reports.page.finished_run import read_runs
 from slowfast.reports.page.writing import write_page
-from tests.reports.page.browsing import By, Keys, faults, open_page
+from tests.reports.page.browsing import By, Keys, faults, open_page, prefer, wait_until
 from tests.reports.page.finished_runs import CLASSES, MATRIX, RESULTS, SINGLE, make_run, statistics
 
 TABS = ("overview", "curves", "classes", "confusion", "scores", "options")
@@ -128,6 +129,33 @@ def test_keyboard_alone_reaches_and_works_everything(browser: Any, page: str) ->
     press(Keys.ENTER)
     assert browser.find_elements(By.CSS_SELECTOR, "th[aria-sort=ascending]")
     assert browser.get_log("browser") == []
+
+
+@pytest.fixture
+def dark(browser: Any) -> Iterator[None]:
+    prefer(browser, "dark")
+    yield
+    prefer(browser, "")
+
+
+def test_page_and_charts_are_dark_where_readers_want_it(browser: Any, page: str, dark: None) -> None:
+    def colours() -> tuple[str, str]:
+        paper = browser.execute_script("return getComputedStyle(document.documentElement).backgroundColor")
+        title = browser.find_element(By.CSS_SELECTOR, "#figures .xtick text")
+        return paper, browser.execute_script("return arguments[0].style.fill", title)
+
+    open_page(browser, page)
+    assert colours() == ("rgb(24, 26, 27)", "rgb(230, 230, 230)")
+    prefer(browser, "light")
+    wait_until(browser, "return document.querySelector('#figures .xtick text').style.fill === 'rgb(34, 34, 34)'", "still dark")
+    assert colours() == ("rgb(255, 255, 255)", "rgb(34, 34, 34)")
+    assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_axe_finds_nothing_that_keeps_somebody_out_in_the_dark(browser: Any, page: str, dark: None, tab: str) -> None:
+    open_page(browser, f"{page}#tab={tab}")
+    assert faults(browser) == []
 
 
 @pytest.mark.parametrize("tab", TABS)

@@ -8,7 +8,7 @@ import pytest
 from slowfast.reports.page.finished_run import read_runs
 from slowfast.reports.page.writing import write_page
 from tests.datasets.videos import write_video
-from tests.reports.page.browsing import ActionChains, By, Keys, Select, faults, open_page, wait_until
+from tests.reports.page.browsing import ActionChains, By, Keys, Select, faults, open_page, prefer, wait_until
 from tests.reports.page.finished_runs import CLASSES, examined_videos, make_run
 
 PLAYER = "document.querySelector('.card.open video')"
@@ -215,4 +215,7 @@ def test_axe_finds_nothing_that_keeps_somebody_out(browser: Any, page: str, vide
         open_video(browser, page + video)
     else:
         open_page(browser, page + video)
-    assert faults(browser) == []
+    for scheme in ("", "dark"):
+        prefer(browser, scheme)
+        assert faults(browser) == []
+    prefer(browser, "")

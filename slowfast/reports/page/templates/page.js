@@ -9,6 +9,26 @@
     .filter((field) => field !== null);
   const videos = window.videoCards(charts, settings, writeAddress);
 
+  // Charts have the colours of the page, which follow those that the reader has set for all pages.
+  function colour() {
+    const named = getComputedStyle(document.documentElement);
+    const ink = named.getPropertyValue("--ink").trim(), grid = named.getPropertyValue("--grid").trim();
+    const colours = { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", "font.color": ink };
+    for (const axis of ["xaxis", "yaxis"]) {
+      for (const line of ["gridcolor", "linecolor", "zerolinecolor"]) colours[`${axis}.${line}`] = grid;
+      colours[`${axis}.tickcolor`] = ink;
+    }
+    for (const [id, { layout }] of Object.entries(charts)) {
+      for (const [key, value] of Object.entries(colours)) {
+        const [part, name] = key.split(".");
+        if (name === undefined) layout[part] = value;
+        else layout[part] = { ...layout[part], [name]: value };
+      }
+      const place = document.getElementById(id);
+      if (place?.data !== undefined) Plotly.relayout(place, colours);
+    }
+  }
+
   // A chart that is hidden has no width: each is drawn when its tab is first shown.
   function draw(panel) {
     for (const place of panel.querySelectorAll(".chart > div")) {
@@ -140,5 +160,7 @@
   }
   for (const form of document.querySelectorAll("form")) form.addEventListener("submit", (event) => event.preventDefault());
   window.addEventListener("hashchange", readAddress);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", colour);
+  colour();
   readAddress();
 })();
