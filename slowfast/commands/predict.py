@@ -236,6 +236,7 @@ def fingerprint(options: PredictOptions, loaded: LoadedModel, inputs: Sequence[I
     boxes = hashlib.sha256(options.boxes.read_bytes()).hexdigest() if options.boxes else ""
     told += [boxes, options.detector, options.start_second]
     told += [options.video, options.timeline, options.threshold, options.top, list(options.classes or []), loaded.device.type]
+    told.append(loaded.contract.event_rule)
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 

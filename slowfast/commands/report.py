@@ -20,8 +20,9 @@ class MadeReport:
 
 
 def make_report(folders: Sequence[Path], out: Path | None, *, keep: str = "linked") -> MadeReport:
-    """Writes the page to `out`, by default into the folder of the first run. keep: where videos are: "linked", where they were;
-    "copied", beside the page; or "embedded".
+    """Writes the page to `out`, by default into the folder of the first run. keep: where videos are: "linked", where they were,
+    with copies beside the page of those that browsers do not play; "untouched", without these, which take time; "copied", all
+    beside the page; or "embedded".
 
     Raises ReportError for folders that are no finished runs, MissingPackageError without the extra `report`, WriteError.
     """

@@ -49,7 +49,7 @@ def _train_and_test(cfg: CfgNode, place: Place) -> None:
             try:
                 write_report(cfg, tested, device=place.device)
                 if makes_page:
-                    logger.info("wrote %s", make_report([Path(cfg.OUTPUT_DIR)], None).path)
+                    logger.info("wrote %s", make_report([Path(cfg.OUTPUT_DIR)], None, keep="untouched").path)
             except Interrupted as stop:
                 raise Interrupted(stop.signal_number, "the results are written, the report is not finished") from None
         distributed.barrier()

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -44,6 +45,15 @@ T = TypeVar("T")
 
 def is_remote(path: str) -> bool:
     return "://" in path
+
+
+def without_secrets(path: str) -> str:
+    """A remote path as it may be shown to others: no user, no password, and nothing behind the file, where keys stand."""
+    scheme, mark, rest = path.partition("://")
+    if not mark:
+        return path
+    host, slash, file = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{re.split('[?#]', file, maxsplit=1)[0]}"
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from slowfast.annotations.events import Events
 from slowfast.datasets import ClipDataset
 from slowfast.datasets.frame_folder import FrameFolderSource
-from slowfast.datasets.remote_files import is_remote
+from slowfast.datasets.remote_files import is_remote, without_secrets
 from slowfast.engine.examined import (
     DECIMALS,
     LOSS,
@@ -39,6 +39,9 @@ NUM_EXAMINED = 12
 
 MOST_CLASSES, BEST_CLASSES = 14, 5
 """Classes that are kept of a video, at most; best-scored ones among them, at least if there are as many."""
+
+MOST_STRETCHES = 1000
+"""Parts of a video whose scores are kept, at most: the highest within each."""
 
 SURE = 1e-7
 """Scores nearer to 0 or 1 count as this near in losses: a score of 0 for what is true would be infinitely bad."""
@@ -153,10 +156,11 @@ def cross_entropy(scores: NDArray[np.floating], labels: NDArray[np.bool_]) -> ND
 
 
 def files_of(dataset: ClipDataset, record: VideoRecord) -> tuple[tuple[str, ...], float | None]:
-    """(paths, pictures a second): None for a file. A data set that does not say what its videos are made of has files."""
+    """(paths, pictures a second): None for a file. Remote paths are kept as they may be shown to others. A data set
+    that does not say what its videos are made of has files."""
     source = getattr(dataset, "source", None)
     paths = [record.path] if source is None else list(source.files(record.path))
-    whole = tuple(path if is_remote(path) else str(Path(path).absolute()) for path in paths)
+    whole = tuple(without_secrets(path) if is_remote(path) else str(Path(path).absolute()) for path in paths)
     return whole, float(source.fps) if isinstance(source, FrameFolderSource) else None
 
 
@@ -193,8 +197,13 @@ def _stretches(events: Events) -> tuple[Stretch, ...]:
 
 
 def _along(timed: TimedScores, labels: Sequence[int]) -> ScoresAlong:
-    seconds = [(float(start), float(end)) for start, end in timed.seconds.round(DECIMALS)]
+    """Of long videos the highest scores of MOST_STRETCHES parts at most."""
+    starts = np.arange(0, len(timed.seconds), max(1, -(-len(timed.seconds) // MOST_STRETCHES)))
+    ends = np.append(starts[1:], len(timed.seconds)) - 1
+    borders = np.column_stack([timed.seconds[starts, 0], timed.seconds[ends, 1]]).round(DECIMALS)
+    seconds = [(float(start), float(end)) for start, end in borders]
+    highest = np.maximum.reduceat(timed.scores, starts, axis=0) if len(starts) else timed.scores
     scores: Mapping[int, tuple[float, ...]] = {
-        label: tuple(timed.scores[:, label].astype(np.float64).round(DECIMALS).tolist()) for label in labels
+        label: tuple(highest[:, label].astype(np.float64).round(DECIMALS).tolist()) for label in labels
     }
     return ScoresAlong(seconds=tuple(seconds), scores=scores)

@@ -19,7 +19,7 @@ from videos import decode_all, read_numbers
 
 from slowfast.datasets import DecodeError, SampleKey, build_dataset, remote_files
 from slowfast.datasets.decoding import WholeFrame, decode_frames, index_cache, read_index
-from slowfast.datasets.remote_files import BLOCK, RemoteFiles
+from slowfast.datasets.remote_files import BLOCK, RemoteFiles, without_secrets
 from slowfast.datasets.time_limit import within
 from slowfast.datasets.video_files import VideoFiles
 from slowfast.runtime.atomic_files import WriteError
@@ -293,3 +293,16 @@ def test_data_sets_read_remote_videos_and_pictures(shelf, make_cfg, frames_folde
     clip = build_dataset(cfg, "test")[SampleKey(0, 1)]
     assert clip.label == 1
     assert read_numbers(decode_frames(plain_video, read_index(plain_video), [0, 6])) == [0, 6]
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("https://user:pw@host:81/a/v 1.mp4?X-Amz-Signature=abc#t=3", "https://host:81/a/v 1.mp4"),
+        ("s3://bucket/v.mp4", "s3://bucket/v.mp4"),
+        ("ftp://u:p@ss@host", "ftp://host"),
+        ("/data/a@b?.mp4", "/data/a@b?.mp4"),
+    ],
+)
+def test_what_is_shown_of_a_remote_path_has_no_secrets(path: str, shown: str) -> None:
+    assert without_secrets(path) == shown

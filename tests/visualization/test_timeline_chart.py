@@ -42,3 +42,10 @@ def test_names_are_text_and_long_ones_are_cut(seconds: list[tuple[float, float]]
     assert name.startswith("&lt;b&gt;xxx")
     assert name.endswith("…")
     assert len(chart["data"]) == len(seconds)
+
+
+def test_names_of_classes_are_not_taken_for_templates() -> None:
+    chart = timeline_chart([Row(name="50%{x} <b>", true=[], found=[], scores=(0.5,))], [(0.0, 1.0)], duration=1.0)
+    [strip] = chart["data"]
+    assert strip["hovertemplate"].startswith("%{fullData.name}: ")
+    assert strip["name"] == "50%{x} &lt;b&gt;"

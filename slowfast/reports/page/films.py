@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import re
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -60,7 +61,8 @@ class Shelf:
     """Where the films of a page lie.
 
     page: the page's file; films that are written lie in a folder beside it, NAME_files. keep: "linked": files that browsers
-    play stay where they are; "copied": all are beside the page; "embedded": in the page, unless they are too large.
+    play stay where they are; "untouched": the same, and no copies are written of the others; "copied": all are beside the
+    page; "embedded": in the page, unless they are too large.
     """
 
     page: Path
@@ -77,14 +79,24 @@ class Shelf:
         first = video.files[0]
         if is_remote(first) or not Path(first).is_file():
             where = "lies elsewhere" if is_remote(first) else "is not in its place any more"
-            return Film(strip=(), address="", note=f"The video {where}: {first}", duration=None)
+            return Film(strip=(), address="", note=f"The video {where}: {self._shown(first)}", duration=None)
         try:
             opened, duration = _open(video)
             strip = _strip(opened)
+        except DecodeError as error:
+            note = f"The video cannot be read: {error.reason} ({self._shown(error.path)})"
+            return Film(strip=(), address="", note=note, duration=None)
+        try:
             address, note = self._address(video, opened, duration)
         except DecodeError as error:
-            return Film(strip=(), address="", note=f"The video cannot be read: {error.reason} ({error.path})", duration=None)
+            address, note = "", f"No player: no copy that browsers play could be written ({error.reason})."
+        except FileNotFoundError as error:
+            address, note = "", f"No player: {self._shown(str(error.filename))} is not in its place any more."
         return Film(strip=strip, address=address, note=note, duration=duration)
+
+    def _shown(self, path: str) -> str:
+        """As the page says it: one that is given away does not tell where things lie on this computer."""
+        return path if self.keep in ("linked", "untouched") or is_remote(path) else Path(path).name
 
     def tidy(self) -> None:
         """Takes away films of an earlier page that this one does not show. Called once the page is written."""
@@ -99,12 +111,14 @@ class Shelf:
         """(address, note)."""
         file = Path(video.files[0])
         fault = f"these are {opened.num_frames} pictures" if video.fps is not None else _why_not_playable(file)
-        if not fault and self.keep == "linked":
+        if not fault and self.keep in ("linked", "untouched"):
             return _relative(file, self.page), ""
         if not fault and self.keep == "copied":
             return self._copied(video, file), ""
         if not fault and file.stat().st_size <= MOST_EMBEDDED_BYTES:
             return _embedded(file), ""
+        if self.keep == "untouched":
+            return "", f"No player: {fault}; `tools/report.py RUN` writes a copy that browsers play."
         if duration > LONGEST_COPY_SEC and self.keep == "linked":
             limit = f"{LONGEST_COPY_SEC / 60:g} minutes"
             return (
@@ -125,7 +139,7 @@ class Shelf:
         target = self._place(video, "as it is", file.suffix.lower())
         if not target.is_file():
             with atomic_write(target) as beside:
-                beside.write_bytes(file.read_bytes())
+                shutil.copyfile(file, beside)
         return _relative(target, self.page)
 
     def _encoded(self, video: ExaminedVideo, opened: OpenVideo, encoding: Encoding) -> Path:
@@ -192,4 +206,5 @@ def _embedded(path: Path) -> str:
 
 def _relative(path: Path, page: Path) -> str:
     """The address of a file as the page says it, so that the two can be moved together."""
-    return quote(os.fsencode(os.path.relpath(path.resolve(), page.parent.resolve())))
+    # Links are left as they are: browsers do not follow them either.
+    return quote(os.fsencode(os.path.relpath(path.absolute(), page.parent.absolute())))

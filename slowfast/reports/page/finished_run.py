@@ -112,8 +112,6 @@ def _training(path: Path) -> list[Mapping[str, Any]]:
         return of_last_training(read_stats(path))
     except OSError as error:
         raise ReportError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise ReportError(f"{path}: damaged: {error}; right would be the log of a run, or none") from None
 
 
 def _optional(path: Path, read: Callable[[Path], Content]) -> Content | None:

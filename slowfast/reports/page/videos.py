@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slowfast.engine.examined import LOSS, LOSS_IN_TIME, TRUE_SCORE, ExaminedVideo, ExaminedVideos
-from slowfast.engine.examining import MATCHING_IOU, NUM_EXAMINED
+from slowfast.engine.examining import MATCHING_IOU, MOST_STRETCHES, NUM_EXAMINED
 from slowfast.reports.page.films import Film, Shelf
 from slowfast.reports.page.finished_run import FinishedRun
 from slowfast.visualization.player import Row, timeline_chart
@@ -21,9 +21,12 @@ MEASURES = {
     "and the mean over all moments and classes; the worst are those in which it is highest",
 }
 RIGHT, SECOND, WRONG = "right", "true class among the first five", "true class not among the first five"
+WRONG_OF_FEW = "wrong"
 ALL_FIRST, SOME_WRONG, ALL_WRONG, NOTHING_TRUE = "right", "some classes wrong", "all classes wrong", "nothing is true"
 NO_MISTAKE, MISSED, FALSE = "no wrong event", "missed events", "false events"
 FIRST_FEW = 5
+MOST_ROWS = 16
+"""Classes of a timeline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,13 @@ def ways(runs: Sequence[FinishedRun]) -> list[str]:
             )
         elif measure != TRUE_SCORE:
             found.append("The network is taken to say as many classes as are true in a video: those with the best scores.")
+    if any(video.along is not None and len(video.along.seconds) > MOST_STRETCHES // 2 for video in _videos(runs)):
+        found.append(f"Of long videos a strip shows the highest score within each of up to {MOST_STRETCHES} parts.")
     return found
+
+
+def _videos(runs: Sequence[FinishedRun]) -> list[ExaminedVideo]:
+    return [video for run in runs if run.examined is not None for video in run.examined.videos]
 
 
 def missing(runs: Sequence[FinishedRun]) -> str:
@@ -100,7 +109,8 @@ def _card(run: int, link: str, name: str, examined: ExaminedVideos, video: Exami
     worst = video.place <= NUM_EXAMINED
     best = from_best <= NUM_EXAMINED
     place = f"worst {video.place}" if worst and (video.place <= from_best or not best) else f"best {from_best}"
-    shown = list(dict.fromkeys([*video.true, *(stretch[0] for stretch in video.truths), *video.false, *video.scores]))
+    true_or_false = [*video.true, *(stretch[0] for stretch in video.truths), *video.false]
+    shown = list(dict.fromkeys([*true_or_false, *video.scores]))[:MOST_ROWS]
     measured = f"{100 * video.measured:.1f} %" if examined.measure == TRUE_SCORE else f"{video.measured:.3f}"
     return Card(
         run=run,
@@ -111,7 +121,7 @@ def _card(run: int, link: str, name: str, examined: ExaminedVideos, video: Exami
         place=f"{place} of {examined.num_videos}",
         measured=f"{'score of the true class' if examined.measure == TRUE_SCORE else 'loss'} {measured}",
         summary=_summary(video, names),
-        kinds=_kinds(video),
+        kinds=_kinds(video, len(names)),
         classes=tuple(dict.fromkeys(names[label] for label in (*video.true, *video.missed, *video.false))),
         table=tuple((names[label], label in video.true, 100 * score) for label, score in video.scores.items()),
         film=film,
@@ -140,9 +150,10 @@ def _timeline(video: ExaminedVideo, names: Sequence[str], shown: Sequence[int], 
     return timeline_chart(rows, () if along is None else along.seconds, duration=duration)
 
 
-def _kinds(video: ExaminedVideo) -> tuple[str, ...]:
+def _kinds(video: ExaminedVideo, num_classes: int) -> tuple[str, ...]:
     if video.rank is not None:
-        return (RIGHT if not video.missed else SECOND if video.rank <= FIRST_FEW else WRONG,)
+        wrong = WRONG_OF_FEW if num_classes <= FIRST_FEW else SECOND if video.rank <= FIRST_FEW else WRONG
+        return (wrong if video.missed else RIGHT,)
     if video.found is not None:
         kinds = [*([MISSED] if video.missed else []), *([FALSE] if video.false else [])]
         return tuple(kinds) or (NO_MISTAKE,)
@@ -186,7 +197,8 @@ def _summary_of_events(video: ExaminedVideo, names: Sequence[str]) -> str:
 
 def _listed(labels: Sequence[int], names: Sequence[str]) -> str:
     counts = Counter(labels)
-    return ", ".join(names[label] if count == 1 else f"{count} × {names[label]}" for label, count in counts.items())
+    shown = [names[label] if count == 1 else f"{count} × {names[label]}" for label, count in counts.most_common(FIRST_FEW)]
+    return ", ".join([*shown, *([f"{len(counts) - len(shown)} more"] if len(counts) > len(shown) else [])])
 
 
 def _is(labels: Sequence[int]) -> str:

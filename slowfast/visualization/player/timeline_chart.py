@@ -78,7 +78,8 @@ def timeline_chart(rows: Sequence[Row], seconds: Sequence[Stretch], *, duration:
                     z=[_with_gaps(row.scores, seconds)],
                     coloraxis="coloraxis",
                     hoverongaps=False,
-                    hovertemplate=f"{_plain(row.name)}: %{{z:.3f}}<extra>score</extra>",
+                    name=_plain(row.name),  # in the template itself it would be read as one
+                    hovertemplate="%{fullData.name}: %{z:.3f}<extra>score</extra>",
                 )
             )
     figure = go.Figure(drawn)

@@ -170,3 +170,34 @@ def test_films_of_an_earlier_page_go_and_what_others_put_there_stays(tmp_path: P
     new = reached(page, shelf.film(video_of(path, name="new")).address)
     shelf.tidy()
     assert {file.name for file in old.parent.iterdir()} == {new.name, "mine.mp4"}
+
+
+def test_a_page_that_a_test_makes_writes_no_copies(tmp_path: Path) -> None:
+    played, other = tmp_path / "a.mp4", tmp_path / "b.avi"
+    write_video(played, 20)
+    write_video(other, 20, codec="mpeg4")
+    shelf = Shelf(page=tmp_path / "run" / "page.html", keep="untouched")
+    assert reached(shelf.page, shelf.film(video_of(played)).address) == played
+    film = shelf.film(video_of(other))
+    assert film.address == ""
+    assert "tools/report.py" in film.note
+    assert len(film.strip) == PICTURES
+    assert not shelf.folder.exists()
+
+
+def test_a_page_that_is_given_away_does_not_tell_where_videos_lie(tmp_path: Path) -> None:
+    gone = video_of(tmp_path / "secret place" / "v.mp4")
+    for keep, told in (("linked", True), ("copied", False), ("embedded", False)):
+        note = Shelf(page=tmp_path / "page.html", keep=keep).film(gone).note
+        assert ("secret place" in note) == told
+        assert "v.mp4" in note
+
+
+def test_pictures_of_which_some_are_gone_say_so(tmp_path: Path) -> None:
+    names = [tmp_path / f"{number}.png" for number in range(3)]
+    for number, name in enumerate(names):
+        cv2.imwrite(str(name), picture(number))
+    shelf = Shelf(page=tmp_path / "page.html")
+    assert shelf.film(video_of(*names, fps=2.0)).address
+    names[-1].unlink()
+    assert "2.png" in shelf.film(video_of(*names, fps=2.0)).note

@@ -27,8 +27,7 @@ def card(measure: str = LOSS, **values: Any) -> videos.Card:
     ("values", "summary", "kinds"),
     [
         ({"true": (0,), "rank": 1}, "stir, recognised", [videos.RIGHT]),
-        ({"true": (0,), "missed": (0,), "false": (1,), "rank": 5}, "stir, taken for chop", [videos.SECOND]),
-        ({"true": (0,), "missed": (0,), "false": (1,), "rank": 6}, "stir, taken for chop", [videos.WRONG]),
+        ({"true": (0,), "missed": (0,), "false": (1,), "rank": 3}, "stir, taken for chop", [videos.WRONG_OF_FEW]),
         ({"true": ()}, "Nothing is true in this video.", [videos.NOTHING_TRUE]),
         ({"true": (0,)}, "Its one class has the best score.", [videos.ALL_FIRST]),
         ({"true": (0, 1)}, "Its 2 classes have the best scores.", [videos.ALL_FIRST]),
@@ -112,3 +111,10 @@ def test_runs_without_videos_say_so_in_a_sentence(tmp_path: Path) -> None:
     assert videos.missing(without[:1]).startswith("This run has kept no videos")
     assert videos.missing([with_videos, without[1]]).startswith("b has kept no videos")
     assert videos.missing(without).startswith("a, b have kept no videos")
+
+
+@pytest.mark.parametrize(("rank", "kind"), [(1, videos.RIGHT), (5, videos.SECOND), (6, videos.WRONG)])
+def test_with_many_classes_the_first_five_are_told_apart(rank: int, kind: str) -> None:
+    missed = () if rank == 1 else (0,)
+    video = examined_video(folder=Path(), true=(0,), missed=missed, false=missed, rank=rank)
+    assert videos._kinds(video, num_classes=6) == (kind,)

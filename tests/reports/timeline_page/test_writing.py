@@ -83,7 +83,7 @@ def test_a_day_of_video_makes_a_light_page_that_says_what_it_leaves_out() -> Non
     assert len(long) - len(short) < 500_000
     assert f"The {MOST_EVENTS} with the highest scores of 50000" in long
     assert "Each point is the highest score within 57.6 seconds" in long
-    assert "Of 3 classes those 2 are drawn" in long
+    assert "Of 3 classes 2 are drawn" in long
     assert len(data_of(long)["chart"]["data"][0]["x"]) == MOST_POINTS + 2
     assert long.count("<tr data-start") == MOST_EVENTS
     assert "highest score within" not in short
