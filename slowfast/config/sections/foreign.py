@@ -135,7 +135,7 @@ UNUSED: dict[str, Unused] = {
     "VIS_MASK": Unused(),
     "VIS_MASK.ENABLE": _refused(_NO_SELF_SUPERVISION),
     "DEMO": Unused(),
-    "DEMO.ENABLE": _refused("this library has no demo on cameras"),
+    "DEMO.ENABLE": _refused("cameras and new videos are for tools/predict.py, which needs no config"),
     # Sections that only networks read which MODEL.MODEL_NAME does not know.
     "MVIT": Unused(),
     "CONTRASTIVE": Unused(),
