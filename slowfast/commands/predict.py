@@ -20,7 +20,7 @@ from slowfast.engine.event_rule import UNTUNED, checksum
 from slowfast.errors import MissingPackageError
 from slowfast.prediction.annotated import write_annotated
 from slowfast.prediction.errors import PredictionError
-from slowfast.prediction.files import Shown, check_folder, write_prediction
+from slowfast.prediction.files import Shown, check_folder, kept_state, write_prediction
 from slowfast.prediction.inputs import ANNOTATED, EVENTS, TIMELINE, Input, VideoFile, find_inputs
 from slowfast.prediction.loading import LoadedModel, load_model
 from slowfast.prediction.predicting import Predictor
@@ -203,15 +203,10 @@ class _Run:
     def _resume(self) -> None:
         if not self._options.resume:
             return
-        if not self._progress.is_file():
+        state = kept_state(self._progress, self._fingerprint)
+        if state is None:
             print(f"{self._options.out}: no unfinished run is kept here, so that all inputs are scored")
             return
-        state = checkpoint.load(self._progress)
-        if state.get("fingerprint") != self._fingerprint:
-            raise CheckpointError(
-                f"{self._progress}: is of a run with other weights, inputs or options; right would be the same command as "
-                "before, or no --resume to begin anew"
-            )
         self._done = {
             int(number): (str(row[0]), int(row[1]))
             for number, row in state["done"].items()

@@ -13,7 +13,7 @@ from slowfast.datasets import DecodeError
 from slowfast.engine import checkpoint
 from slowfast.prediction.annotated import write_drawn
 from slowfast.prediction.errors import PredictionError
-from slowfast.prediction.files import Shown, write_folder
+from slowfast.prediction.files import Shown, kept_state, write_folder
 from slowfast.prediction.inputs import ANNOTATED, DETECTIONS, Input
 from slowfast.prediction.loading import LoadedModel
 from slowfast.prediction.person_boxes import BoxFile, BoxSource, DetectedBoxes
@@ -151,15 +151,10 @@ class _Run:
     def _resume(self) -> None:
         if not self._options.resume:
             return
-        if not self._progress.is_file():
+        state = kept_state(self._progress, self._identity)
+        if state is None:
             print(f"{self._options.out}: no unfinished run is kept here, so that all inputs are scored")
             return
-        state = checkpoint.load(self._progress)
-        if state.get("fingerprint") != self._identity:
-            raise CheckpointError(
-                f"{self._progress}: is of a run with other weights, inputs or options; right would be the same command as "
-                "before, or no --resume to begin anew"
-            )
         self._done = {int(number): (int(row[0]), int(row[1])) for number, row in state["done"].items()}
         self._failed = {int(number): str(reason) for number, reason in state["failed"].items()}
         for number in self._done:

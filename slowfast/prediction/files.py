@@ -8,15 +8,18 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slowfast.annotations.events import format_csv, format_results
+from slowfast.engine import checkpoint
 from slowfast.prediction.errors import PredictionError
 from slowfast.prediction.inputs import ANNOTATED, DETECTIONS, EVENTS, EVENTS_TABLE, SCORES, TIMELINE
 from slowfast.prediction.results import Prediction
 from slowfast.runtime.atomic_files import make_folder, writing
+from slowfast.runtime.errors import CheckpointError
 
 OURS = {SCORES, EVENTS_TABLE, EVENTS, DETECTIONS, TIMELINE, ANNOTATED}
 
@@ -47,6 +50,19 @@ class Shown:
         if self.top is not None:
             classes = classes[np.argsort(-scores[classes], kind="stable")[: self.top]]
         return list(classes.tolist())
+
+
+def kept_state(path: Path, fingerprint: str) -> dict[str, Any] | None:
+    """What an unfinished run has kept in a file; None: there is none. Raises CheckpointError for one of another run."""
+    if not path.is_file():
+        return None
+    state: dict[str, Any] = checkpoint.load(path)
+    if state.get("fingerprint") != fingerprint:
+        raise CheckpointError(
+            f"{path}: is of a run with other weights, inputs or options; right would be the same command as before, or no "
+            "--resume to begin anew"
+        )
+    return state
 
 
 def check_folder(folder: Path) -> None:
