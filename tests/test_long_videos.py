@@ -387,5 +387,7 @@ def test_options_that_contradict_each_other_are_refused() -> None:
 
 
 def test_events_without_whole_videos_have_no_effect() -> None:
-    with pytest.warns(UserWarning, match=r"EVENTS\.FPS .*scores in time are those of whole videos"):
-        load_config(None, ["EVENTS.FPS", 2.0, "DATA.PATH_TO_DATA_DIR", "x"])
+    with pytest.warns(UserWarning, match=r"EVENTS\.FPS .*scores in time of whole videos alone"):
+        load_config(
+            None, ["EVENTS.FPS", 2.0, "DATA.MULTI_LABEL", True, "MODEL.LOSS_FUNC", "bce_logit", "DATA.PATH_TO_DATA_DIR", "x"]
+        )

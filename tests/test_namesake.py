@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("*.py") if "def main(" in path.read_text())
 ARGUMENTS = {
+    "watch": ["v.mp4", "--weights", "a=b"],
     "run_net": ["--cfg", "configs/LongCook/SLOWONLY_PGT.yaml"],
     "check_config": ["configs/LongCook/SLOWONLY_PGT.yaml"],
     "convert_checkpoint": ["a.pyth", "b.pyth"],
