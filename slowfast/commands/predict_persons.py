@@ -52,7 +52,10 @@ def _source(options: PredictOptions, loaded: LoadedModel, inputs: Sequence[Input
         )
     least = loaded.cfg.AVA.DETECTION_SCORE_THRESH if options.threshold is None else options.threshold
     if options.boxes is not None:
-        return BoxFile.read(options.boxes, inputs, least=least, start=options.start_second)
+        boxes = BoxFile.read(options.boxes, inputs, least=least, start=options.start_second)
+        if boxes.left_out:
+            print(f"{options.boxes}: boxes that are left out: {boxes.left_out}")
+        return boxes
     find = find_detector(Detector(package=options.detector), least, loaded.device)
     return DetectedBoxes(find, least, options.start_second, loaded.cfg.AVA.FPS)
 
@@ -128,6 +131,8 @@ class _Run:
         except DecodeError as error:  # of a picture between those that were scored
             self._failed[self._number] = f"{error}; its scores and detections are written, its video is not"
             write_folder(place, lambda folder: write(folder, video=False))
+        if late := len(self._walk.found) - len(found.seconds):
+            print(f"{given.name}: {late} of its {len(self._walk.found)} boxes are of seconds behind its end, and left out")
         self._done[self._number] = (len(set(found.seconds.tolist())), len(found.seconds))
 
     def _stop_if_asked(self) -> None:

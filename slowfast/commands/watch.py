@@ -32,6 +32,8 @@ def watch(
     for title, weights in titled:
         loaded = load_model(weights, device=device)
         for advance in Predictor(loaded, inputs).run():
+            if advance.failed:
+                raise PredictionError(advance.failed[0][1])
             predictions += [(title, prediction) for _, prediction in advance.done]
     shown = Shown.of(predictions[0][1].classes, classes, None)
     shared_rows([prediction for _, prediction in predictions], shown.classes)  # says what is wrong before anything is written

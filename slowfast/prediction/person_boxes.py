@@ -34,9 +34,11 @@ class BoxSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BoxFile:
-    """tables: by name of the input, with the columns `second` and CORNERS, each box once, sorted by second."""
+    """tables: by name of the input, with the columns `second` and CORNERS, each box once, sorted by second. left_out: which
+    boxes of the file are in none of them, in words; empty: all are."""
 
     tables: dict[str, pd.DataFrame]
+    left_out: str
 
     @classmethod
     def read(cls, path: Path, inputs: Sequence[Input], *, least: float, start: int) -> BoxFile:
@@ -44,12 +46,14 @@ class BoxFile:
         PredictionError for a file that is none, and where it has no box for any of the inputs."""
         names = {each.name: number for number, each in enumerate(inputs)}
         numbers = dict(names)
-        parts = []
+        parts, weak = [], 0
         try:
             for rows in read_rows(path, GIVEN_BOXES, numbers):
                 columns = {name: rows.columns[name] for name in CORNERS}
                 table = pd.DataFrame({"video": rows.video, "second": rows.columns["second"].astype(np.int64), **columns})
-                parts.append(table[~(rows.columns["score"] < least)])
+                is_weak = rows.columns["score"] < least
+                weak += int(is_weak.sum())
+                parts.append(table[~is_weak])
         except AvaFileError as error:
             raise PredictionError(str(error)) from None
         table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["video", "second", *CORNERS])
@@ -60,8 +64,14 @@ class BoxFile:
                 f"{int((~there).sum())} are of other videos, {int((there & before).sum())} of seconds before {start}, with "
                 f"which videos begin (--start-second); right would be rows such as {inputs[0].name},{start + 1},0.1,0.2,0.4,0.9"
             )
+        counts = (
+            (int((~there).sum()), "of videos that are no inputs"),
+            (int((there & before).sum()), f"of seconds before {start} (--start-second)"),
+            (weak, f"with a score below {least:g} (--threshold)"),
+        )
+        left_out = ", ".join(f"{count} {what}" for count, what in counts if count)
         table = table[there & ~before].drop_duplicates().sort_values("second", kind="stable")
-        return cls({name: table[table["video"] == number] for name, number in names.items()})
+        return cls({name: table[table["video"] == number] for name, number in names.items()}, left_out)
 
     def looks(self, given: Input, done: int) -> Iterator[tuple[int, Corners]]:
         for second, rows in list(self.tables[given.name].groupby("second"))[done:]:

@@ -115,7 +115,7 @@ class PersonPredictor:
                 yield
 
     def result(self, given: Input, walk: Walk) -> PersonScores:
-        """Of a walk that came to its end."""
+        """Of a walk that came to its end. Persons of seconds behind the end of the video are not in it."""
         classes = self._loaded.contract.classes
         found = Predictions.join(walk.parts, len(classes)).detections(range(1, len(classes) + 1))
         assert found.score is not None
@@ -141,7 +141,8 @@ class PersonPredictor:
         source = self._frames_of(given)
         rows = pd.DataFrame(walk.found, columns=["second", *CORNERS]).assign(video=0, label=-1).astype({"second": np.int64})
         length = source.open(str(given.path)).num_frames
-        if (self._times.frames(rows["second"].to_numpy()) >= length).all():
+        is_behind = self._times.frames(rows["second"].to_numpy()) >= length
+        if is_behind.all():
             last = self._start + (length - 1) // self._times.fps
             raise PredictionError(
                 f"{given.name}: all of its {len(rows)} boxes are of seconds behind its end, the first of {rows['second'].min()}"
@@ -149,7 +150,7 @@ class PersonPredictor:
             )
         return AvaDataset(
             records=(VideoRecord(video_id=given.name, path=str(given.path), source=str(given.path)),),
-            persons=persons_of(rows, len(classes)),
+            persons=persons_of(rows[~is_behind], len(classes)),
             class_names=classes,
             source=source,
             rules=dataclasses.replace(rules_of(cfg, "test"), times=self._times),

@@ -10,26 +10,25 @@ import numpy as np
 import torch
 from fvcore.common.config import CfgNode
 from torch import nn
-from tqdm import tqdm
 
 from slowfast.datasets import ClipDataset
 from slowfast.engine.examined import ExaminedVideos
 from slowfast.engine.examining import with_scores_along
 from slowfast.engine.steps import EvalStep
 from slowfast.reports.timelines import build_timeline, middle_crops
-from slowfast.runtime.progress import console_is_terminal
+from slowfast.runtime.progress import with_bar
 from slowfast.visualization.timeline import scores_over_time
 
 logger = logging.getLogger(__name__)
 
 
-def score_along(
+def score_examined(
     cfg: CfgNode, examined: ExaminedVideos, *, model: nn.Module, step: EvalStep, dataset: ClipDataset, device: torch.device
 ) -> None:
     """Writes the examined videos again, into OUTPUT_DIR, with scores in time. The model is in evaluation mode and gradients are
     off. A test keeps no more of clips than what all those of a video say together, as all of them would need much memory."""
     videos = []
-    for video in tqdm(examined.videos, desc="scoring in time", leave=False, disable=not console_is_terminal()):
+    for video in with_bar(examined.videos, "scoring in time"):
         batch = middle_crops(dataset, video.number, num_crops=cfg.TEST.NUM_SPATIAL_CROPS).to(device)
         timeline = build_timeline(model, step, batch, record=dataset.records[video.number], class_names=dataset.class_names)
         edges, scores = scores_over_time(timeline.segments, timeline.scores)

@@ -11,7 +11,7 @@ from fvcore.common.config import CfgNode
 from slowfast.engine.tasks import CLASSIFICATION, task_of
 from slowfast.engine.testing import MOST_CLASSES_SHOWN, Tested
 from slowfast.reports import scenes, timelines  # noqa: F401 - they register what they draw
-from slowfast.reports.examined_clips import score_along
+from slowfast.reports.examined_clips import score_examined
 from slowfast.reports.examples import examples_of
 from slowfast.runtime.logging import LOG_FILE, of_last_training, read_stats
 from slowfast.runtime.precision import precision_of
@@ -37,4 +37,4 @@ def write_report(cfg: CfgNode, tested: Tested, *, device: torch.device) -> None:
         draw = examples_of(cfg)
         draw(cfg, model=tested.model, step=tested.step, dataset=tested.dataset, device=device)
         if tested.examined is not None and task_of(cfg) is CLASSIFICATION:
-            score_along(cfg, tested.examined, model=tested.model, step=tested.step, dataset=tested.dataset, device=device)
+            score_examined(cfg, tested.examined, model=tested.model, step=tested.step, dataset=tested.dataset, device=device)

@@ -238,11 +238,19 @@ def test_the_function_for_whole_pictures_says_where_persons_are_classified(teste
 
 
 @pytest.mark.parametrize("tested", ["plain", "whole"], indirect=True)
-def test_an_input_without_a_box_has_empty_tables(tested: Path, inputs: list[str], data: Path, tmp_path: Path) -> None:
+def test_an_input_without_a_box_has_empty_tables_and_what_is_left_out_is_told(
+    tested: Path, inputs: list[str], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     first, second = (Path(path).stem for path in inputs)
     rows = [line for line in (data / BOXES).read_text().splitlines() if line.startswith(second)]
-    (tmp_path / "boxes.csv").write_text("\n".join([*rows, "somewhere else,0901,0.1,0.1,0.2,0.2,,0.9"]))
-    predict_files(options(tested, inputs, data, tmp_path / "out", boxes=tmp_path / "boxes.csv", video=True))
+    places = ("somewhere else,0901", f"{second},0800", f"{second},9000")
+    more = [*(f"{place},0.1,0.1,0.2,0.2,,0.9" for place in places), f"{second},0901,0.1,0.1,0.2,0.2,,0.01"]
+    (tmp_path / "boxes.csv").write_text("\n".join([*rows, *more]))
+    given = options(tested, inputs, data, tmp_path / "out", boxes=tmp_path / "boxes.csv", video=True, threshold=0.02)
+    predict_files(given)
+    told = capsys.readouterr().out
+    for words in ("1 of videos that are no inputs", "1 of seconds before 900", "1 with a score below", f"{second}: 1 of its "):
+        assert words in told
     assert not rows_of(tmp_path / "out" / first / "scores.csv")
     assert rows_of(tmp_path / "out" / second / "scores.csv")
     assert (tmp_path / "out" / first / "annotated.mp4").is_file()

@@ -24,6 +24,15 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: weights_of(tmp_path_factory.mktemp(name), kind) for name, kind in (("short clips", CLIPS), ("memory", STEPS))}
 
 
+def cut_off(video: Path) -> bytes:
+    """With its index, but zeros in place of its second half."""
+    content = bytearray(video.read_bytes())
+    at = content.index(b"mdat") + 4
+    size = int.from_bytes(content[at - 8 : at - 4], "big") - 8
+    content[at + size // 2 : at + size] = bytes(size - size // 2)
+    return bytes(content)
+
+
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(write_video(tmp_path_factory.mktemp("video") / "v.mp4", 90, fps=30))
@@ -66,7 +75,10 @@ def test_what_cannot_stand_side_by_side_is_one_line(
 ) -> None:
     other = weights_of(tmp_path, CLIPS, classes=("a", "b", "c"))
     first = f"x={weights['memory']}"
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(cut_off(video))
     for words, right in (
+        ([str(broken), "--weights", first], "broken.mp4"),
         ([str(video), "--weights", first, f"y={other}"], "trained on the same data"),
         ([str(video), "--weights", first, "--classes", "meow"], "class 'meow'"),
         ([str(video), "--weights", first, "--out", str(tmp_path / "film.avi")], "ends in .mp4"),

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from slowfast.datasets import DecodeError
 from slowfast.engine.contract import Frames
+from slowfast.prediction.streams.decoding import Damage, steady
 from slowfast.prediction.streams.pump import Note, Put
 from slowfast.prediction.streams.sampling import Shown, StreamWindows
 
@@ -24,11 +25,12 @@ LONGEST_JUMP = 10.0
 @dataclass(frozen=True, slots=True)
 class Connection:
     """shown: its pictures as they come. ends: whether their end is the end of the video, not a break. is_file: whether what
-    comes is always the same from the beginning."""
+    comes is always the same from the beginning. damage: what of it was left out."""
 
     shown: Iterator[Shown]
     ends: bool = False
     is_file: bool = False
+    damage: Damage = field(default_factory=Damage)
 
 
 class Place(Protocol):
@@ -88,23 +90,22 @@ class Live:
 
         def timed(shown: Iterator[Shown]) -> Iterator[Shown]:
             nonlocal begin
-            before: float | None = None
-            for second, draw in shown:
-                if before is None:
+            for number, (second, draw) in enumerate(shown):
+                if not number:
                     begin = max(self._now() - second, self._end)
                     if again:
                         put(Note(f"{self.place.label} is back; what came before is forgotten", ends=True))
-                elif not before - 1 <= second <= before + LONGEST_JUMP:
-                    raise DecodeError(self.place.label, f"its clock jumped by {second - before:.1f} s")
-                before = second
                 yield second, draw
 
         with self.place.connect() as connection:
             self._is_file = connection.is_file
-            for window in StreamWindows(timed(connection.shown), frames, length=length, hop=hop):
+            shown = steady(timed(connection.shown), self.place.label, LONGEST_JUMP)
+            for window in StreamWindows(shown, frames, length=length, hop=hop):
+                connection.damage.tell(put, self.place.label)
                 window = dataclasses.replace(window, start=begin + window.start, end=begin + window.end)
                 put(window, late=_is_past(window.end, self._now))
                 yield window.end
+            connection.damage.tell(put, self.place.label)
             if not connection.ends:
                 raise DecodeError(self.place.label, "its sender closed it")
 

@@ -20,11 +20,14 @@ from slowfast.datasets.decoding.opening import CONTAINER_FORMATS, MAX_PIXELS, de
 from slowfast.engine.contract import Frames
 from slowfast.prediction.errors import PredictionError
 from slowfast.prediction.inputs import Picture
-from slowfast.prediction.streams.decoding import pictures_of
+from slowfast.prediction.streams.decoding import Damage, pictures_of, steady
 from slowfast.prediction.streams.pump import Put
 from slowfast.prediction.streams.sampling import Shown, StreamWindows
 
 NAME = "stdin"
+
+LONGEST_GAP = 600.0
+"""Seconds from one picture to the next that are still believed: a recorded screen may stand still for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Pipe:
     def __init__(self, source: RawIOBase, raw: RawFormat | None = None) -> None:
         self._source, self._raw = source, raw
         self.end = 0.0
+        self._damage = Damage()
 
     @classmethod
     def stdin(cls, raw: RawFormat | None = None) -> Self:
@@ -81,7 +85,9 @@ class Pipe:
         with self._pictures() as shown:
             windows = StreamWindows(shown, frames, length=length, hop=hop)
             for window in windows:
+                self._damage.tell(put, "what is piped")
                 put(window)
+            self._damage.tell(put, "what is piped")
             self.end = windows.end
 
     @contextlib.contextmanager
@@ -91,7 +97,7 @@ class Pipe:
             return
         try:
             with av.open(_Unseekable(self._source), "r", options=_OPTIONS, metadata_errors="ignore") as container:
-                yield pictures_of(container, NAME)
+                yield steady(pictures_of(container, NAME, self._damage), NAME, LONGEST_GAP)
         except (av.FFmpegError, OSError) as error:
             why = describe(error).replace("the file", "what is piped")
             raise DecodeError(

@@ -22,7 +22,7 @@ from slowfast.datasets import DecodeError
 from slowfast.datasets.decoding.opening import CONTAINER_FORMATS
 from slowfast.prediction.errors import PredictionError
 from slowfast.prediction.inputs import Picture
-from slowfast.prediction.streams.decoding import pictures_of
+from slowfast.prediction.streams.decoding import Damage, pictures_of
 from slowfast.prediction.streams.live import Connection, Place
 from slowfast.prediction.streams.sampling import Shown
 
@@ -74,11 +74,13 @@ class Address:
         options = {"protocol_whitelist": PROTOCOLS, "format_whitelist": FORMATS, "rtsp_transport": "tcp"}
         try:
             with av.open(self.url, "r", options=options, metadata_errors="ignore", timeout=PATIENCE) as container:
-                shown = pictures_of(container, self.label)
+                damage = Damage()
+                shown = pictures_of(container, self.label, damage)
                 if container.format.name == "mpjpeg":  # its stamps are made up
                     shown = as_they_come(draw for _, draw in shown)
                 is_file = container.size > 0
-                yield Connection(shown, ends=is_file or container.format.name == "hls", is_file=is_file)
+                ends = is_file or container.format.name == "hls"
+                yield Connection(shown, ends=ends, is_file=is_file, damage=damage)
         except av.error.ExitError:
             raise DecodeError(self.label, f"nothing came for {PATIENCE:g} seconds") from None
         except (av.FFmpegError, OSError) as error:

@@ -50,7 +50,7 @@ def detectron2_detector(threshold: float, *, device: torch.device, model: str, w
     except (OSError, RuntimeError, ValueError, AssertionError) as error:  # URLError is an OSError
         raise DetectorError(
             f"{cfg.MODEL.WEIGHTS}: the weights of detectron2's {model} cannot be read ({error}); right would be a network, or "
-            "--weights FILE with that file, fetched elsewhere"
+            "tools/detect_persons.py --weights FILE with that file, fetched elsewhere"
         ) from error
 
     def find(picture: Picture) -> NDArray[np.float64]:

@@ -69,7 +69,7 @@ def _fetch(detection: Any, model: str) -> Mapping[str, Tensor]:
     except (URLError, OSError, RuntimeError) as error:
         raise DetectorError(
             f"{offered.url}: the weights of torchvision's {model} cannot be fetched ({error}); right would be a network, or "
-            f"--weights FILE with that file, fetched elsewhere"
+            "tools/detect_persons.py --weights FILE with that file, fetched elsewhere"
         ) from error
     return state
 

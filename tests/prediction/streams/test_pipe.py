@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -13,15 +14,17 @@ import numpy as np
 import pytest
 
 from slowfast.datasets import DecodeError
+from slowfast.engine.contract import Frames
 from slowfast.prediction import Prediction, PredictionError, load_model, predict
 from slowfast.prediction.loading import LoadedModel
 from slowfast.prediction.predicting import hop_of
-from slowfast.prediction.streams.pipe import Pipe, RawFormat
+from slowfast.prediction.streams.pipe import LONGEST_GAP, Pipe, RawFormat
 from slowfast.prediction.streams.pump import Note, Pump, Unwanted
 from slowfast.prediction.streams.watching import Step, watch
 from slowfast.prediction.windows import Window
-from tests.datasets.videos import write_video
+from tests.datasets.videos import picture, write_video
 
+FRAMES = Frames(seconds_apart=0.25, grid_fps=24, short_side=36, crop=32, mean=(0.45,) * 3, std=(0.225,) * 3)
 FORMS: dict[str, dict[str, str]] = {"mkv": {}, "ts": {}, "mp4": {"movflags": "frag_keyframe+empty_moov"}, "nut": {}}
 
 
@@ -114,6 +117,68 @@ def test_what_is_no_video_is_told(stepping: Path, content: bytes, text: str) -> 
 def test_an_mp4_file_whose_index_stands_at_its_end_is_told_what_would_be_right(stepping: Path, videos: Path) -> None:
     with pytest.raises(DecodeError, match="right would be what can be read from its beginning, as ffmpeg's -f matroska"):
         steps_of(load_model(stepping), piped((videos / "a.mp4").read_bytes()))
+
+
+def read_out(content: bytes) -> tuple[int, list[str], str]:
+    """(windows, notes, how it ended) of what is piped, without scoring it."""
+    items: list[Window | Note] = []
+    how = "ended"
+    try:
+        piped(content).read(FRAMES, length=4, hop=4, put=lambda item, **_: items.append(item))
+    except DecodeError as error:
+        how = error.reason
+    return sum(isinstance(item, Window) for item in items), [item.text for item in items if isinstance(item, Note)], how
+
+
+@pytest.mark.parametrize("form", list(FORMS))
+def test_whatever_bytes_are_damaged_is_an_error_that_is_told_or_is_left_out_and_counted(tmp_path: Path, form: str) -> None:
+    """Never another error, and never hours that a damaged clock makes up."""
+    whole = written(tmp_path, form)
+    most, _, _ = read_out(whole)
+    ends = set()
+    for seed in range(40):
+        rng, content = random.Random(seed), bytearray(whole)
+        begin = rng.choice([200, 2000, len(content) // 2])
+        for _ in range(rng.choice([1, 20, 300])):
+            content[rng.randrange(begin, len(content))] ^= rng.randrange(1, 256)
+        windows, notes, how = read_out(bytes(content))
+        assert windows <= most + LONGEST_GAP * 2
+        assert not notes or "damaged pieces of what is piped were left out" in notes[0]
+        ends |= {how} | ({"damaged"} if notes else set())
+    assert len(ends) > 1, "some of it was noticed"
+
+
+def test_a_clock_that_jumps_ends_what_is_piped_and_a_picture_that_stands_still_does_not(tmp_path: Path) -> None:
+    for gap, right in ((20, "ended"), (100_000, "its clock jumped by 100000.0 s")):
+        stamps = [40 * number + (1000 * gap if number >= 50 else 0) for number in range(100)]
+        path = write_video(tmp_path / "x.mkv", 100, pts=stamps, b_frames=0)
+        windows, _, how = read_out(Path(path).read_bytes())
+        assert how == right
+        assert windows >= 2
+
+
+def test_sound_that_begins_in_the_middle_is_not_in_the_way(tmp_path: Path) -> None:
+    """A transport stream may announce a track at any time."""
+    for name, first, has_sound in (("a", 0, False), ("b", 72, True), ("c", 144, True)):
+        with av.open(str(tmp_path / f"{name}.ts"), "w") as container:
+            stream = container.add_stream("libx264", rate=24)
+            stream.width, stream.height, stream.pix_fmt = 80, 48, "yuv420p"
+            if has_sound:
+                sound = container.add_stream("mp2", rate=44100)
+                silence = av.AudioFrame.from_ndarray(np.zeros((1, 1152), np.int16), format="s16p", layout="mono")
+                silence.sample_rate, silence.pts = 44100, first * 44100 // 24
+                container.mux(sound.encode(silence))
+                container.mux(sound.encode(None))
+            for number in range(first, first + 72):
+                frame = av.VideoFrame.from_ndarray(picture(number), format="rgb24")
+                frame.pts = number
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    content = b"".join((tmp_path / f"{name}.ts").read_bytes() for name in "abc")
+    windows, notes, how = read_out(content)
+    assert (notes, how) == ([], "ended")
+    alone, _, _ = read_out((tmp_path / "a.ts").read_bytes())
+    assert windows >= 3 * alone - 2
 
 
 @pytest.mark.parametrize(
