@@ -85,4 +85,5 @@ class Attention(nn.Module):
 
     def _heads(self, projected: Tensor, *, parts: int) -> tuple[Tensor, ...]:
         """(N, S, parts * C) -> as many tensors (N, heads, S, D)."""
-        return projected.unflatten(2, (parts, self.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        rows, length, _ = projected.shape
+        return projected.view(rows, length, parts, self.num_heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
