@@ -46,11 +46,8 @@ class Attention(nn.Module):
         self.proj = nn.Linear(channels, channels)
         self.proj_drop = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, grid: TokenGrid | None = None) -> Tensor:
-        """x (N, L, C) -> the same shape: every token looks at all tokens of its row.
-
-        grid: how the tokens lie. Nothing here asks for it; what gives attention a memory does.
-        """
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, L, C) -> the same shape: every token looks at all tokens of its row."""
         queries, keys, values = self._heads(functional.linear(x, self.qkv.weight, self.bias()), parts=3)
         return self.finish(self.mix(queries, keys, values))
 
@@ -87,3 +84,25 @@ class Attention(nn.Module):
         """(N, S, parts * C) -> as many tensors (N, heads, S, D)."""
         rows, length, _ = projected.shape
         return projected.view(rows, length, parts, self.num_heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+
+
+class ClipAttention(Attention):
+    """Attention of the tokens of a whole clip to each other, across space and time."""
+
+    def forward(self, x: Tensor, grid: TokenGrid) -> Tensor:  # type: ignore[override]
+        """x (B, L, C), the tokens of `grid` -> the same shape. Only what gives this a memory asks how they lie."""
+        return super().forward(x)
+
+
+class TimeAttention(Attention):
+    """Attention along time: a token looks at those of its own place in all time slices (TimeSformer's)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B, T, N, C), N places in T time slices -> the same shape."""
+        rows = super().forward(self.place_by_place(x))
+        return rows.view(len(x), x.shape[2], x.shape[1], -1).transpose(1, 2)
+
+    @staticmethod
+    def place_by_place(x: Tensor) -> Tensor:
+        """(B, T, N, C) -> (B * N, T, C)."""
+        return x.transpose(1, 2).flatten(0, 1)

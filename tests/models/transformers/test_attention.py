@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from slowfast.models.layers.drop_path import DropPath
-from slowfast.models.transformers.attention import Attention
+from slowfast.models.transformers.attention import Attention, TimeAttention
 from slowfast.models.transformers.grid import TokenGrid, join
 
 
@@ -63,3 +63,12 @@ def test_drop_path_drops_whole_rows_in_training_and_keeps_the_mean() -> None:
     }
     assert abs(rows.mean().item() - 1) < 0.02
     assert drop.eval()(x) is x
+
+
+def test_attention_along_time_sees_one_place_alone() -> None:
+    torch.manual_seed(0)
+    attention, x = TimeAttention(8, num_heads=2).double(), torch.randn(2, 3, 4, 8, dtype=torch.float64)
+    other = x.clone()
+    other[1, :, 2] += 1
+    changed = (attention(other) != attention(x)).any(-1)
+    assert changed[1, :, 2].all() and changed.sum() == 3
