@@ -11,6 +11,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.config import ConfigError
+from slowfast.engine.layers import rate_factors, without_decay
 from slowfast.runtime.errors import EngineError
 
 logger = logging.getLogger(__name__)
@@ -26,15 +27,16 @@ _FAMILIES = {"AdamW": "Adam"}
 
 
 def parameter_groups(
-    model: nn.Module, *, weight_decay: float, norm_weight_decay: float, exempt_1d: bool
+    model: nn.Module, *, weight_decay: float, norm_weight_decay: float, exempt_1d: bool, layer_decay: float = 1.0
 ) -> list[dict[str, object]]:
-    """Groups for an optimizer: norms, scales and biases without decay (if `exempt_1d`), and the rest.
+    """Groups for an optimizer: norms; what the network exempts from decay, with scales and biases if `exempt_1d`; the rest.
 
     Frozen parameters are left out, empty groups too; a parameter that several modules share counts where it is met first.
+    layer_decay: see `rate_factors`; each group has its factor as `lr_scale`. Raises ConfigError.
     """
-    norms: list[nn.Parameter] = []
-    exempt: list[nn.Parameter] = []
-    rest: list[nn.Parameter] = []
+    factors, exempt = rate_factors(model, layer_decay), without_decay(model)
+    decays = {"norms": norm_weight_decay, "exempt": 0.0, "rest": weight_decay}
+    found: dict[tuple[str, float], list[nn.Parameter]] = {}
     seen: set[nn.Parameter] = set()
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
@@ -42,23 +44,25 @@ def parameter_groups(
                 continue
             seen.add(parameter)
             if isinstance(module, NORMS):
-                norms.append(parameter)
-            elif exempt_1d and (parameter.ndim == 1 or name == "bias"):
-                exempt.append(parameter)
+                kind = "norms"
+            elif parameter in exempt or (exempt_1d and (parameter.ndim == 1 or name == "bias")):
+                kind = "exempt"
             else:
-                rest.append(parameter)
-    groups = ((norms, norm_weight_decay), (exempt, 0.0), (rest, weight_decay))
-    return [{"params": parameters, "weight_decay": decay} for parameters, decay in groups if parameters]
+                kind = "rest"
+            found.setdefault((kind, factors[parameter]), []).append(parameter)
+    keys = sorted(found, key=lambda key: ([*decays].index(key[0]), key[1]))
+    return [{"params": found[kind, factor], "weight_decay": decays[kind], "lr_scale": factor} for kind, factor in keys]
 
 
 def build_optimizer(cfg: CfgNode, model: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer that SOLVER describes. Its learning rate is set again at every iteration."""
+    """The optimizer that SOLVER describes. Its learning rate is set again at every iteration. Raises ConfigError."""
     solver = cfg.SOLVER
     groups = parameter_groups(
         model,
         weight_decay=solver.WEIGHT_DECAY,
         norm_weight_decay=cfg.BN.WEIGHT_DECAY,
         exempt_1d=solver.ZERO_WD_1D_PARAM,
+        layer_decay=solver.LAYER_DECAY,
     )
     if not groups:
         raise ConfigError(key="MODEL.MODEL_NAME", value=cfg.MODEL.MODEL_NAME, why="every parameter is frozen: nothing to train")
@@ -127,8 +131,9 @@ def load_optimizer_state(
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """rate: of the last layers; groups of others have their part of it."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("lr_scale", 1.0)
 
 
 def trainable(model: nn.Module) -> Iterable[nn.Parameter]:

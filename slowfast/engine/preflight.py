@@ -22,6 +22,7 @@ from slowfast.datasets.build import check_clip_length
 from slowfast.datasets.same_file import spelling_key
 from slowfast.engine import checkpoint
 from slowfast.engine.clip_shapes import shape_of_batch
+from slowfast.engine.layers import rate_factors
 from slowfast.engine.steps import with_short_clips
 from slowfast.engine.tasks import build_eval_step, build_evaluation, build_train_step
 from slowfast.engine.testing import checkpoint_path, load_for_test
@@ -86,11 +87,14 @@ def check_network(cfg: CfgNode) -> int:
     """Builds the network and runs it as training and tests will, on shapes alone; returns its number of parameters. Clips may
     have any length: where it is read in parts, as many are run as show all their shapes.
 
-    Raises ConfigError where the config names no network, or clips of its sizes do not pass through it.
+    Raises ConfigError where the config names no network, clips of its sizes do not pass through it, or it does not know its
+    layers though their learning rates are to differ.
     """
     with torch.device("meta"):
         model = build_model(cfg)
     parameters = sum(parameter.numel() for parameter in model.parameters())
+    if cfg.TRAIN.ENABLE:
+        rate_factors(model, cfg.SOLVER.LAYER_DECAY)
     clips = min(2, max(1, cfg.TRAIN.BATCH_SIZE // distributed.world_size()))
 
     def train(side: int) -> None:

@@ -195,3 +195,9 @@ def longcook_ava(folder: Path, *overrides: Any) -> CfgNode:
     files = [text if "." in text else f"AVA.{text}" for text in names]
     settings = ("TEST.DATASET", "ava", "TRAIN.DATASET", "ava", "DETECTION.ENABLE", True, "DATA.PATH_TO_DATA_DIR", str(folder))
     return load_config(overrides=[*TINY, *settings, *files, "AVA.TEST_PREDICT_BOX_LISTS", ["boxes.csv"], *overrides])
+
+
+def test_a_network_without_layers_is_refused_before_anything_starts(make: Callable[..., CfgNode]) -> None:
+    with pytest.raises(ConfigError, match=r"SOLVER\.LAYER_DECAY"):
+        check_run(make("SOLVER.LAYER_DECAY", 0.75), CPU)
+    check_run(make("SOLVER.LAYER_DECAY", 0.75, "TRAIN.ENABLE", False), CPU)

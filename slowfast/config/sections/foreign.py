@@ -91,7 +91,6 @@ UNUSED: dict[str, Unused] = {
     "SOLVER.STEP_SIZE": _ignored("no SOLVER.LR_POLICY reads it."),
     "SOLVER.WARMUP_FACTOR": _ignored("warm-up begins at SOLVER.WARMUP_START_LR."),
     "SOLVER.LARS_ON": _refused("this library does not have the optimizer LARS"),
-    "SOLVER.LAYER_DECAY": _refused("all layers have the same learning rate", 1.0),
     # ssl_eval and its like name the data set that self-supervised weights are tried on, by ordinary training.
     "TASK": Unused(
         _NO_SELF_SUPERVISION, ("",), refused=True, off_prefix="ssl_eval", advice="'' or ssl_eval, to train with labels"

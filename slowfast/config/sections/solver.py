@@ -124,6 +124,12 @@ SECTION = Section(
             no_effect_if=_method("adam", "adamw"),
         ),
         "WEIGHT_DECAY": Option(1e-4, "Weight decay; norms have their own, BN.WEIGHT_DECAY.", minimum=0, maximum=10),
+        "LAYER_DECAY": Option(
+            1.0,
+            "Factor of the learning rate from each layer to the one before it (networks that know their layers).",
+            above=0,
+            maximum=1,
+        ),
         "ZERO_WD_1D_PARAM": Option(False, "Whether biases and scales go without weight decay."),
         "CLIP_GRAD_L2NORM": Option(0.0, "Largest norm of the whole gradient; 0: any.", minimum=0, maximum=10**9),
         "CLIP_GRAD_VAL": Option(0.0, "Largest absolute value of a gradient's entry; 0: any.", minimum=0, maximum=10**9),
