@@ -15,12 +15,12 @@ Checkpointing = Literal["none", "stages", "blocks"]
 """Whose inputs alone are kept: nobody's, those of stem and stages, or those of every block in them."""
 
 
-def checkpointed(part: nn.Module, features: Any) -> Any:
+def checkpointed(part: nn.Module, *features: Any) -> Any:
     """What the part makes of the features; its activations are computed again in the backward pass (arXiv:1604.06174)."""
     if torch.compiler.is_compiling():  # statistics are written by the graph of the forward pass, which is not run again
-        return checkpoint(part, features, use_reentrant=False)
+        return checkpoint(part, *features, use_reentrant=False)
     return checkpoint(
-        part, features, use_reentrant=False, context_fn=lambda: (contextlib.nullcontext(), _without_statistics(part))
+        part, *features, use_reentrant=False, context_fn=lambda: (contextlib.nullcontext(), _without_statistics(part))
     )
 
 
