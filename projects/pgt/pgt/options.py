@@ -134,7 +134,7 @@ def _check_accumulation(cfg: CfgNode) -> None:
 def _check_causal(cfg: CfgNode) -> None:
     if cfg.PGT.OPERATOR != "causal":
         return
-    for key, right in (("CACHE", "last"), ("CACHE_MOMENTUM", 0.0), ("SEMANTICS", "corrected")):
+    for key, right in (("CACHE", "last"), ("CACHE_MOMENTUM", 0.0), ("SEMANTICS", "corrected"), ("AGE_OFFSETS", False)):
         if cfg.PGT[key] != right:
             why = "causal operators remember the true past, nothing else (PGT.OPERATOR)"
             raise ConfigError(key=f"PGT.{key}", value=cfg.PGT[key], why=why, right=repr(right))
@@ -172,6 +172,8 @@ class ProgressiveWrapper:
             operator=cfg.PGT.OPERATOR,
             nonlocal_context=cfg.PGT.NL_CONTEXT if cfg.NONLOCAL.PROGRESS else None,
             nonlocal_norm=cfg.PGT.NL_NORM,
+            attention_slices=cfg.PGT.ATTENTION_SLICES,
+            age_offsets=cfg.PGT.AGE_OFFSETS,
         )
 
 
@@ -219,7 +221,7 @@ def _blocks_without_memory(cfg: CfgNode, given: frozenset[str]) -> str:
 
 NETWORK = (
     *("ENABLE", "SEMANTICS", "OPERATOR", "STEPS", "STEP_LEN", "OVERLAP", "CACHE", "CACHE_MOMENTUM"),
-    *("HEAD", "TPOOL_SIZE", "NL_CONTEXT", "NL_NORM"),
+    *("HEAD", "TPOOL_SIZE", "NL_CONTEXT", "NL_NORM", "ATTENTION_SLICES", "AGE_OFFSETS"),
 )
 """What is computed from the weights depends on these; the others say how they are trained and scored."""
 
@@ -366,6 +368,18 @@ SECTION = Section(
             "layernorm without parameters, or none.",
             choices=("batchnorm", "frozen_batchnorm", "layernorm", "none"),
             no_effect_if=_blocks_without_memory,
+        ),
+        "ATTENTION_SLICES": Option(
+            1,
+            "Video transformers: time slices of tokens that attention remembers (and, with OPERATOR causal, that a slice looks "
+            "back).",
+            minimum=1,
+            maximum=2**16,
+        ),
+        "AGE_OFFSETS": Option(
+            False,
+            "Video transformers: whether attention learns an offset for each remembered slice, zero at first, that tells it "
+            "from those of the step.",
         ),
         "SELFATT": Option(False, "An older name for what NONLOCAL.PROGRESS does; must stay off."),
         "SELFATT_LOCATION": Option([0, 0, 0, 0], "Its blocks by stage; must stay zeros.", minimum=0, maximum=1000),

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
+from pgt.attention_rules import RULES as ATTENTION_RULES
 from pgt.cell import Cell
 from pgt.operators import (
     AlignedConv,
@@ -222,6 +223,7 @@ RULES: list[tuple[tuple[type, ...], Rule]] = [
     ((FuseFastToSlow,), _lateral),
     ((TemporalPool,), _temporal_pool),
     ((NonLocalBlock,), _nonlocal),
+    *ATTENTION_RULES,
     ((SqueezeExcite, SqueezeExcitation), _squeeze),
     ((nn.Conv3d,), _conv),
     ((nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool3d), _adaptive_pool),

@@ -35,7 +35,9 @@ class MemoryOptions:
     "released", every operator). head: whether the pooling of the head remembers at all. tpool_size: temporal positions that it
     leaves for each pathway when an evaluation runs a whole clip in one pass. operator: "local" windows lie around their frame
     and see no future at borders, "causal" ones end on it. nonlocal_context: what non-local blocks attend to; None: to their own
-    step. nonlocal_norm: the norm they have then. leave: paths of modules that stay as they are, with all they hold.
+    step. nonlocal_norm: the norm they have then. attention_slices: time slices of tokens that attention remembers, and that
+    causal attention looks back. age_offsets: whether attention learns an offset for each remembered slice, zero at first, to
+    tell it from those of the step (local operators alone). leave: paths of modules that stay as they are, with all they hold.
     """
 
     mode: Mode
@@ -48,6 +50,8 @@ class MemoryOptions:
     operator: Operator = "local"
     nonlocal_context: Context | None = None
     nonlocal_norm: NonLocalNorm = "batchnorm"
+    attention_slices: int = 1
+    age_offsets: bool = False
     leave: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -57,6 +61,8 @@ class MemoryOptions:
         self._check_choice("nonlocal_context", self.nonlocal_context, (None, *get_args(Context)))
         self._check_choice("nonlocal_norm", self.nonlocal_norm, get_args(NonLocalNorm))
         self._check_choice("head", self.head, (True, False))
+        self._check_choice("age_offsets", self.age_offsets, (True, False))
+        self._check_slices()
         momentum = self.momentum
         if isinstance(momentum, bool) or not isinstance(momentum, int | float) or not 0 <= momentum < 1:
             raise OptionError(f"momentum={momentum!r}: the share of the old memory; right would be: from 0 to below 1")
@@ -79,6 +85,11 @@ class MemoryOptions:
         if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
             raise OptionError(f"{name}={value!r}: right would be: {' or '.join(map(repr, choices))}")
 
+    def _check_slices(self) -> None:
+        slices = self.attention_slices
+        if isinstance(slices, bool) or not isinstance(slices, int) or slices < 1:
+            raise OptionError(f"attention_slices={slices!r}: right would be: 1 or more time slices")
+
     def _check_causal(self) -> None:
         """Causal operators remember the true past and nothing else."""
         for name, value, right in (
@@ -86,6 +97,7 @@ class MemoryOptions:
             ("momentum", self.momentum, 0),
             ("semantics", self.semantics, "corrected"),
             ("nonlocal_context", self.nonlocal_context, None),
+            ("age_offsets", self.age_offsets, False),
         ):
             if value != right:
                 raise OptionError(

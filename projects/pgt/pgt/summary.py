@@ -11,14 +11,15 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from pgt.cell import Cell
-from pgt.operators import MarkovAttention, MarkovHeadPool, MarkovTimePool, along_time
+from pgt.operators import MarkovAttention, MarkovClipAttention, MarkovHeadPool, MarkovTimeAttention, MarkovTimePool, along_time
+from pgt.operators.token_memory import CLOCK, EXTRA
 from pgt.site import pathway_of
 from pgt.wrapper import ProgressiveModel
 from slowfast.models.resnet.lateral import FuseFastToSlow
 from slowfast.models.roi_head import RoIHead
 from slowfast.runtime.tables import format_table
 
-WHOLE_TIME = (MarkovTimePool, MarkovHeadPool, MarkovAttention)
+WHOLE_TIME = (MarkovTimePool, MarkovHeadPool, MarkovAttention, MarkovClipAttention, MarkovTimeAttention)
 FAST = 1
 
 
@@ -97,6 +98,7 @@ def summary(model: ProgressiveModel, inputs: Any = None, *args: Any, **options: 
         field.pass_through(module, cell, over_all=over_all)
         if path in model.operators:
             frames = memory.get(path)
+            parts = [memory[name] for name in (path, path + CLOCK, path + EXTRA) if name in memory]
             operators.append(
                 OperatorSummary(
                     path=path,
@@ -105,7 +107,7 @@ def summary(model: ProgressiveModel, inputs: Any = None, *args: Any, **options: 
                     kernel=None if over_all else along_time(module.kernel_size),
                     stride=None if over_all else along_time(module.stride),
                     memory_shape=None if frames is None else tuple(frames.shape),
-                    memory_bytes=None if frames is None else frames.numel() * frames.element_size(),
+                    memory_bytes=sum(part.numel() * part.element_size() for part in parts) if parts else None,
                     alone=field.alone,
                     with_memory=field.with_memory,
                 )

@@ -267,6 +267,8 @@ def progressive(
     operator: Operator = "local",
     nonlocal_context: Context | None = None,
     nonlocal_norm: NonLocalNorm = "batchnorm",
+    attention_slices: int = 1,
+    age_offsets: bool = False,
     leave: Sequence[str] = (),
     sample: Any = None,
 ) -> ProgressiveModel:
@@ -296,6 +298,8 @@ def progressive(
         operator=operator,
         nonlocal_context=nonlocal_context,
         nonlocal_norm=nonlocal_norm,
+        attention_slices=attention_slices,
+        age_offsets=age_offsets,
         leave=as_tuple(leave),
     )
     return ProgressiveModel(module, options, sample=sample)

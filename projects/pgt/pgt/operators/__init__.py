@@ -20,6 +20,7 @@ from pgt.operators.pooling import (
     MarkovTimePool,
     MarkovWindowPool,
 )
+from pgt.operators.token_attention import MarkovClipAttention, MarkovTimeAttention
 
 __all__ = [
     "AlignedConv",
@@ -30,11 +31,13 @@ __all__ = [
     "CausalSqueeze",
     "CausalWindowPool",
     "MarkovAttention",
+    "MarkovClipAttention",
     "MarkovClipPool",
     "MarkovConv",
     "MarkovHeadPool",
     "MarkovOperator",
     "MarkovOwnConv",
+    "MarkovTimeAttention",
     "MarkovTimePool",
     "MarkovWindowPool",
     "ReleasedLateral",

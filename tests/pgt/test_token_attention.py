@@ -1,0 +1,251 @@
+"""Attention over tokens that remembers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from pgt import OptionError, ProgressiveModel, progressive, summary
+from slowfast.models.transformers.attention import ClipAttention, TimeAttention
+from slowfast.models.transformers.grid import TokenGrid, join
+
+CHANNELS, FRAMES = 8, 12
+
+
+class Joint(nn.Module):
+    """Pictures of patches, attention across space and time, and what the class token (or the mean place) found."""
+
+    def __init__(self, *, depth: int = 2, extra: int = 1) -> None:
+        super().__init__()
+        self.patches = nn.Conv3d(3, CHANNELS, (1, 2, 2), stride=(1, 2, 2))
+        self.class_token = nn.Parameter(torch.randn(1, extra, CHANNELS))
+        self.attentions = nn.ModuleList(ClipAttention(CHANNELS, num_heads=2) for _ in range(depth))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B, 3, T, H, W) -> all tokens (B, L, C)."""
+        frames = self.patches(x)
+        extra = self.class_token.expand(len(x), -1, -1)
+        grid = TokenGrid(*frames.shape[2:], extra=extra.shape[1])
+        tokens = join(extra, frames)
+        for attention in self.attentions:
+            tokens = tokens + attention(tokens, grid).tanh()
+        return tokens
+
+
+class Divided(nn.Module):
+    """The same with attention along time alone."""
+
+    def __init__(self, *, depth: int = 2) -> None:
+        super().__init__()
+        self.patches = nn.Conv3d(3, CHANNELS, (1, 2, 2), stride=(1, 2, 2))
+        self.attentions = nn.ModuleList(TimeAttention(CHANNELS, num_heads=2) for _ in range(depth))
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.patches(x).flatten(3).permute(0, 2, 3, 1)
+        for attention in self.attentions:
+            tokens = tokens + attention(tokens).tanh()
+        return tokens.flatten(1, 2)
+
+
+def make(kind: str, **options: Any) -> ProgressiveModel:
+    torch.manual_seed(0)
+    network = {"joint": lambda: Joint(extra=0), "with class token": Joint, "divided": Divided}[kind]().double()
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    return progressive(network, **({"step_len": 4, "overlap": 0, "memory": "last", "momentum": 0.0} | options)).eval()
+
+
+def clip(rows: int = 1, frames: int = FRAMES, seed: int = 0) -> Tensor:
+    return torch.randn((rows, 3, frames, 4, 4), dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def run(model: ProgressiveModel, x: Tensor, cuts: Sequence[int]) -> list[Tensor]:
+    model.reset()
+    return [model.step(x[:, :, start:stop]) for start, stop in itertools.pairwise([0, *cuts, x.shape[2]])]
+
+
+KINDS = ["joint", "with class token", "divided"]
+some_cuts = st.lists(st.integers(1, FRAMES - 1), unique=True, max_size=FRAMES - 1).map(sorted)
+
+
+@settings(max_examples=40, deadline=None)
+@given(cuts=some_cuts, kind=st.sampled_from(KINDS), slices=st.integers(1, FRAMES + 2))
+def test_any_cut_of_causal_attention_gives_what_one_pass_gives(cuts: list[int], kind: str, slices: int) -> None:
+    model, x = make(kind, operator="causal", attention_slices=slices), clip()
+    extra = 1 if kind == "with class token" else 0
+    with torch.no_grad():
+        whole = model(x)
+        outputs = run(model, x, cuts)
+        torch.testing.assert_close(torch.cat([y[:, extra:] for y in outputs], dim=1), whole[:, extra:], rtol=0, atol=1e-12)
+        for stop, y in zip([*cuts, FRAMES], outputs, strict=True):  # a class token says what it says at the end of a pass
+            torch.testing.assert_close(y[:, :extra], model(x[:, :, :stop])[:, :extra], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_causal_attention_that_remembers_all_is_block_causal_attention(kind: str) -> None:
+    model, x = make(kind, operator="causal", attention_slices=FRAMES), clip()
+    later = x.clone()
+    later[:, :, 7:] += 1
+    extra = 1 if kind == "with class token" else 0
+    with torch.no_grad():
+        same = (model(x) == model(later)).all(-1)[0, extra:].view(FRAMES, -1)
+    assert same[:7].all() and not same[7:].any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("slices", [1, 2])
+def test_causal_attention_reaches_as_far_as_its_layers_stacked(kind: str, slices: int) -> None:
+    model, x = make(kind, operator="causal", attention_slices=slices), clip()
+    other = x.clone()
+    other[:, :, 2] += 1
+    extra = 1 if kind == "with class token" else 0
+    with torch.no_grad():
+        pairs = zip(run(model, x, range(1, FRAMES)), run(model, other, range(1, FRAMES)), strict=True)
+        changed = [not torch.equal(one[:, extra:], two[:, extra:]) for one, two in pairs]
+    assert changed == [2 <= time <= 2 + 2 * slices for time in range(FRAMES)]
+
+
+@pytest.mark.parametrize("memory", ["last", "max", "avg"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("slices", [1, 3])
+def test_rows_that_begin_give_what_they_give_alone(kind: str, memory: Any, slices: int) -> None:
+    model, x = make(kind, memory=memory, attention_slices=slices), clip(rows=2)
+    with torch.no_grad():
+        model.step(x[:, :, :2])
+        mixed = model.step(x[:, :, 2:4], begins=torch.tensor([False, True]))
+        after = model.step(x[:, :, 4:6])
+        first = run(model, x[:1, :, :6], [2, 4])
+        second = run(model, x[1:, :, 2:6], [2])
+    torch.testing.assert_close(mixed, torch.cat([first[1], second[0]]), rtol=0, atol=1e-12)
+    torch.testing.assert_close(after, torch.cat([first[2], second[1]]), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_not_there_yet_is_no_key(kind: str) -> None:
+    """Of five remembered slices one exists: the step sees it and itself, as if the memory were one slice."""
+    five, one = make(kind, attention_slices=5), make(kind, attention_slices=1)
+    x = clip(frames=2)
+    with torch.no_grad():
+        torch.testing.assert_close(run(five, x, [1])[1], run(one, x, [1])[1], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_step_is_the_plain_network(kind: str) -> None:
+    model, x = make(kind), clip(frames=4)
+    torch.testing.assert_close(model.step(x), model(x))
+
+
+@pytest.mark.parametrize("kind", ["joint", "divided"])
+def test_local_attention_sees_its_step_both_ways_and_the_memory(kind: str) -> None:
+    """With one layer a step that remembers the whole step before gives what one pass over both gives."""
+    torch.manual_seed(0)
+    network = (Joint(depth=1, extra=0) if kind == "joint" else Divided(depth=1)).double()
+    model = progressive(network, step_len=4, overlap=0, memory="last", momentum=0.0, attention_slices=4).eval()
+    x = clip(frames=8)
+    with torch.no_grad():
+        whole = model(x)
+        torch.testing.assert_close(run(model, x, [4])[1], whole[:, whole.shape[1] // 2 :], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("memory", ["last", "max", "avg"])
+def test_a_class_token_reads_those_of_steps_before(memory: Any) -> None:
+    """A memory of the last step carries something one step farther with every layer, all others carry it for ever."""
+    model, x = make("with class token", memory=memory), clip()
+    other = x.clone()
+    other[:, :, 0] += 1
+    with torch.no_grad():
+        pairs = zip(*(run(model, frames, range(1, FRAMES)) for frames in (x, other)), strict=True)
+        changed = [not torch.equal(one[:, 0], two[:, 0]) for one, two in pairs]
+    assert changed == [step <= 2 or memory != "last" for step in range(FRAMES)]
+
+
+@pytest.mark.parametrize("operator", ["local", "causal"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_are_those_of_truncated_back_propagation_by_hand(kind: str, operator: Any) -> None:
+    model, x = make(kind, operator=operator, attention_slices=2), clip(frames=6)
+
+    def loss(y: Tensor) -> Tensor:
+        return y.square().mean()
+
+    sum(loss(y) for y in run(model, x, [2, 4])).backward()  # type: ignore[union-attr]
+    found = [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
+    model.zero_grad()
+    state: dict[str, Tensor] = {}
+    for start in (0, 2, 4):  # each step by itself, from a state that no graph is behind
+        y, state = model.functional_step(x[:, :, start : start + 2], {name: each.detach() for name, each in state.items()})
+        loss(y).backward()
+    by_hand = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    assert len(found) == len(by_hand) > 0
+    for one, two in zip(found, by_hand, strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("operator", ["local", "causal"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_steps_at_once_give_what_they_give_one_by_one(kind: str, operator: Any) -> None:
+    model, x = make(kind, operator=operator, attention_slices=3), clip(rows=2)
+    with torch.no_grad():
+        expected = run(model, x, [4, 6, 8, 10])[1:3]
+        model.reset()
+        model.step(x[:, :, :4])
+        both = model.step(torch.cat([x[:, :, 4:6], x[:, :, 6:8]]), num_steps=2)
+    torch.testing.assert_close(both, torch.cat(expected), rtol=0, atol=1e-12)
+
+
+def test_offsets_of_ages_begin_as_nothing_and_learn() -> None:
+    plain, aged = make("joint", attention_slices=2), make("joint", attention_slices=2, age_offsets=True)
+    x = clip()
+    aged.load_state_dict(plain.state_dict(), strict=False)
+    for name, parameter in aged.named_parameters():
+        if "age_offsets" in name:
+            nn.init.zeros_(parameter)
+    y = run(aged, x, [4, 8])[-1]
+    torch.testing.assert_close(y, run(plain, x, [4, 8])[-1])
+    y.square().mean().backward()
+    grads = [parameter.grad for name, parameter in aged.named_parameters() if "age_offsets" in name]
+    assert len(grads) == 2 and all(grad is not None and grad.abs().sum() > 0 for grad in grads)
+
+
+def test_causal_attention_has_no_offsets_of_ages() -> None:
+    with pytest.raises(OptionError, match="age_offsets"):
+        make("joint", operator="causal", age_offsets=True)
+
+
+@pytest.mark.parametrize("slices", [0, -1, True, 1.5])
+def test_a_memory_has_at_least_one_slice(slices: Any) -> None:
+    with pytest.raises(OptionError, match="attention_slices"):
+        make("joint", attention_slices=slices)
+
+
+def test_a_network_that_fails_half_way_is_given_back_without_offsets() -> None:
+    network = Joint().double()
+    names = set(network.state_dict())
+    network.broken = nn.MultiheadAttention(4, 2)
+    with pytest.raises(TypeError):
+        progressive(network, step_len=4, overlap=0, age_offsets=True)
+    assert {name for name in network.state_dict() if "broken" not in name} == names
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_summary_counts_all_that_attention_carries(kind: str) -> None:
+    model = make(kind, attention_slices=3)
+    carried = summary(model, clip(frames=4)).memory_bytes
+    model.step(clip(frames=4))
+    assert carried == model.memory_bytes
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_carried_and_computed_does_not_grow_with_steps(kind: str) -> None:
+    model, sizes = make(kind, attention_slices=3), []
+    with torch.no_grad():
+        for seed in range(8):
+            model.step(clip(frames=2, seed=seed))
+            sizes.append(model.memory_bytes)
+    assert len(set(sizes)) == 1
