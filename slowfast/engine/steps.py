@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
+from slowfast.engine.mixing import Mixing, MixRule, Unmixed
 from slowfast.engine.updater import Updater
 from slowfast.models.losses import build_loss
 from slowfast.models.normalize import Normalizer
@@ -21,6 +22,8 @@ from slowfast.structures import ClipBatch, DetectionOutput, EpochPlan, EvalOutpu
 Loss = Callable[[Tensor, Tensor], Tensor]
 Parts = tuple[tuple[int, int], ...]
 BuiltStep = TypeVar("BuiltStep")
+
+_UNMIXED = Unmixed()
 
 
 class TrainStep(Protocol):
@@ -131,20 +134,27 @@ class PlainTrainStep(WholeClipStep):
 
     carries = False
 
-    def __init__(self, *, picker: PathwayPicker, normalizer: Normalizer, loss: Loss) -> None:
-        """loss: (logits, labels) to a scalar."""
+    def __init__(self, *, picker: PathwayPicker, normalizer: Normalizer, loss: Loss, mixing: MixRule = _UNMIXED) -> None:
+        """loss: (logits, labels) to a scalar. mixing: of the clips of a batch."""
         super().__init__(picker=picker, normalizer=normalizer)
-        self.loss = loss
+        self.loss, self.mixing = loss, mixing
 
     @classmethod
     def from_cfg(cls, cfg: CfgNode) -> Self:
-        return cls(picker=PathwayPicker.from_cfg(cfg), normalizer=Normalizer.from_cfg(cfg), loss=build_loss(cfg))
+        return cls(
+            picker=PathwayPicker.from_cfg(cfg),
+            normalizer=Normalizer.from_cfg(cfg),
+            loss=build_loss(cfg),
+            mixing=Mixing.from_cfg(cfg),
+        )
 
     def __call__(self, model: nn.Module, batch: ClipBatch, updater: Updater) -> StepOutput:
+        mix = self.mixing.draw(batch)
+        inputs = mix.inputs(self.inputs(batch))
         with updater.autocast():
-            logits = model(self.inputs(batch))
+            logits = model(inputs)
         # The loss is computed in single precision: it costs nothing, and half precision overflows in its exponentials.
-        loss = self.loss(logits.float(), batch.labels)
+        loss = self.loss(logits.float(), mix.labels(batch.labels))
         updater.accumulate(loss)
         return StepOutput(loss=updater.apply_and_read(loss))
 

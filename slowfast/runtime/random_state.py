@@ -27,6 +27,12 @@ def seed_iteration(seed: int, iteration: int) -> None:
     torch.manual_seed(int(mixed[0]) >> 1)  # torch takes signed numbers
 
 
+def iteration_generator(stream: int) -> np.random.Generator:
+    """A generator of its own for this iteration and process, which takes nothing from PyTorch's. stream: tells several
+    apart."""
+    return np.random.default_rng((stream, torch.initial_seed()))
+
+
 @dataclass(frozen=True, slots=True)
 class RandomState:
     """Where PyTorch's generators are, for whoever runs something a second time. own: that of `device`, if it has one."""

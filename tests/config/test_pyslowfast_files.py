@@ -65,7 +65,6 @@ def test_file_says_of_each_option_without_effect_that_it_has_none(name: str) -> 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("MIXUP.ENABLE", True),
         ("AUG.ENABLE", "True"),
         ("AUG.NUM_SAMPLE", 2),
         ("MULTIGRID.LONG_CYCLE", True),
@@ -107,10 +106,11 @@ def test_section_within_a_section_is_one_option_in_a_file(tmp_path: Path) -> Non
 
 def test_refusal_says_where_the_value_was_set_and_what_would_be_right(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
-    path.write_text("MIXUP: {ENABLE: True, ALPHA: 0.8}")
+    path.write_text("MASK: {ENABLE: True, PRETRAIN_DEPTH: [15]}")
     with pytest.raises(ConfigError) as caught:
         load_config(path)
-    expected = f"MIXUP.ENABLE = True: this library does not mix videos; right would be: False (set in {path})"
+    why = "this library has no self-supervised training"
+    expected = f"MASK.ENABLE = True: {why}; right would be: False (set in {path})"
     assert str(caught.value) == expected
 
 

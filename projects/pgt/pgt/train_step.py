@@ -18,6 +18,7 @@ from pgt.preprocess import StepCutter, StepTarget, step_targets
 from pgt.schedule import StepSchedule
 from pgt.state import State
 from pgt.wrapper import ProgressiveModel
+from slowfast.engine.mixing import Mixing, MixRule, Unmixed
 from slowfast.engine.updater import Updater
 from slowfast.models.losses import build_loss
 from slowfast.registry import TRAIN_STEPS
@@ -53,13 +54,16 @@ class ProgressiveTrainStep:
         recompute: bool = False,
         offload: bool = False,
         multigrid: Multigrid | None = None,
+        mixing: MixRule | None = None,
     ) -> None:
-        """cutter: cuts by the schedule of evaluation. multigrid: with the same schedule as its base."""
+        """cutter: cuts by the schedule of evaluation. multigrid: with the same schedule as its base. mixing: of the clips of a
+        batch; None: not at all."""
         self._base_cutter = self.cutter = cutter
         self.targets, self.loss = targets, loss
         self.train_together, self.tbptt_steps = train_together, tbptt_steps
         self.gradient: Gradient = RecomputedGradient(offload=offload) if recompute else GraphGradient()
         self.multigrid = multigrid or Multigrid(base=cutter.schedule)
+        self.mixing = mixing or Unmixed()
 
     @staticmethod
     def enabled(cfg: CfgNode) -> bool:
@@ -76,6 +80,7 @@ class ProgressiveTrainStep:
             recompute=cfg.PGT.GRADIENT == "exact",
             offload=cfg.PGT.OFFLOAD,
             multigrid=Multigrid.from_cfg(cfg),
+            mixing=Mixing.from_cfg(cfg),
         )
 
     @staticmethod
@@ -89,13 +94,15 @@ class ProgressiveTrainStep:
 
     def __call__(self, model: ProgressiveModel, batch: ClipBatch, updater: Updater) -> StepOutput:
         model.truncate_memory(self.tbptt_steps == 1)
+        # Decided once: clips are mixed in the same way at all steps, though each is only made float when it is its turn.
+        mix = self.mixing.draw(batch)
+        batch = dataclasses.replace(batch, labels=mix.labels(batch.labels))
         cutter, targets = self.cutter, self.targets(batch, self.cutter.schedule)
 
         def run(number: int, state: State) -> tuple[Tensor, State]:
+            inputs = mix.inputs(cutter.step(batch.frames, number))
             with updater.autocast():
-                outputs: tuple[Tensor, State] = model.functional_step(
-                    cutter.step(batch.frames, number), state, *targets[number].rois
-                )
+                outputs: tuple[Tensor, State] = model.functional_step(inputs, state, *targets[number].rois)
             return outputs
 
         def loss(number: int, logits: Tensor) -> Tensor | None:

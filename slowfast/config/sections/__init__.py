@@ -1,6 +1,20 @@
 """The options of the library, one file a theme."""
 
-from slowfast.config.sections import ava, data, events, families, model, nonlocal_, reports, resnet, run, solver, test, train
+from slowfast.config.sections import (
+    ava,
+    data,
+    events,
+    families,
+    mixup,
+    model,
+    nonlocal_,
+    reports,
+    resnet,
+    run,
+    solver,
+    test,
+    train,
+)
 from slowfast.registry import CONFIG_SECTIONS
 
 _SECTIONS = (
@@ -10,6 +24,7 @@ _SECTIONS = (
     events.SECTION,
     data.SECTION,
     data.LOADER,
+    mixup.SECTION,
     ava.SECTION,
     model.SECTION,
     model.DETECTION,

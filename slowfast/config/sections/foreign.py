@@ -124,8 +124,6 @@ UNUSED: dict[str, Unused] = {
     "AUG": Unused(),
     "AUG.ENABLE": _refused("this library does not have these augmentations"),
     "AUG.NUM_SAMPLE": _refused("training takes one clip of a video", 1),
-    "MIXUP": Unused(),
-    "MIXUP.ENABLE": _refused("this library does not mix videos"),
     "MULTIGRID": Unused(),
     "MULTIGRID.SHORT_CYCLE": _refused("this library does not have multigrid training over space"),
     "MULTIGRID.LONG_CYCLE": _refused("this library does not have multigrid training over space"),
