@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pgt import OptionError, ProgressiveModel, progressive, summary
 from slowfast.models.transformers.attention import ClipAttention, TimeAttention
 from slowfast.models.transformers.grid import TokenGrid, join
+from slowfast.models.transformers.positions import TimePositions
 
 CHANNELS, FRAMES = 8, 12
 
@@ -42,13 +43,17 @@ class Joint(nn.Module):
 class Divided(nn.Module):
     """The same with attention along time alone."""
 
-    def __init__(self, *, depth: int = 2) -> None:
+    def __init__(self, *, depth: int = 2, has_positions: bool = True) -> None:
         super().__init__()
         self.patches = nn.Conv3d(3, CHANNELS, (1, 2, 2), stride=(1, 2, 2))
+        self.table = nn.Parameter(torch.randn(4, 1, CHANNELS))
+        self.positions = TimePositions() if has_positions else None
         self.attentions = nn.ModuleList(TimeAttention(CHANNELS, num_heads=2) for _ in range(depth))
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = self.patches(x).flatten(3).permute(0, 2, 3, 1)
+        if self.positions is not None:
+            tokens = self.positions(tokens, self.table)
         for attention in self.attentions:
             tokens = tokens + attention(tokens).tanh()
         return tokens.flatten(1, 2)
@@ -146,7 +151,7 @@ def test_the_first_step_is_the_plain_network(kind: str) -> None:
 def test_local_attention_sees_its_step_both_ways_and_the_memory(kind: str) -> None:
     """With one layer a step that remembers the whole step before gives what one pass over both gives."""
     torch.manual_seed(0)
-    network = (Joint(depth=1, extra=0) if kind == "joint" else Divided(depth=1)).double()
+    network = (Joint(depth=1, extra=0) if kind == "joint" else Divided(depth=1, has_positions=False)).double()
     model = progressive(network, step_len=4, overlap=0, memory="last", momentum=0.0, attention_slices=4).eval()
     x = clip(frames=8)
     with torch.no_grad():
@@ -249,3 +254,31 @@ def test_what_is_carried_and_computed_does_not_grow_with_steps(kind: str) -> Non
             model.step(clip(frames=2, seed=seed))
             sizes.append(model.memory_bytes)
     assert len(set(sizes)) == 1
+
+
+def positions_of(rows: int, operator: Any) -> tuple[ProgressiveModel, Tensor]:
+    class Placed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.positions = nn.Parameter(torch.arange(rows).view(rows, 1, 1).double()), TimePositions()
+            self.attention = TimeAttention(1, num_heads=1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            tokens: Tensor = self.positions(torch.zeros(len(x), x.shape[2], 1, 1, dtype=x.dtype), self.table)
+            self.attention(tokens)
+            return tokens.flatten(1)
+
+    return progressive(Placed().double(), step_len=4, overlap=0, memory="last", momentum=0.0, operator=operator), clip(rows=2)
+
+
+def test_causal_positions_count_the_slices_of_each_row() -> None:
+    model, x = positions_of(5, "causal")
+    assert model.step(x[:, :, :4])[0].tolist() == [0, 1, 2, 3]
+    mixed = model.step(x[:, :, :3], begins=torch.tensor([False, True]))
+    assert mixed.tolist() == [[4, 0, 1], [0, 1, 2]]
+    assert model(x)[0].tolist() == [number % 5 for number in range(FRAMES)]
+
+
+def test_local_positions_begin_anew_with_every_step() -> None:
+    model, x = positions_of(4, "local")
+    assert [model.step(x[:, :, :frames])[0].tolist() for frames in (4, 4, 2)] == [[0, 1, 2, 3], [0, 1, 2, 3], [0, 1]]

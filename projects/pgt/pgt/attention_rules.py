@@ -8,10 +8,12 @@ import torch
 from torch import nn
 
 from pgt.cell import Cell
+from pgt.operators.time_positions import CausalPositions, RestartedPositions
 from pgt.operators.token_attention import MarkovClipAttention, MarkovTimeAttention
 from pgt.operators.token_memory import CLOCK, EXTRA, TokenMemory
 from pgt.site import Remember, Rule, Site
 from slowfast.models.transformers.attention import ClipAttention, TimeAttention
+from slowfast.models.transformers.positions import TimePositions
 
 
 def token_memory(site: Site, *, lead: int = 0, channels: int | None = None, has_extra: bool = False) -> TokenMemory:
@@ -54,8 +56,15 @@ def _remember(module: Any, site: Site, operator: Any, memory: TokenMemory) -> Re
     return Remember(operator, memory.cell, attributes, cells=memory.cells, prepare=prepare)
 
 
+def _time_positions(module: TimePositions, site: Site) -> Remember:
+    if site.causal:
+        return Remember(CausalPositions, Cell(site.path, 2, "sum", channels=1))
+    return Remember(RestartedPositions, None, why="positions begin anew with every step")
+
+
 RULES: list[tuple[tuple[type, ...], Rule]] = [
     ((ClipAttention,), _clip_attention),
     ((TimeAttention,), _time_attention),
+    ((TimePositions,), _time_positions),
 ]
 """Those of attention over tokens; see `pgt.rules.RULES`."""

@@ -131,6 +131,6 @@ class TokenMemory:
 
 
 def count_slices(memory: Memory, clock: Cell, frames: Tensor) -> Tensor | None:
-    """Slices that each row has seen before this step, (B,); None where nobody has seen any. frames: those of this step."""
+    """Slices that each row has seen before this step, (B,); None where nobody has seen any. frames: its own, (B, C, T, ...)."""
     past = memory.exchange(clock, frames.new_zeros((len(frames), 1, frames.shape[2], 1, 1), dtype=torch.float32))
     return None if past is None else past.filled(0.0)[:, 0, 1, 0, 0]
