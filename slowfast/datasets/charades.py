@@ -21,7 +21,7 @@ from slowfast.datasets.frame_folder import open_listed
 from slowfast.datasets.frame_lists import HEADER, has_frame_list_header, read_frame_list
 from slowfast.datasets.labels import IntervalLabels
 from slowfast.datasets.sources import FrameSource, GridSource
-from slowfast.datasets.transforms import FixedCrops, RandomCrop, SpatialRule
+from slowfast.datasets.transforms import FixedCrops, SpatialRule, random_crops
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.video_files import VideoFiles
 from slowfast.registry import DATASETS
@@ -133,7 +133,7 @@ def sampling_rules(cfg: CfgNode, split: str) -> tuple[ClipRule, SpatialRule]:
     tell_without_effect(cfg, ["DATA.PATH_LABEL_SEPARATOR"], "these lists are csv files with a header, in the form of Charades")
     length, step, views = cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.TEST.NUM_ENSEMBLE_VIEWS
     if split == "train" or (split == "val" and not cfg.DATA.FULL_TIME_EVAL):
-        return RandomStridedClip(length, step), RandomCrop.from_cfg(cfg)
+        return RandomStridedClip(length, step), random_crops(cfg, split)
     if split == "val":
         return UniformStridedClips(length, step, views), FixedCrops(size=cfg.DATA.TRAIN_CROP_SIZE)
     crops = FixedCrops(size=cfg.DATA.TEST_CROP_SIZE, num_crops=cfg.TEST.NUM_SPATIAL_CROPS)

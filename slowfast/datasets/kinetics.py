@@ -20,7 +20,7 @@ from slowfast.datasets.labels import ClassLabel
 from slowfast.datasets.remote_files import is_remote
 from slowfast.datasets.same_file import missing
 from slowfast.datasets.sources import FileSource
-from slowfast.datasets.transforms import FixedCrops, RandomCrop, SpatialRule
+from slowfast.datasets.transforms import FixedCrops, SpatialRule, random_crops
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.video_files import VideoFiles
 from slowfast.registry import DATASETS
@@ -89,7 +89,7 @@ def sampling_rules(cfg: CfgNode, split: str) -> tuple[ClipRule, SpatialRule]:
         cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.DATA.TARGET_FPS, cfg.TEST.NUM_ENSEMBLE_VIEWS,
     )  # fmt: skip
     if split != "test":
-        return RandomSpacedClip(length, step, fps), RandomCrop.from_cfg(cfg)
+        return RandomSpacedClip(length, step, fps), random_crops(cfg, split)
     crops = evaluation_crops(cfg)
     if cfg.DATA.CYCLIC_LOAD:
         return CyclicSpacedClips(length, step, fps, views), crops

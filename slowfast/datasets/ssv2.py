@@ -21,7 +21,7 @@ from slowfast.datasets.frame_lists import ListedFrames, has_frame_list_header, r
 from slowfast.datasets.labels import ClassLabel
 from slowfast.datasets.sources import FileSource, FrameSource
 from slowfast.datasets.ssv2_lists import ANNOTATION_FILES, LABEL_FILE, LabelledVideo, read_labels, read_videos
-from slowfast.datasets.transforms import FixedCrops, RandomCrop, SpatialRule
+from slowfast.datasets.transforms import FixedCrops, SpatialRule, random_crops
 from slowfast.datasets.video_dataset import VideoDataset
 from slowfast.datasets.video_files import VideoFiles
 from slowfast.registry import DATASETS
@@ -93,7 +93,7 @@ def _sampling_rules(cfg: CfgNode, split: str) -> tuple[SegmentClip, SpatialRule]
     """Random frames in training alone; the random part of the picture also in validation, as in PySlowFast."""
     clips = SegmentClip(cfg.DATA.NUM_FRAMES, randomly=split == "train")
     if split != "test":
-        return clips, RandomCrop.from_cfg(cfg)
+        return clips, random_crops(cfg, split)
     return clips, FixedCrops(size=cfg.DATA.TEST_CROP_SIZE, num_crops=cfg.TEST.NUM_SPATIAL_CROPS)
 
 

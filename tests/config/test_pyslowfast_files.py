@@ -71,7 +71,7 @@ def test_file_says_of_each_option_without_effect_that_it_has_none(name: str) -> 
         ("BN.NORM_TYPE", "sub_batchnorm"),
         ("MODEL.FROZEN_BN", "true"),
         ("MODEL.DROPCONNECT_RATE", "0.2"),
-        ("DATA.TRAIN_JITTER_SCALES_RELATIVE", [0.08, 1.0]),
+        ("DATA.TRAIN_JITTER_MOTION_SHIFT", True),
         ("TASK", "ssl"),
         ("MODEL.MODEL_NAME", "MViT"),
     ],

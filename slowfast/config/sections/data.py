@@ -25,11 +25,27 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
             why=f"larger than the smallest short side, {low} (DATA.TRAIN_JITTER_SCALES)", right=f"at most {low}",
         )  # fmt: skip
     _check_colours(cfg)
+    _check_relative_crops(cfg)
     if cfg.DATA.CYCLIC_LOAD and cfg.DATA.USE_OFFSET_SAMPLING:
         raise ConfigError(
             key="DATA.USE_OFFSET_SAMPLING", value=True, why="views of DATA.CYCLIC_LOAD lie one after the other",
             right="only one of the two",
         )  # fmt: skip
+
+
+def _check_relative_crops(cfg: CfgNode) -> None:
+    areas, aspects = "DATA.TRAIN_JITTER_SCALES_RELATIVE", "DATA.TRAIN_JITTER_ASPECT_RELATIVE"
+    ranges = {areas: cfg.DATA.TRAIN_JITTER_SCALES_RELATIVE, aspects: cfg.DATA.TRAIN_JITTER_ASPECT_RELATIVE}
+    for key, value in ranges.items():
+        if value and (len(value) != 2 or value[0] > value[1]):
+            raise ConfigError(key=key, value=value, why="not a range", right="[smallest, largest], or [] for none")
+    for key, other, right in ((areas, aspects, "[0.08, 1.0]"), (aspects, areas, "[0.75, 1.3333]")):
+        if ranges[other] and not ranges[key]:
+            why = f"{other} is {ranges[other]}, and crops need both their area and their shape"
+            raise ConfigError(key=key, value=[], why=why, right=right)
+    if ranges[areas] and (cfg.TRAIN.DATASET == "ava" or cfg.DETECTION.ENABLE):
+        why = "boxes of persons are told in crops that keep the shape of the picture"
+        raise ConfigError(key=areas, value=ranges[areas], why=why, right="[], with DATA.TRAIN_JITTER_SCALES")
 
 
 def _check_colours(cfg: CfgNode) -> None:
@@ -99,6 +115,20 @@ SECTION = Section(
         ),
         "TRAIN_JITTER_SCALES": Option(
             [256, 320], "Range that the short side is drawn from in training.", length=(2, 2), minimum=1, maximum=2**13
+        ),
+        "TRAIN_JITTER_SCALES_RELATIVE": Option(
+            [],
+            "Range of a training crop's share of the picture's area, instead of TRAIN_JITTER_SCALES; empty: no such crops.",
+            elements=float,
+            above=0,
+            maximum=1,
+        ),
+        "TRAIN_JITTER_ASPECT_RELATIVE": Option(
+            [],
+            "Range of the width of such a crop over its height.",
+            elements=float,
+            above=0,
+            maximum=100,
         ),
         "TRAIN_CROP_SIZE": Option(224, "Side of the square that training crops out.", minimum=1, maximum=2**13),
         "TEST_CROP_SIZE": Option(256, "Short side, and side of the square crops, in tests.", minimum=1, maximum=2**13),

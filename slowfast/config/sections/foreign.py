@@ -57,7 +57,6 @@ _NO_DRAWING = "TensorBoard is given numbers alone; the report of a test shows sc
 _PCA = "only AVA's changes of colours use it: see AVA.TRAIN_PCA_EIGVAL and AVA.TRAIN_PCA_EIGVEC."
 _PCA_DIRECTIONS = [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]]
 _NO_SELF_SUPERVISION = "this library has no self-supervised training"
-_NO_CROP_AUGMENTATION = "clips are cropped by DATA.TRAIN_JITTER_SCALES and DATA.TRAIN_CROP_SIZE alone"
 
 RENAMED = {
     "LOGS.DIR": "OUTPUT_DIR",
@@ -109,9 +108,7 @@ UNUSED: dict[str, Unused] = {
     "DATA.LOADER_CHUNK_OVERALL_SIZE": _ignored("lists are read whole.", 0),
     "DATA.SKIP_ROWS": _refused("lists are read from their first row", 0),
     "DATA.DUMMY_LOAD": _refused("this library trains on videos, not on noise"),
-    "DATA.TRAIN_JITTER_SCALES_RELATIVE": _refused(_NO_CROP_AUGMENTATION, []),
-    "DATA.TRAIN_JITTER_ASPECT_RELATIVE": _refused(_NO_CROP_AUGMENTATION, []),
-    "DATA.TRAIN_JITTER_MOTION_SHIFT": _refused(_NO_CROP_AUGMENTATION),
+    "DATA.TRAIN_JITTER_MOTION_SHIFT": _refused("all frames of a clip are cut out at the same place"),
     "DATA.TRAIN_JITTER_FPS": _refused("clips are sampled at DATA.TARGET_FPS, without jitter", 0.0),
     "DATA.TRAIN_CROP_NUM_TEMPORAL": _refused("training takes one clip of a video", 1),
     "DATA.TRAIN_CROP_NUM_SPATIAL": _refused("training takes one crop of a clip", 1),

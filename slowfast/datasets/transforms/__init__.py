@@ -2,7 +2,16 @@
 
 from slowfast.datasets.transforms.colour import ClipColours, ColourDraw, ColourJitter, ColourRule, Unchanged
 from slowfast.datasets.transforms.geometry import ViewBox, boxes_in_view, scale_short_side, uniform_crop
-from slowfast.datasets.transforms.rules import CropFrames, FixedCrops, RandomCrop, SpatialRule, ViewDraw, WholePicture
+from slowfast.datasets.transforms.relative_crop import RelativeCrop
+from slowfast.datasets.transforms.rules import (
+    CropFrames,
+    FixedCrops,
+    RandomCrop,
+    SpatialRule,
+    ViewDraw,
+    WholePicture,
+    random_crops,
+)
 
 __all__ = [
     "ClipColours",
@@ -12,12 +21,14 @@ __all__ = [
     "CropFrames",
     "FixedCrops",
     "RandomCrop",
+    "RelativeCrop",
     "SpatialRule",
     "Unchanged",
     "ViewBox",
     "ViewDraw",
     "WholePicture",
     "boxes_in_view",
+    "random_crops",
     "scale_short_side",
     "uniform_crop",
 ]

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewBox:
     """What a clip shows of its pictures: the picture scaled to `scaled`, a part of size `shape` cut out with its corner at
-    (top, left), mirrored left-right if `flip`. Sizes are (height, width), all in pixels of the scaled picture.
+    (top, left), mirrored left-right if `flip`. Sizes are (height, width), all in pixels of the scaled picture, of which only
+    those of the part need be whole numbers.
     """
 
-    scaled: tuple[int, int]
-    top: int
-    left: int
+    scaled: tuple[float, float]
+    top: float
+    left: float
     shape: tuple[int, int]
     flip: bool = False
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from slowfast.datasets.transforms.colour import ColourDraw, Unchanged
 from slowfast.datasets.transforms.geometry import ViewBox, render, scale_short_side, uniform_crop
+from slowfast.datasets.transforms.relative_crop import RelativeCrop
 
 
 class ViewDraw(Protocol):
@@ -84,6 +85,13 @@ class RandomDraw:
         top = math.floor(self.down * (scaled[0] - self.size))
         left = math.floor(self.across * (scaled[1] - self.size))
         return ViewBox(scaled=scaled, top=top, left=left, shape=(self.size, self.size), flip=self.flip)
+
+
+def random_crops(cfg: CfgNode, split: str) -> SpatialRule:
+    """Crops by shares of the picture where training asks for them, and by its short side elsewhere."""
+    if split == "train" and cfg.DATA.TRAIN_JITTER_SCALES_RELATIVE:
+        return RelativeCrop.from_cfg(cfg)
+    return RandomCrop.from_cfg(cfg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
