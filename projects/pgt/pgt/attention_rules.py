@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
-import torch
 from torch import nn
 
 from pgt.cell import Cell
+from pgt.operators.base import MarkovOperator
+from pgt.operators.compressed_attention import CompressedClipAttention, add_compression
 from pgt.operators.time_positions import CausalPositions, RestartedPositions
 from pgt.operators.token_attention import MarkovClipAttention, MarkovTimeAttention
-from pgt.operators.token_memory import CLOCK, EXTRA, TokenMemory
+from pgt.operators.token_memory import CLOCK, EXTRA, NEWEST, VALUES, TokenMemory
 from pgt.site import Remember, Rule, Site
-from slowfast.models.transformers.attention import ClipAttention, TimeAttention
+from slowfast.models.transformers.attention import Attention, ClipAttention, TimeAttention
 from slowfast.models.transformers.positions import TimePositions
 
 
@@ -31,29 +32,39 @@ def token_memory(site: Site, *, lead: int = 0, channels: int | None = None, has_
     )
 
 
-def add_age_offsets(module: nn.Module, memory: TokenMemory, channels: int) -> None:
-    """Gives an attention what tells slices of the memory from those of the step, which begins as nothing."""
-    offsets = nn.Parameter(torch.zeros(memory.cell.num_frames or 0, channels))
+def _add_age_offsets(module: Attention, slices: int, *, learned: bool) -> None:
+    """Gives an attention what tells slices of the memory from those of the step, which begins as zeros."""
+    offsets = nn.Parameter(module.qkv.weight.new_zeros(slices, module.qkv.in_features)) if learned else None
     module.register_parameter("age_offsets", offsets)
 
 
 def _clip_attention(module: ClipAttention, site: Site) -> Remember:
-    return _remember(module, site, MarkovClipAttention, token_memory(site, channels=module.qkv.in_features, has_extra=True))
+    channels = module.qkv.in_features
+    memory = token_memory(site, channels=channels, has_extra=True)
+    if site.options.attention == "tokens":
+        return _remember(site, MarkovClipAttention, memory)
+    values = replace(memory.cell, name=site.path + VALUES)
+    newest = Cell(site.path + NEWEST, None, "last", channels=channels, optional=True)
+
+    def prepare(module: ClipAttention) -> None:
+        add_compression(module)
+        _add_age_offsets(module, site.options.attention_slices, learned=site.options.age_offsets)
+
+    attributes = {"tokens": memory, "values": values, "newest": newest}
+    return Remember(CompressedClipAttention, memory.cell, attributes, cells=(*memory.cells, values, newest), prepare=prepare)
 
 
 def _time_attention(module: TimeAttention, site: Site) -> Remember:
-    return _remember(module, site, MarkovTimeAttention, token_memory(site, channels=module.qkv.in_features))
+    if site.options.attention == "compressed":
+        site.refuse(module, "attention along time alone has nothing beside it to be compressed with; right would be: tokens")
+    return _remember(site, MarkovTimeAttention, token_memory(site, channels=module.qkv.in_features))
 
 
-def _remember(module: Any, site: Site, operator: Any, memory: TokenMemory) -> Remember:
-    learns_ages = site.options.age_offsets
+def _remember(site: Site, operator: type[MarkovOperator], memory: TokenMemory) -> Remember:
+    def prepare(module: Attention) -> None:
+        _add_age_offsets(module, site.options.attention_slices, learned=site.options.age_offsets)
 
-    def prepare(module: nn.Module) -> None:
-        if learns_ages:
-            add_age_offsets(module, memory, module.qkv.in_features)  # type: ignore[union-attr, arg-type]
-
-    attributes = {"tokens": memory} | ({} if learns_ages else {"age_offsets": None})
-    return Remember(operator, memory.cell, attributes, cells=memory.cells, prepare=prepare)
+    return Remember(operator, memory.cell, {"tokens": memory}, cells=memory.cells, prepare=prepare)
 
 
 def _time_positions(module: TimePositions, site: Site) -> Remember:

@@ -43,6 +43,7 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     for every in Multigrid.from_cfg(cfg).schedules:
         check_fit(cfg, every)
     _check_causal(cfg)
+    _check_attention(cfg)
     _check_nonlocal(cfg)
     if not whole_videos(cfg):
         settle_num_frames(cfg, given, schedule)
@@ -140,6 +141,15 @@ def _check_causal(cfg: CfgNode) -> None:
             raise ConfigError(key=f"PGT.{key}", value=cfg.PGT[key], why=why, right=repr(right))
 
 
+def _check_attention(cfg: CfgNode) -> None:
+    if cfg.PGT.ATTENTION != "compressed":
+        return
+    for key, right in (("CACHE", "last"), ("CACHE_MOMENTUM", 0.0), ("OPERATOR", "local")):
+        if cfg.PGT[key] != right:
+            why = "compressed slices stand in a queue, and each holds several moments of its step (PGT.ATTENTION)"
+            raise ConfigError(key=f"PGT.{key}", value=cfg.PGT[key], why=why, right=repr(right))
+
+
 def _check_nonlocal(cfg: CfgNode) -> None:
     used = any(blocks for stage in cfg.NONLOCAL.LOCATION for blocks in stage)
     if used and cfg.PGT.OPERATOR == "causal":
@@ -172,6 +182,7 @@ class ProgressiveWrapper:
             operator=cfg.PGT.OPERATOR,
             nonlocal_context=cfg.PGT.NL_CONTEXT if cfg.NONLOCAL.PROGRESS else None,
             nonlocal_norm=cfg.PGT.NL_NORM,
+            attention=cfg.PGT.ATTENTION,
             attention_slices=cfg.PGT.ATTENTION_SLICES,
             age_offsets=cfg.PGT.AGE_OFFSETS,
         )
@@ -221,7 +232,7 @@ def _blocks_without_memory(cfg: CfgNode, given: frozenset[str]) -> str:
 
 NETWORK = (
     *("ENABLE", "SEMANTICS", "OPERATOR", "STEPS", "STEP_LEN", "OVERLAP", "CACHE", "CACHE_MOMENTUM"),
-    *("HEAD", "TPOOL_SIZE", "NL_CONTEXT", "NL_NORM", "ATTENTION_SLICES", "AGE_OFFSETS"),
+    *("HEAD", "TPOOL_SIZE", "NL_CONTEXT", "NL_NORM", "ATTENTION", "ATTENTION_SLICES", "AGE_OFFSETS"),
 )
 """What is computed from the weights depends on these; the others say how they are trained and scored."""
 
@@ -369,10 +380,16 @@ SECTION = Section(
             choices=("batchnorm", "frozen_batchnorm", "layernorm", "none"),
             no_effect_if=_blocks_without_memory,
         ),
+        "ATTENTION": Option(
+            "tokens",
+            "Video transformers: what attention remembers, tokens as they are, or few that learned convolutions make of them "
+            "(compressed, as in MeMViT: a queue, CACHE last).",
+            choices=("tokens", "compressed"),
+        ),
         "ATTENTION_SLICES": Option(
             1,
             "Video transformers: time slices of tokens that attention remembers (and, with OPERATOR causal, that a slice looks "
-            "back).",
+            "back); of compressed ones, each of which stands for up to four.",
             minimum=1,
             maximum=2**16,
         ),

@@ -16,6 +16,7 @@ from pgt.schedule import ScheduleError, Semantics, StepSchedule, of_pathway
 from slowfast.errors import UserError
 
 Operator = Literal["local", "causal"]
+AttentionMemory = Literal["tokens", "compressed"]
 V = TypeVar("V")
 
 
@@ -35,8 +36,9 @@ class MemoryOptions:
     "released", every operator). head: whether the pooling of the head remembers at all. tpool_size: temporal positions that it
     leaves for each pathway when an evaluation runs a whole clip in one pass. operator: "local" windows lie around their frame
     and see no future at borders, "causal" ones end on it. nonlocal_context: what non-local blocks attend to; None: to their own
-    step. nonlocal_norm: the norm they have then. attention_slices: time slices of tokens that attention remembers, and that
-    causal attention looks back. age_offsets: whether attention learns an offset for each remembered slice, zero at first, to
+    step. nonlocal_norm: the norm they have then. attention: what attention remembers, tokens as they are or
+    "compressed" ones, a queue (mode "last", local operators alone). attention_slices: time slices of those, and as many
+    as causal attention looks back. age_offsets: whether attention learns an offset for each remembered slice, zero at first, to
     tell it from those of the step (local operators alone). leave: paths of modules that stay as they are, with all they hold.
     """
 
@@ -50,6 +52,7 @@ class MemoryOptions:
     operator: Operator = "local"
     nonlocal_context: Context | None = None
     nonlocal_norm: NonLocalNorm = "batchnorm"
+    attention: AttentionMemory = "tokens"
     attention_slices: int = 1
     age_offsets: bool = False
     leave: tuple[str, ...] = ()
@@ -62,7 +65,8 @@ class MemoryOptions:
         self._check_choice("nonlocal_norm", self.nonlocal_norm, get_args(NonLocalNorm))
         self._check_choice("head", self.head, (True, False))
         self._check_choice("age_offsets", self.age_offsets, (True, False))
-        self._check_slices()
+        self._check_choice("attention", self.attention, get_args(AttentionMemory))
+        self._check_attention()
         momentum = self.momentum
         if isinstance(momentum, bool) or not isinstance(momentum, int | float) or not 0 <= momentum < 1:
             raise OptionError(f"momentum={momentum!r}: the share of the old memory; right would be: from 0 to below 1")
@@ -85,10 +89,16 @@ class MemoryOptions:
         if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
             raise OptionError(f"{name}={value!r}: right would be: {' or '.join(map(repr, choices))}")
 
-    def _check_slices(self) -> None:
+    def _check_attention(self) -> None:
         slices = self.attention_slices
         if isinstance(slices, bool) or not isinstance(slices, int) or slices < 1:
             raise OptionError(f"attention_slices={slices!r}: right would be: 1 or more time slices")
+        if self.attention == "compressed" and (self.mode, self.momentum, self.operator) != ("last", 0, "local"):
+            raise OptionError(
+                f"attention='compressed' with memory={self.mode!r}, momentum={self.momentum!r} and operator={self.operator!r}: "
+                "compressed slices stand in a queue, and each holds several moments of its step; right would be: "
+                "memory='last', momentum=0 and operator='local'"
+            )
 
     def _check_causal(self) -> None:
         """Causal operators remember the true past and nothing else."""

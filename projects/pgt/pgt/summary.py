@@ -11,15 +11,24 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from pgt.cell import Cell
-from pgt.operators import MarkovAttention, MarkovClipAttention, MarkovHeadPool, MarkovTimeAttention, MarkovTimePool, along_time
-from pgt.operators.token_memory import CLOCK, EXTRA
+from pgt.operators import (
+    CompressedClipAttention,
+    MarkovAttention,
+    MarkovClipAttention,
+    MarkovHeadPool,
+    MarkovTimeAttention,
+    MarkovTimePool,
+    along_time,
+)
+from pgt.operators.token_memory import ENTRIES
 from pgt.site import pathway_of
 from pgt.wrapper import ProgressiveModel
 from slowfast.models.resnet.lateral import FuseFastToSlow
 from slowfast.models.roi_head import RoIHead
 from slowfast.runtime.tables import format_table
 
-WHOLE_TIME = (MarkovTimePool, MarkovHeadPool, MarkovAttention, MarkovClipAttention, MarkovTimeAttention)
+ATTENTION = (MarkovAttention, MarkovClipAttention, CompressedClipAttention, MarkovTimeAttention)
+WHOLE_TIME = (MarkovTimePool, MarkovHeadPool, *ATTENTION)
 FAST = 1
 
 
@@ -98,7 +107,7 @@ def summary(model: ProgressiveModel, inputs: Any = None, *args: Any, **options: 
         field.pass_through(module, cell, over_all=over_all)
         if path in model.operators:
             frames = memory.get(path)
-            parts = [memory[name] for name in (path, path + CLOCK, path + EXTRA) if name in memory]
+            parts = [memory[name] for name in (path, *(path + ending for ending in ENTRIES)) if name in memory]
             operators.append(
                 OperatorSummary(
                     path=path,

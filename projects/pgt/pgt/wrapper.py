@@ -14,7 +14,7 @@ from pgt.compiling import compiles, let_compiled_models_step
 from pgt.memory import Memory
 from pgt.operators.nonlocal_block import Context, NonLocalNorm
 from pgt.schedule import Semantics, as_tuple
-from pgt.site import MemoryOptions, Operator, OptionError
+from pgt.site import AttentionMemory, MemoryOptions, Operator, OptionError
 from pgt.state import State
 from pgt.swap import make_markov
 from pgt.verification import verify
@@ -267,6 +267,7 @@ def progressive(
     operator: Operator = "local",
     nonlocal_context: Context | None = None,
     nonlocal_norm: NonLocalNorm = "batchnorm",
+    attention: AttentionMemory = "tokens",
     attention_slices: int = 1,
     age_offsets: bool = False,
     leave: Sequence[str] = (),
@@ -298,6 +299,7 @@ def progressive(
         operator=operator,
         nonlocal_context=nonlocal_context,
         nonlocal_norm=nonlocal_norm,
+        attention=attention,
         attention_slices=attention_slices,
         age_offsets=age_offsets,
         leave=as_tuple(leave),

@@ -51,17 +51,24 @@ class Attention(nn.Module):
         queries, keys, values = self._heads(functional.linear(x, self.qkv.weight, self.bias()), parts=3)
         return self.finish(self.mix(queries, keys, values))
 
-    def attend(self, x: Tensor, seen: Tensor, mask: Tensor | None = None) -> Tensor:
+    def attend(self, x: Tensor, seen: Tensor, mask: Tensor | None = None, *, values: Tensor | None = None) -> Tensor:
         """x (N, L, C), seen (N, S, C) -> (N, L, C): the tokens of x look at those of `seen` and no others.
 
-        mask: bool, broadcast to (N, heads, L, S); false where a token is not to be looked at.
+        mask: bool, broadcast to (N, heads, L, S); false where a token is not to be looked at. values: (N, S, C), what values
+        are made of, where that is not what keys are made of.
         """
         channels = x.shape[-1]
         weight, bias = self.qkv.weight, self.bias()
         query_bias, other_bias = (None, None) if bias is None else (bias[:channels], bias[channels:])
         (queries,) = self._heads(functional.linear(x, weight[:channels], query_bias), parts=1)
-        keys, values = self._heads(functional.linear(seen, weight[channels:], other_bias), parts=2)
-        return self.finish(self.mix(queries, keys, values, mask))
+        if values is None:
+            keys, looked_up = self._heads(functional.linear(seen, weight[channels:], other_bias), parts=2)
+        else:
+            _, key_weight, value_weight = weight.chunk(3)
+            key_bias, value_bias = (None, None) if other_bias is None else other_bias.chunk(2)
+            (keys,) = self._heads(functional.linear(seen, key_weight, key_bias), parts=1)
+            (looked_up,) = self._heads(functional.linear(values, value_weight, value_bias), parts=1)
+        return self.finish(self.mix(queries, keys, looked_up, mask))
 
     def bias(self) -> Tensor | None:
         """The bias of queries, keys and values, (3 C,)."""

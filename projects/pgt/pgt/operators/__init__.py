@@ -8,6 +8,7 @@ means over all time. Weights of a network with centred kernels fit, but then see
 """
 
 from pgt.operators.base import MarkovOperator, along_time, become, check_rhythm, has_own_forward, triple
+from pgt.operators.compressed_attention import CompressedClipAttention
 from pgt.operators.conv import AlignedConv, CausalConv, CausalOwnConv, MarkovConv, MarkovOwnConv, ReleasedLateral
 from pgt.operators.nonlocal_block import MarkovAttention
 from pgt.operators.pooling import (
@@ -30,6 +31,7 @@ __all__ = [
     "CausalOwnConv",
     "CausalSqueeze",
     "CausalWindowPool",
+    "CompressedClipAttention",
     "MarkovAttention",
     "MarkovClipAttention",
     "MarkovClipPool",

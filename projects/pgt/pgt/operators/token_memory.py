@@ -19,6 +19,12 @@ CLOCK = ".clock"
 """Ending of the entry that counts the slices which a row has seen."""
 EXTRA = ".extra"
 """Ending of the entry that holds class tokens."""
+VALUES = ".values"
+"""Ending of the entry that holds what values are made of, where that is not what keys are made of."""
+NEWEST = ".newest"
+"""Ending of the entry that holds the newest step's tokens while a network trains that compresses them."""
+ENTRIES = (CLOCK, EXTRA, VALUES, NEWEST)
+"""What an attention may leave besides the entry of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +108,19 @@ class TokenMemory:
         own = within.new_ones((len(before.present), num_slices))
         return within & torch.cat([before.present, own], dim=1)[:, None]
 
-    def mask(self, before: SeenBefore, *, num_slices: int, num_extra: int, query_places: int, key_places: int) -> Tensor | None:
-        """The same for tokens: bool (B or 1, 1, E + T * queries, E' + E + (F + T) * keys); None where all see all.
+    def mask(
+        self,
+        before: SeenBefore,
+        *,
+        num_slices: int,
+        num_extra: int,
+        query_places: int,
+        key_places: int,
+        past_places: int | None = None,
+    ) -> Tensor | None:
+        """The same for tokens: bool (B or 1, 1, E + T * queries, E' + E + F * past + T * keys); None where all see all.
+
+        past_places: tokens of a remembered slice, where it has not as many as one of the step.
 
         Keys stand in the order of class tokens of the step before (E'), those of this step, slices before, slices of this
         step. Class tokens see what the newest slice sees. Where a token looks back alone, class tokens are seen by nobody else:
@@ -115,11 +132,13 @@ class TokenMemory:
             if before.extra_present is None:
                 return None
             slots = before.extra_present.new_ones((1, num_slices, before.num_slices + num_slices))
-        tokens = slots.repeat_interleave(query_places, dim=1).repeat_interleave(key_places, dim=2)
+        border = before.num_slices
+        past, own = slots[:, :, :border], slots[:, :, border:]
+        keys = torch.cat([past.repeat_interleave(past_places or key_places, 2), own.repeat_interleave(key_places, 2)], dim=2)
+        tokens = keys.repeat_interleave(query_places, dim=1)
         if num_extra == 0:
             return tokens[:, None]
-        newest = slots[:, -1:].repeat_interleave(key_places, dim=2).expand(-1, num_extra, -1)
-        looks = torch.cat([newest, tokens], dim=1)
+        looks = torch.cat([keys[:, -1:].expand(-1, num_extra, -1), tokens], dim=1)
         to_extra = looks.new_ones((1, looks.shape[1], carried + num_extra))
         if self.causal:
             to_extra[:, num_extra:] = False
