@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from slowfast.engine.examined_persons import ExaminedMoment
+from slowfast.engine.numbered_files import packed, unpacked
 from slowfast.runtime.atomic_files import write_json
 
 EXAMINED = "examined_videos.json"
 
-TRUE_SCORE, LOSS, LOSS_IN_TIME = "true_score", "loss", "loss_in_time"
+TRUE_SCORE, LOSS, LOSS_IN_TIME, MEAN_AP = "true_score", "loss", "loss_in_time", "mean_ap"
 """What videos are ordered by: the score of the one true class; the cross-entropy of all classes, their mean, of the scores of
-the whole video; the same along its time, the mean over moments."""
+the whole video; the same along its time, the mean over moments; the mean average precision of the boxes of persons."""
+
+MEASURES = (TRUE_SCORE, LOSS, LOSS_IN_TIME, MEAN_AP)
 
 DECIMALS = 4
 
@@ -64,15 +68,17 @@ class ExaminedVideo:
     truths: tuple[Stretch, ...]
     found: tuple[Stretch, ...] | None
     along: ScoresAlong | None
+    moments: tuple[ExaminedMoment, ...] | None = None
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any]) -> Self:
         along = content["along"]
         found = content["found"]
+        moments = content.get("moments")  # files of an earlier version have none
         return cls(
             video_id=str(content["video_id"]),
             number=int(content["number"]),
-            files=tuple(map(str, content["files"])),
+            files=unpacked(content["files"]),
             fps=None if content["fps"] is None else float(content["fps"]),
             place=int(content["place"]),
             measured=float(content["measured"]),
@@ -89,12 +95,13 @@ class ExaminedVideo:
                 seconds=tuple((float(start), float(end)) for start, end in along["seconds"]),
                 scores={int(label): tuple(map(float, scores)) for label, scores in along["scores"].items()},
             ),
+            moments=None if moments is None else tuple(map(ExaminedMoment.from_content, moments)),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExaminedVideos:
-    """measure: TRUE_SCORE, LOSS or LOSS_IN_TIME. num_videos: that were tested. class_names: K. videos: the worst first."""
+    """measure: one of MEASURES. num_videos: that were tested. class_names: K. videos: the worst first."""
 
     measure: str
     num_videos: int
@@ -103,7 +110,10 @@ class ExaminedVideos:
 
     def write(self, folder: Path) -> None:
         """Writes the file into the folder of a run. Raises WriteError."""
-        write_json(folder / EXAMINED, dataclasses.asdict(self))
+        content = dataclasses.asdict(self)
+        for video in content["videos"]:
+            video["files"] = packed(video["files"])
+        write_json(folder / EXAMINED, content)
 
 
 def read_examined(path: Path) -> ExaminedVideos:
@@ -115,11 +125,12 @@ def read_examined(path: Path) -> ExaminedVideos:
         class_names=tuple(map(str, content["class_names"])),
         videos=tuple(ExaminedVideo.from_content(video) for video in content["videos"]),
     )
-    if examined.measure not in (TRUE_SCORE, LOSS, LOSS_IN_TIME):
+    if examined.measure not in MEASURES:
         raise ValueError(f"{examined.measure!r} is no measure")
     for video in examined.videos:
         named = {*video.true, *video.missed, *video.false, *video.scores, *(stretch[0] for stretch in video.truths)}
         named |= {stretch[0] for stretch in video.found or ()} | set(video.along.scores if video.along else ())
+        named |= {label for moment in video.moments or () for label in moment.labels}
         if wrong := [label for label in named if not 0 <= label < len(examined.class_names)]:
             raise ValueError(f"{video.video_id}: there is no class {wrong[0]}")
         if not video.files:

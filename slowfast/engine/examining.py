@@ -84,7 +84,7 @@ def examine(
     else:
         measure, measured = LOSS, cross_entropy(scores, labels > 0).mean(axis=1)
     order = np.argsort(measured if measure == TRUE_SCORE else -measured, kind="stable").tolist()
-    places = sorted({*range(len(order))[:NUM_EXAMINED], *range(len(order))[-NUM_EXAMINED:]})
+    places = examined_places(len(order))
     along = judged.along if judged is not None else along
     videos = []
     for place in places:
@@ -117,17 +117,22 @@ def examine(
                 scores={label: round(float(scores[row, label]), DECIMALS) for label in shown},
                 truths=truths,
                 found=found,
-                along=None if in_time is None else _along(in_time, shown),
+                along=None if in_time is None else scores_along(in_time, shown),
             )
         )
     return ExaminedVideos(measure=measure, num_videos=len(order), class_names=tuple(dataset.class_names), videos=tuple(videos))
+
+
+def examined_places(count: int) -> list[int]:
+    """Those of the worst and the best among so many, from 0; each once."""
+    return sorted({*range(count)[:NUM_EXAMINED], *range(count)[-NUM_EXAMINED:]})
 
 
 def with_scores_along(video: ExaminedVideo, seconds: NDArray[np.floating], scores: NDArray[np.floating]) -> ExaminedVideo:
     """The same with scores in time: seconds (S, 2), in order and without overlap, and scores (S, K)."""
     duration = float(seconds.max(initial=0.0))
     timed = TimedScores(seconds=seconds.astype(np.float64), scores=scores, duration=duration)
-    return dataclasses.replace(video, along=_along(timed, list(video.scores)))
+    return dataclasses.replace(video, along=scores_along(timed, list(video.scores)))
 
 
 def judge_in_time(
@@ -196,10 +201,11 @@ def _stretches(events: Events) -> tuple[Stretch, ...]:
     return tuple(rows)
 
 
-def _along(timed: TimedScores, labels: Sequence[int]) -> ScoresAlong:
+def scores_along(timed: TimedScores, labels: Sequence[int]) -> ScoresAlong:
     """Of long videos the highest scores of MOST_STRETCHES parts at most."""
-    starts = np.arange(0, len(timed.seconds), max(1, -(-len(timed.seconds) // MOST_STRETCHES)))
-    ends = np.append(starts[1:], len(timed.seconds)) - 1
+    together = max(1, -(-len(timed.seconds) // MOST_STRETCHES))
+    starts = np.arange(0, len(timed.seconds), together)
+    ends = np.minimum(starts + together, len(timed.seconds)) - 1
     borders = np.column_stack([timed.seconds[starts, 0], timed.seconds[ends, 1]]).round(DECIMALS)
     seconds = [(float(start), float(end)) for start, end in borders]
     highest = np.maximum.reduceat(timed.scores, starts, axis=0) if len(starts) else timed.scores

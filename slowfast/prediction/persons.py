@@ -21,7 +21,7 @@ from slowfast.datasets.ava.box_lists import persons_of
 from slowfast.datasets.ava.build import rules_of
 from slowfast.datasets.ava.dataset import AvaDataset
 from slowfast.datasets.sources import FrameSource, GridSource
-from slowfast.engine.ava_evaluation import Predictions
+from slowfast.engine.ava_persons import Predictions
 from slowfast.engine.compiling import eager
 from slowfast.engine.steps import HasMemory
 from slowfast.models.folding import norms_folded

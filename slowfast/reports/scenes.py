@@ -18,9 +18,10 @@ from slowfast.datasets.build import whole_videos
 from slowfast.datasets.collate import collate
 from slowfast.datasets.lanes import LaneKey, Piece
 from slowfast.datasets.whole_videos import Picture, WholeVideos, collate_lanes
-from slowfast.engine.ava_evaluation import AvaTruth, Predictions
+from slowfast.engine.ava_persons import AvaTruth, Predictions
+from slowfast.engine.person_matching import NOBODY, match_boxes
 from slowfast.engine.steps import EvalStep
-from slowfast.evaluation.ava import Boxes, merge_repeated
+from slowfast.evaluation.ava import Boxes
 from slowfast.registry import EXAMPLES
 from slowfast.reports.examples import file_name, spread_evenly
 from slowfast.runtime.progress import with_bar
@@ -28,9 +29,6 @@ from slowfast.structures import ClipBatch, DetectionOutput, LaneBatch
 from slowfast.visualization import BoxedPerson, Scene, draw_scene
 
 logger = logging.getLogger(__name__)
-
-SAME_PERSON = 0.5
-"""Overlap from which a detected box and a true one are taken for the same person."""
 
 
 @EXAMPLES.register("detection")
@@ -103,7 +101,7 @@ def shown_picture(batch: ClipBatch | LaneBatch, second: float, *, mirrored: bool
 def build_scene(moment: tuple[int, int], picture: Picture, predictions: Predictions, truth: AvaTruth) -> Scene:
     """What is true and what is predicted at a moment (video, second), which `picture` shows."""
     video, second = moment
-    merged = merge_repeated(predictions.keys, predictions.scores, predictions.boxes)
+    merged = predictions.merged()
     here = (merged.keys[:, :2] == (video, second)).all(axis=1)
     true = truth.truths[(truth.truths.video == video) & (truth.truths.second == second) & (truth.truths.label > 0)]
     names = {action.id: action.name for action in truth.classes}
@@ -123,29 +121,13 @@ def match_persons(
 
     names: of the classes to show, by id.
     """
-    true_boxes, person_of = np.unique(true.box, axis=0, return_inverse=True)
-    done = [
-        tuple(names[label] for label in true.label[person_of.reshape(-1) == p].tolist() if label in names)
-        for p in range(len(true_boxes))
-    ]
-    overlap = _overlaps(boxes, true_boxes)
+    matched = match_boxes(boxes, true)
+    done = [tuple(names[label] for label in labels if label in names) for labels in matched.done]
     persons = []
-    for row, box in enumerate(boxes):
-        best = int(overlap[row].argmax()) if len(true_boxes) else -1
-        known = done[best] if len(true_boxes) and overlap[row, best] >= SAME_PERSON else ()
-        said = {name: float(scores[row, number - 1]) for number, name in names.items()}
-        persons.append(BoxedPerson(box=_four(box), true=known, scores=said))
-    found = (overlap >= SAME_PERSON).any(axis=0)
-    return persons + [BoxedPerson(box=_four(true_boxes[p]), true=done[p]) for p in np.flatnonzero(~found)]
-
-
-def _overlaps(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union, (R, 4) and (S, 4) -> (R, S); 0 for two boxes without area."""
-    size = np.minimum(first[:, None, 2:], second[None, :, 2:]) - np.maximum(first[:, None, :2], second[None, :, :2])
-    intersection = size.clip(min=0).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
-    union = areas[0][:, None] + areas[1][None] - intersection
-    return np.asarray(np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0))
+    for box, person, said in zip(boxes, matched.person_of.tolist(), scores, strict=True):
+        by_name = {name: float(said[number - 1]) for number, name in names.items()}
+        persons.append(BoxedPerson(box=_four(box), true=() if person == NOBODY else done[person], scores=by_name))
+    return persons + [BoxedPerson(box=_four(matched.true_boxes[person]), true=done[person]) for person in matched.missed]
 
 
 def _in_pixels(person: BoxedPerson, height: int, width: int) -> BoxedPerson:

@@ -9,6 +9,7 @@ import torch
 from slowfast.commands.eval_ava import AvaScoring, score_ava
 from slowfast.commands.run_net import train_and_test
 from slowfast.config import load_config
+from slowfast.engine.examined import EXAMINED, MEAN_AP, read_examined
 from slowfast.runtime.launch import launch
 from slowfast.runtime.logging import read_stats
 
@@ -69,3 +70,12 @@ def test_run_leaves_results_that_another_evaluation_of_its_file_finds_too(
     )
     again = json.loads((tmp_path / "again.json").read_text())
     assert 100 * again["mAP"] == pytest.approx(results["metrics"]["mAP"], abs=1e-5)
+    examined = read_examined(tmp_path / EXAMINED)
+    [video] = examined.videos
+    assert examined.measure == MEAN_AP
+    assert 100 * video.measured == pytest.approx(results["metrics"]["mAP"], abs=0.01), "it is the only video"
+    asked = sum(person.said is not None for moment in video.moments or () for person in moment.persons)
+    rows = {tuple(row.split(",")[:6]) for row in (tmp_path / "detections.csv").read_text().splitlines()}
+    excluded = (data / "annotations" / "ava_test_excluded_timestamps_v2.2.csv").read_text().splitlines()
+    assert asked == sum(f"{name},{second}" not in excluded for name, second, *_ in rows)
+    assert "by the mean average precision of their boxes" in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from longcook.writing import write_longcook
 from slowfast.annotations.ava import EXCLUDED, PROPOSALS, TRUTHS, RowKind, read_label_map, read_rows
 from slowfast.config import load_config
 from slowfast.datasets import SampleKey
-from slowfast.engine.ava_evaluation import AvaTruth
+from slowfast.engine.ava_persons import AvaTruth
 from slowfast.registry import DATASETS
 
 RECIPE = Recipe(format="ava", num_train=2, num_val=1, num_test=1, seed=2)

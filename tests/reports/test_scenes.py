@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast.engine.ava_evaluation import AvaTruth, Predictions
+from slowfast.engine.ava_persons import AvaTruth, Predictions
 from slowfast.evaluation.ava import Boxes
 from slowfast.reports.scenes import build_scene, match_persons, shown_picture
 from slowfast.structures import DetectionOutput

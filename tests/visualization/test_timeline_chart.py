@@ -4,15 +4,15 @@ import itertools
 
 import pytest
 
-from slowfast.visualization.player import Row, timeline_chart
+from slowfast.visualization.player import FOUND, TRUE, Kind, Row, timeline_chart
 
 SECONDS = [(0.0, 1.0), (1.001, 2.0), (3.0, 4.0)]
 
 
 def test_bars_and_strips_stand_at_their_seconds() -> None:
     rows = [
-        Row(name="stir", true=[(0.5, 1.5), (3.0, 9.0)], found=[(1.0, 2.0)], scores=[0.1, 0.2, 0.3]),
-        Row(name="chop", true=[], found=[], scores=[]),
+        Row(name="stir", bars={TRUE: [(0.5, 1.5), (3.0, 9.0)], FOUND: [(1.0, 2.0)]}, scores=[0.1, 0.2, 0.3]),
+        Row(name="chop", bars={}, scores=[]),
     ]
     chart = timeline_chart(rows, SECONDS, duration=5.0)
     true, found, scores = chart["data"]
@@ -25,9 +25,11 @@ def test_bars_and_strips_stand_at_their_seconds() -> None:
 
 
 def test_bars_and_strips_of_a_class_do_not_overlap() -> None:
-    chart = timeline_chart([Row(name="a", true=[(0, 1)], found=[(0, 1)], scores=[0.5])], [(0, 1)], duration=1)
-    true, found, scores = chart["data"]
-    spans = [(bar["y"][0] - bar["width"] / 2, bar["y"][0] + bar["width"] / 2) for bar in (true, found)]
+    third = Kind(name="wrong", color="#000000", pattern="x", height=0.1)
+    row = Row(name="a", bars={TRUE: [(0, 1)], FOUND: [(0, 1)], third: [(0, 1)]}, scores=[0.5])
+    *bars, scores = timeline_chart([row], [(0, 1)], duration=1)["data"]
+    assert [bar["marker"].get("pattern", {}).get("shape") for bar in bars] == [None, None, "x"]
+    spans = [(bar["y"][0] - bar["width"] / 2, bar["y"][0] + bar["width"] / 2) for bar in bars]
     spans.append(tuple(scores["y"]))
     assert all(above[1] < below[0] for above, below in itertools.pairwise(spans))
     assert spans[0][0] > 0
@@ -36,7 +38,7 @@ def test_bars_and_strips_of_a_class_do_not_overlap() -> None:
 
 @pytest.mark.parametrize("seconds", [[], [(0.5, 1.0)]])
 def test_names_are_text_and_long_ones_are_cut(seconds: list[tuple[float, float]]) -> None:
-    rows = [Row(name=f"<b>{'x' * 60}", true=[], found=[], scores=[0.5] * len(seconds))]
+    rows = [Row(name=f"<b>{'x' * 60}", bars={}, scores=[0.5] * len(seconds))]
     chart = timeline_chart(rows, seconds, duration=1.0)
     [name] = chart["layout"]["yaxis"]["ticktext"]
     assert name.startswith("&lt;b&gt;xxx")
@@ -45,7 +47,7 @@ def test_names_are_text_and_long_ones_are_cut(seconds: list[tuple[float, float]]
 
 
 def test_names_of_classes_are_not_taken_for_templates() -> None:
-    chart = timeline_chart([Row(name="50%{x} <b>", true=[], found=[], scores=(0.5,))], [(0.0, 1.0)], duration=1.0)
+    chart = timeline_chart([Row(name="50%{x} <b>", bars={}, scores=(0.5,))], [(0.0, 1.0)], duration=1.0)
     [strip] = chart["data"]
     assert strip["hovertemplate"].startswith("%{fullData.name}: ")
     assert strip["name"] == "50%{x} &lt;b&gt;"

@@ -1,4 +1,27 @@
 "use strict";
+// Calls `move` whenever another moment of a video may be seen. place: an element; once it is not in the page, nothing runs on.
+window.alongVideo = (video, place, move) => {
+  // Events of a video come a few times a second, pictures of the screen more often.
+  function run() {
+    move();
+    if (!video.paused && !video.ended && place.isConnected) requestAnimationFrame(run);
+  }
+  video.addEventListener("play", run);
+  for (const event of ["timeupdate", "seeking", "seeked", "loadedmetadata", "pause"]) video.addEventListener(event, move);
+};
+
+// Stands where there is no video to play, so that its time can still be gone through.
+window.standIn = () => {
+  const clock = new EventTarget();
+  let second = 0;
+  const currentTime = {
+    get: () => second,
+    set: (value) => { second = value; clock.dispatchEvent(new Event("seeked")); },
+  };
+  Object.defineProperty(clock, "currentTime", currentTime);
+  return Object.assign(clock, { paused: true, ended: false, duration: NaN, play() {}, pause() {} });
+};
+
 // Ties a video to a chart of its time: a line goes along with the video, a click or a key on the chart moves the video.
 // chart: an element, in one of the class "timeline", that plotly has drawn a chart into whose x axis is seconds.
 // name: of the video, for people who cannot see it.
@@ -26,12 +49,6 @@ window.followVideo = (video, chart, name) => {
     place.setAttribute("aria-valuetext", `${second.toFixed(1)} of ${last().toFixed(1)} seconds`);
   }
 
-  // Events of a video come a few times a second, pictures of the screen more often.
-  function run() {
-    move();
-    if (!video.paused && !video.ended && place.isConnected) requestAnimationFrame(run);
-  }
-
   function seek(second) {
     const end = Number.isFinite(video.duration) ? Math.min(last(), video.duration) : last();
     video.currentTime = Math.max(0, Math.min(end, second));
@@ -55,8 +72,7 @@ window.followVideo = (video, chart, name) => {
     else return;
     event.preventDefault();
   });
-  video.addEventListener("play", run);
-  for (const event of ["timeupdate", "seeking", "seeked", "loadedmetadata", "pause"]) video.addEventListener(event, move);
+  window.alongVideo(video, place, move);
   chart.on("plotly_afterplot", move);
   move();
 };

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
 
-TRUE_COLOR, SAID_COLOR = "#D55E00", "#0072B2"
+TRUE_COLOR, SAID_COLOR, WRONG_COLOR = "#D55E00", "#0072B2", "#AA4499"
 SHADES = ((0.0, "#EEF3F8"), (0.4, "#B5D3E8"), (0.7, SAID_COLOR), (1.0, "#003B63"))
 
 ROW_PIXELS = 40
-_TRUE, _FOUND, _SCORES = (0.08, 0.24), (0.30, 0.46), (0.52, 0.92)
-_SCORES_ALONE = (0.34, 0.92)
-"""Where in its row a class has bars of truths and events, and a strip of scores; from the top."""
+_BARS, _GAP, _SCORES_ALONE, _END = 0.06, 0.06, 0.30, 0.92
+"""Where in its row a class has bars, one kind below the other, with gaps between them, and a strip of scores; from the top."""
+
+_HATCHED = {"fillmode": "overlay", "fgcolor": "#FFFFFF", "fgopacity": 1, "solidity": 0.35}
 
 _LONGEST_NAME = 26
 
@@ -30,51 +31,66 @@ Stretch = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One class. true, found: stretches (start, end) in seconds; found are events that the network made. scores: S, in [0, 1];
-    empty: not known."""
+class Kind:
+    """Of bars. pattern: of plotly's, so that not colours alone tell kinds apart. height: as a share of the row."""
 
     name: str
-    true: Sequence[Stretch]
-    found: Sequence[Stretch]
+    color: str
+    pattern: str = ""
+    height: float = 0.16
+
+
+TRUE, FOUND = Kind(name="true", color=TRUE_COLOR), Kind(name="events that the network found", color=SAID_COLOR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One class. bars: stretches (start, end) in seconds of each kind. scores: S, in [0, 1]; empty: not known."""
+
+    name: str
+    bars: Mapping[Kind, Sequence[Stretch]]
     scores: Sequence[float]
 
 
 def timeline_chart(rows: Sequence[Row], seconds: Sequence[Stretch], *, duration: float) -> dict[str, Any]:
     """seconds: S, in order and without overlap, that scores are for. duration: of the video, in seconds, above 0."""
-    events = any(row.found for row in rows)
     drawn: list[Any] = []
-    for kind, color, place in (("true", TRUE_COLOR, _TRUE), ("found", SAID_COLOR, _FOUND)):
+    kinds = dict.fromkeys(kind for row in rows for kind in row.bars)
+    top = _BARS
+    for kind in kinds:
         bars = [
             (number, start, min(end, duration))
             for number, row in enumerate(rows)
-            for start, end in (row.true if kind == "true" else row.found)
+            for start, end in row.bars.get(kind, ())
             if start < duration
         ]
         if bars:
             drawn.append(
                 go.Bar(
-                    name="true" if kind == "true" else "events that the network found",
+                    name=kind.name,
                     orientation="h",
-                    y=[number + (place[0] + place[1]) / 2 for number, *_ in bars],
-                    width=place[1] - place[0],
+                    y=[number + top + kind.height / 2 for number, *_ in bars],
+                    width=kind.height,
                     base=[start for _, start, _ in bars],
                     x=[end - start for _, start, end in bars],
                     customdata=[[_plain(rows[number].name), start, end] for number, start, end in bars],
-                    marker_color=color,
+                    marker={
+                        "color": kind.color,
+                        **({"pattern": {"shape": kind.pattern, "size": 6, **_HATCHED}} if kind.pattern else {}),
+                    },
                     hovertemplate="%{customdata[0]}: %{customdata[1]:.1f} to %{customdata[2]:.1f} s"
                     "<extra>%{fullData.name}</extra>",
                 )
             )
+        top += kind.height + _GAP
     seconds = _closed(seconds, duration / NARROW)
     edges = _edges(seconds)
     for number, row in enumerate(rows):
         if row.scores:
-            top, bottom = _SCORES if events else _SCORES_ALONE
             drawn.append(
                 go.Heatmap(
                     x=edges,
-                    y=[number + top, number + bottom],
+                    y=[number + max(top, _SCORES_ALONE), number + _END],
                     z=[_with_gaps(row.scores, seconds)],
                     coloraxis="coloraxis",
                     hoverongaps=False,

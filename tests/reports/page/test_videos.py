@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from slowfast.engine.examined import LOSS, LOSS_IN_TIME, TRUE_SCORE, ExaminedVideos
-from slowfast.reports.page import videos
+from slowfast.reports.page import classes, videos
 from slowfast.reports.page.films import Shelf
 from slowfast.reports.page.finished_run import read_run
 from tests.reports.page.finished_runs import examined_video, make_run
@@ -26,33 +26,33 @@ def card(measure: str = LOSS, **values: Any) -> videos.Card:
 @pytest.mark.parametrize(
     ("values", "summary", "kinds"),
     [
-        ({"true": (0,), "rank": 1}, "stir, recognised", [videos.RIGHT]),
-        ({"true": (0,), "missed": (0,), "false": (1,), "rank": 3}, "stir, taken for chop", [videos.WRONG_OF_FEW]),
-        ({"true": ()}, "Nothing is true in this video.", [videos.NOTHING_TRUE]),
-        ({"true": (0,)}, "Its one class has the best score.", [videos.ALL_FIRST]),
-        ({"true": (0, 1)}, "Its 2 classes have the best scores.", [videos.ALL_FIRST]),
+        ({"true": (0,), "rank": 1}, "stir, recognised", [classes.RIGHT]),
+        ({"true": (0,), "missed": (0,), "false": (1,), "rank": 3}, "stir, taken for chop", [classes.WRONG_OF_FEW]),
+        ({"true": ()}, "Nothing is true in this video.", [classes.NOTHING_TRUE]),
+        ({"true": (0,)}, "Its one class has the best score.", [classes.ALL_FIRST]),
+        ({"true": (0, 1)}, "Its 2 classes have the best scores.", [classes.ALL_FIRST]),
         (
             {"true": (0,), "missed": (0,), "false": (1,)},
             "The one class is wrong: missed stir; said chop.",
-            [videos.ALL_WRONG],
+            [classes.ALL_WRONG],
         ),
         (
             {"true": (0, 1, 2), "missed": (0,), "false": (3,)},
             "1 of 3 classes is wrong: missed stir; said wipe.",
-            [videos.SOME_WRONG],
+            [classes.SOME_WRONG],
         ),
         (
             {"true": (0, 1), "missed": (0, 1), "false": (3, 2)},
             "2 of 2 classes are wrong: missed stir, chop; said wipe, pour.",
-            [videos.ALL_WRONG],
+            [classes.ALL_WRONG],
         ),
-        ({"true": (), "found": ()}, "Nothing happens, and nothing was found.", [videos.NO_MISTAKE]),
-        ({"true": (), "found": ((1, 0, 1),), "false": (1,)}, "1 false event (chop).", [videos.FALSE]),
-        ({"true": (0,), "truths": ((0, 0, 1),), "found": ((0, 0, 1),)}, "Its one event found.", [videos.NO_MISTAKE]),
+        ({"true": (), "found": ()}, "Nothing happens, and nothing was found.", [classes.NO_MISTAKE]),
+        ({"true": (), "found": ((1, 0, 1),), "false": (1,)}, "1 false event (chop).", [classes.FALSE]),
+        ({"true": (0,), "truths": ((0, 0, 1),), "found": ((0, 0, 1),)}, "Its one event found.", [classes.NO_MISTAKE]),
         (
             {"true": (0,), "truths": ((0, 0, 1),), "found": (), "missed": (0,)},
             "1 of 1 event missed (stir).",
-            [videos.MISSED],
+            [classes.MISSED],
         ),
         (
             {
@@ -63,12 +63,12 @@ def card(measure: str = LOSS, **values: Any) -> videos.Card:
                 "false": (1, 1),
             },
             "2 of 2 events missed (2 × stir), 2 false events (2 × chop).",
-            [videos.MISSED, videos.FALSE],
+            [classes.MISSED, classes.FALSE],
         ),
         (
             {"true": (0,), "truths": ((0, 0, 1), (0, 2, 3)), "found": ((0, 0, 1), (0, 2, 3), (3, 0, 1)), "false": (3,)},
             "All 2 events found, 1 false event (wipe).",
-            [videos.FALSE],
+            [classes.FALSE],
         ),
     ],
 )
@@ -76,7 +76,7 @@ def test_mistakes_are_told_in_words(tmp_path: Path, values: dict[str, Any], summ
     found = card(
         LOSS_IN_TIME if "found" in values else TRUE_SCORE if "rank" in values else LOSS, folder=tmp_path / "a", **values
     )
-    assert (found.summary, list(found.kinds)) == (summary, kinds)
+    assert (found.told.summary, list(found.told.kinds)) == (summary, kinds)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ def test_runs_without_videos_say_so_in_a_sentence(tmp_path: Path) -> None:
     assert videos.missing(without).startswith("a, b have kept no videos")
 
 
-@pytest.mark.parametrize(("rank", "kind"), [(1, videos.RIGHT), (5, videos.SECOND), (6, videos.WRONG)])
+@pytest.mark.parametrize(("rank", "kind"), [(1, classes.RIGHT), (5, classes.SECOND), (6, classes.WRONG)])
 def test_with_many_classes_the_first_five_are_told_apart(rank: int, kind: str) -> None:
     missed = () if rank == 1 else (0,)
     video = examined_video(folder=Path(), true=(0,), missed=missed, false=missed, rank=rank)
-    assert videos._kinds(video, num_classes=6) == (kind,)
+    assert classes.told(video, [*NAMES, "fold", "knead"]).kinds == (kind,)

@@ -1,13 +1,13 @@
 "use strict";
 (() => {
-  const charts = JSON.parse(document.getElementById("charts").textContent);
+  const [charts, boxes] = ["charts", "boxes"].map((id) => JSON.parse(document.getElementById(id).textContent));
   const settings = { displayModeBar: false, responsive: true };
   const tabs = [...document.querySelectorAll('[role="tab"]')];
   const fields = ["class-name", "class-below", "option-name", "option-differs",
     "video-run", "video-group", "video-class", "video-kind", "video-sort"]
     .map((id) => document.getElementById(id))
     .filter((field) => field !== null);
-  const videos = window.videoCards(charts, settings, writeAddress);
+  const videos = window.videoCards(charts, boxes, settings, writeAddress);
 
   // Charts have the colours of the page, which follow those that the reader has set for all pages.
   function colour() {
@@ -51,7 +51,7 @@
     if (panel.id === "classes") filterClasses();
   }
 
-  // The address says what is shown, so that a link leads there: #tab=classes&class-name=milk, #tab=videos&video=run/name
+  // The address says what is shown, so that a link leads there: #tab=classes&class-name=milk, #tab=videos&video=run/name&second=3.5
   function writeAddress() {
     const said = new URLSearchParams();
     said.set("tab", tabs.find((tab) => tab.getAttribute("aria-selected") === "true").getAttribute("aria-controls"));
@@ -61,6 +61,7 @@
       }
     }
     if (videos.link()) said.set("video", videos.link());
+    if (videos.second()) said.set("second", videos.second());
     history.replaceState(null, "", `#${said}`);
   }
 
@@ -73,7 +74,7 @@
     filterOptions();
     videos.filter();
     show(tabs.find((tab) => tab.getAttribute("aria-controls") === said.get("tab")) ?? tabs[0]);
-    videos.show(said.get("video") ?? "");
+    videos.show(said.get("video") ?? "", Number(said.get("second")) || 0);
   }
 
   function filterClasses() {
