@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from slowfast.engine.examined import LOSS, ExaminedVideo, ExaminedVideos, ScoresAlong
+from slowfast.engine.examined import LOSS, MEAN_AP, ExaminedVideo, ExaminedVideos, ScoresAlong
+from slowfast.engine.examined_persons import ExaminedMoment, ExaminedPerson
 from slowfast.engine.score_statistics import Durations, ScoreStatistics, statistics_of_videos
 
 CLASSES = ("pour milk", "stir", 'chop <b>"quick"</b>')
@@ -80,6 +81,43 @@ def examined_videos(folder: Path) -> ExaminedVideos:
         folder=folder, video_id="w", number=1, files=(str(folder / "w.mp4"),), place=2, measured=0.25, true=(0, 2)
     )
     return ExaminedVideos(measure=LOSS, num_videos=2, class_names=CLASSES, videos=(first, second))
+
+
+def person(box: Any, true: Any, said: Any, **scores: float) -> ExaminedPerson:
+    """scores: by class, under names such as c0."""
+    return ExaminedPerson(box=box, true=true, said=said, scores={int(name[1:]): score for name, score in scores.items()})
+
+
+LEFT, RIGHT, MIDDLE = (0.0, 0.25, 0.25, 0.75), (0.5, 0.0, 1.0, 1.0), (0.25, 0.5, 0.5, 1.0)
+
+MOMENTS = (
+    ExaminedMoment(start=0.5, end=1.0, second=905, persons=(person(LEFT, (1,), (1,), c1=0.9),)),
+    ExaminedMoment(
+        start=1.0,
+        end=1.5,
+        second=906,
+        persons=(
+            person(LEFT, (1, 2), (1, 0), c0=0.4, c1=0.8, c2=0.1),
+            person(RIGHT, None, (0,), c0=0.6),
+            person(MIDDLE, (2,), None),
+        ),
+    ),
+    ExaminedMoment(start=1.75, end=2.25, second=908, persons=()),
+)
+"""Right; then all kinds of mistakes at once; then nobody."""
+
+
+def examined_persons(folder: Path) -> ExaminedVideos:
+    """Two, of the files v.mp4 and w.mp4 in the folder: the first has MOMENTS, the second has nothing wrong."""
+    first = examined_video(
+        folder=folder, measured=0.25, true=(1, 2), missed=(2,), false=(0,), scores={2: 0.0, 1: 0.5}, moments=MOMENTS,
+        along=ScoresAlong(seconds=((0.5, 1.0), (1.0, 1.5)), scores={2: (0.0, 0.1), 0: (0.3, 0.6), 1: (0.9, 0.8)}),
+    )  # fmt: skip
+    second = examined_video(
+        folder=folder, video_id="w", number=1, files=(str(folder / "w.mp4"),), place=2, measured=1.0, true=(1,),
+        scores={1: 1.0}, moments=MOMENTS[:1], along=None,
+    )  # fmt: skip
+    return ExaminedVideos(measure=MEAN_AP, num_videos=2, class_names=CLASSES, videos=(first, second))
 
 
 def statistics() -> ScoreStatistics:
