@@ -17,6 +17,9 @@ LONGEST_TEXT, LONGEST_NAME = 4095, 255
 """Bytes of a path, and of a name in it, that Linux and the file systems take: where a text is longer, looking for a file of
 that name is an error in itself."""
 
+Elements = type | list[type] | None
+"""Of what type the elements of a list are; [int]: lists of whole numbers."""
+
 Reason = Callable[[CfgNode, frozenset[str]], str]
 """Called with a finished config and the keys that somebody set: why something has no effect in it; empty where it has."""
 
@@ -40,9 +43,9 @@ class Option:
     smallest and the largest number of elements. empty: whether a text, or a text in a list, may be empty. advice: what would
     be right, where the bounds do not say it. no_effect: why the option is accepted but changes nothing; another value than
     the default is answered with a warning. no_effect_if: the same for options that some configs read and others do not.
-    bare: whether a number alone stands for a list of that number. aliases: names that other code bases use -> (ours, what
-    users of theirs should know, if anything). refused: texts that mean something to other code bases but not here -> (why,
-    what would be right).
+    bare: whether a number alone stands for a list of that number. null: whether None stands for the default. aliases: names
+    that other code bases use -> (ours, what users of theirs should know, if anything). refused: texts that mean something to
+    other code bases but not here -> (why, what would be right).
     """
 
     default: object
@@ -52,20 +55,21 @@ class Option:
     maximum: float | None = None
     above: float | None = None
     below: float | None = None
-    elements: type | None = None
+    elements: Elements = None
     length: tuple[int, int] | None = None
     empty: bool = True
     advice: str = ""
     no_effect: str = ""
     no_effect_if: Reason | None = None
     bare: bool = False
+    null: bool = False
     aliases: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def coerce(self, value: Any) -> Any:
         """`value` in the option's type. Raises ValueError with the reason when it does not fit."""
         if isinstance(self.default, list):
-            value = self._as_list(value)
+            value = list(self.default) if self.null and value in (None, "None") else self._as_list(value)
         value = _coerce(value, self.default, self.elements)
         if isinstance(value, str):
             if value in self.refused:
@@ -97,7 +101,7 @@ class Option:
             text = {int: "whole numbers", float: "numbers", str: "texts"}.get(type(leaf), "values")
             text = f"out of {', '.join(map(repr, self.choices))}" if self.choices else text
             count = f"{_from_to(*self.length)} " if self.length else ""
-            nested = isinstance(next(iter(self.default), None), list)
+            nested = isinstance(next(iter(self.default), None) or self.elements, list)
             text = f"a list of {count}{'lists of ' if nested else ''}{text}"
         advice = f" ({self.advice})" if self.advice else ""
         return f"{text}{' ' if bounds else ''}{bounds}, such as the default, {self.default!r}{advice}"
@@ -209,7 +213,7 @@ def read_by_text(text: str) -> Any:
         return text
 
 
-def _coerce(value: object, default: object, elements: type | None) -> object:
+def _coerce(value: object, default: object, elements: Elements) -> object:
     if isinstance(default, bool):
         if not isinstance(value, bool):
             raise ValueError("must be True or False")
@@ -246,11 +250,11 @@ def _coerce_float(value: object) -> float:
     return number
 
 
-def _coerce_element(element: object, default: list[object], elements: type | None) -> object:
+def _coerce_element(element: object, default: list[object], elements: Elements) -> object:
     if default:
         example = default[0]
     elif elements is not None:
-        example = elements()
+        example = _element(elements)
     else:
         raise TypeError("an empty list as default does not say what the option takes: state `elements`")
     try:
@@ -259,13 +263,16 @@ def _coerce_element(element: object, default: list[object], elements: type | Non
         raise ValueError(f"must be a list whose elements fit: {element!r} {error}") from None
 
 
-def _example(default: object, elements: type | None) -> object:
+def _example(default: object, elements: Elements) -> object:
     """A value of the type that the option, or the innermost of its lists, holds."""
     while isinstance(default, list):
-        if not default:
-            return None if elements is None else elements()
-        default = default[0]
+        default = default[0] if default else None if elements is None else _element(elements)
     return default
+
+
+def _element(elements: type | list[type]) -> object:
+    """One of what a list holds."""
+    return [kind() for kind in elements] if isinstance(elements, list) else elements()
 
 
 def _misfit_of_text(text: str) -> str:

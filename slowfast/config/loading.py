@@ -18,7 +18,7 @@ from iopath.common.file_io import g_pathmgr
 from slowfast.config import sections as core_sections
 from slowfast.config.errors import ConfigError
 from slowfast.config.projects import load_projects
-from slowfast.config.sections.foreign import RENAMED, find_unused
+from slowfast.config.sections.foreign import RENAMED, UNUSED, find_unused
 from slowfast.config.shipped import find_config
 from slowfast.options import Option, Section, read_by_text
 from slowfast.registry import CONFIG_SECTIONS
@@ -175,7 +175,9 @@ def _flatten(tree: dict[Any, Any], where: str) -> dict[str, Any]:
         is_section = bool(name) and name in CONFIG_SECTIONS
         is_option = name in CONFIG_SECTIONS.get("").options
         if isinstance(value, dict) and not is_option:
-            flat.update({f"{name}.{key}": entry for key, entry in value.items()})
+            for key, entry in value.items():
+                inner = isinstance(entry, dict) and f"{name}.{key}.ENABLE" in UNUSED  # a section with a switch of its own
+                flat.update(_flatten({f"{name}.{key}": entry}, where) if inner else {f"{name}.{key}": entry})
         elif not is_section:
             flat[str(name)] = value
         elif value is not None:  # else a section heading with nothing below it
@@ -272,8 +274,8 @@ def _is_left_open(full_key: str, setting: _Setting) -> bool:
     """Whether a text or list is named without a value, as templates do where users shall fill in a path; says so."""
     if setting.value is not None or setting.where == COMMAND_LINE:
         return False
-    default = _find_option(full_key, setting).default
-    if not isinstance(default, str | list):
+    option = _find_option(full_key, setting)
+    if option.null or not isinstance(option.default, str | list):
         return False
     warnings.warn(f"{setting.key} (set in {setting.where}) has no value: it stays as if it was not set", stacklevel=3)
     return True

@@ -8,5 +8,6 @@ in the registry.
 
 from slowfast.models import regnet3d, resnet3d, slowfast, x3d
 from slowfast.models.build import build_model
+from slowfast.models.transformers import mvit
 
-__all__ = ["build_model", "regnet3d", "resnet3d", "slowfast", "x3d"]
+__all__ = ["build_model", "mvit", "regnet3d", "resnet3d", "slowfast", "x3d"]

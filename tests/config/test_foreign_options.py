@@ -89,8 +89,12 @@ def test_number_or_switch_without_a_value_is_an_error(text: str, tmp_path: Path)
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["PGT.STEP_LEN", [8], "MODEL.MODEL_NAME", "MViT"], r"MODEL\.MODEL_NAME = 'MViT': .*no video transformers.*SlowFast"),
+        (["PGT.STEP_LEN", [8], "MODEL.MODEL_NAME", "PTVMViT"], r"MODEL\.MODEL_NAME = 'PTVMViT': .*pytorchvideo.*: MViT"),
+        (["MODEL.MODEL_NAME", "MaskMViT"], "no self-supervised training"),
         (["MODEL.MODEL_NAME", "PTVCSN"], "no channel-separated networks"),
+        (["MVIT.PATCH_2D", True], "not on pictures"),
+        (["MVIT.USE_FIXED_SINCOS_POS", True], "positions of MViT are learned"),
+        (["MVIT.REV.ENABLE", True], "no reversible networks"),
         (["MODEL.MODEL_NAME", "ResNet_nopool"], "MODEL.ARCH c2d_nopool"),
         (["TRAIN.DATASET", "imagenet"], "not on pictures"),
         (["TEST.DATASET", "imagenet"], "not on pictures"),
@@ -124,7 +128,7 @@ def test_step_that_training_never_reaches_needs_no_factor() -> None:
 
 
 def test_main_reason_comes_before_what_else_is_wrong(tmp_path: Path) -> None:
-    path = write(tmp_path, "AUG: {ENABLE: True}\nMIXUP: {ENABLE: True}\nMODEL: {MODEL_NAME: MViT}")
+    path = write(tmp_path, "AUG: {ENABLE: True}\nMIXUP: {ENABLE: True}\nMODEL: {MODEL_NAME: PTVMViT}")
     with pytest.raises(ConfigError, match=r"^MODEL\.MODEL_NAME"):
         load_config(path)
 

@@ -38,7 +38,7 @@ def hostile(option: Option) -> Iterator[Any]:
         yield from ("no such choice",) if option.choices else ()
         yield from () if option.empty else ("",)
     elif isinstance(default, list):
-        yield from (value for value in NOT_A_LIST if not (option.bare and value == 3))
+        yield from (value for value in NOT_A_LIST if not ((option.bare and value == 3) or (option.null and value is None)))
         yield from misshapen(option)
     else:
         yield from (*NUMBERS, True, [default])
@@ -52,8 +52,8 @@ def misshapen(option: Option) -> Iterator[Any]:
     if shortest:
         yield []
     if longest:
-        yield (option.default * (longest + 1))[: longest + 1]
-    yield [option.default] if option.default else [[]]
+        yield ((option.default or [first_leaf(option)]) * (longest + 1))[: longest + 1]
+    yield [option.default] if option.default else [[[]]] if isinstance(option.elements, list) else [[]]
     leaf = first_leaf(option)
     if isinstance(leaf, str):
         yield from (with_leaf(option, value) for value in (3, None, [], *NO_FILE))
@@ -74,15 +74,19 @@ def beyond(option: Option) -> Iterator[float]:
 def first_leaf(option: Option) -> Any:
     value = option.default
     while isinstance(value, list):
-        value = value[0] if value else (option.elements or int)()
+        value = value[0] if value else innermost(option.elements)()
     return value
+
+
+def innermost(elements: type | list[type] | None) -> type:
+    return elements[0] if isinstance(elements, list) else elements or int
 
 
 def with_leaf(option: Option, leaf: Any) -> Any:
     def replaced(value: Any) -> Any:
         return [replaced(value[0] if value else None), *value[1:]] if isinstance(value, list) else leaf
 
-    return replaced(option.default)
+    return replaced(option.default or ([[None]] if isinstance(option.elements, list) else []))
 
 
 CASES = [(key, value) for key, option in all_options() for value in hostile(option)]

@@ -16,6 +16,7 @@ DERIVED = {
     "PGT.SELFATT": "refused unless it is off",
     "PGT.SELFATT_LOCATION": "refused unless it is off",
     "MODEL.ACT_CHECKPOINT": "sets TRAIN.ACTIVATION_CHECKPOINTING",
+    "MVIT.NORM": "takes one value alone",
     "RESNET.STEM_FUNC": "refused where MODEL.ARCH has another stem",
 }
 """Options that only a section's `finish` reads: others follow from them, or one value alone is taken."""

@@ -73,7 +73,7 @@ def test_file_says_of_each_option_without_effect_that_it_has_none(name: str) -> 
         ("MODEL.DROPCONNECT_RATE", "0.2"),
         ("DATA.TRAIN_JITTER_MOTION_SHIFT", True),
         ("TASK", "ssl"),
-        ("MODEL.MODEL_NAME", "MViT"),
+        ("MODEL.MODEL_NAME", "PTVMViT"),
     ],
 )
 def test_what_would_change_the_results_is_refused(key: str, value: Any) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from slowfast.config import CfgNode
 from slowfast.models import build_model
 from slowfast.models.pathways import PathwayPicker
-from tests.models.tiny_networks import VARIANTS, tiny_config
+from tests.models.tiny_networks import TRANSFORMERS, VARIANTS, tiny_config
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +39,12 @@ def clip() -> Callable[..., list[Tensor]]:
         return PathwayPicker.from_cfg(tiny_config(variant)).pick(pixels)
 
     return draw
+
+
+@pytest.fixture(params=sorted(VARIANTS | TRANSFORMERS))
+def any_variant(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 @pytest.fixture(params=sorted(VARIANTS))

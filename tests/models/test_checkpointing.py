@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 from slowfast.config import ConfigError
 from slowfast.models import build_model
 from slowfast.models.pathways import PathwayPicker
-from tests.models.tiny_networks import VARIANTS, tiny_config
+from tests.models.tiny_networks import TRANSFORMERS, VARIANTS, tiny_config
 
 
 class LiveTensors(TorchDispatchMode):
@@ -35,11 +35,11 @@ class LiveTensors(TorchDispatchMode):
         return result
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [*VARIANTS, *TRANSFORMERS])
 @pytest.mark.parametrize("execution", ["3d", "2d"])
 def test_gradients_and_statistics_are_those_of_one_run_at_fewer_activations(variant: str, execution: str) -> None:
     found = {}
-    for parts in ("none", "stages", "blocks"):
+    for parts in ("none", "blocks") if variant in TRANSFORMERS else ("none", "stages", "blocks"):
         cfg = tiny_config(variant, TRAIN__ACTIVATION_CHECKPOINTING=parts, MODEL__EXECUTION=execution)
         torch.manual_seed(0)
         model = build_model(cfg).train()

@@ -4,41 +4,42 @@ import pytest
 import torch
 
 from slowfast.registry import MODELS
-from tests.models.tiny_networks import RESNETS, SAME_NETWORKS, VARIANTS
+from tests.models.tiny_networks import RESNETS, SAME_NETWORKS, TRANSFORMERS, VARIANTS
 
 
 def test_the_variants_tested_here_cover_every_registered_model():
-    assert {options["MODEL.MODEL_NAME"] for options in VARIANTS.values()} | set(SAME_NETWORKS) == set(MODELS)
+    tested = {options["MODEL.MODEL_NAME"] for options in (VARIANTS | TRANSFORMERS).values()}
+    assert tested | set(SAME_NETWORKS) == set(MODELS)
 
 
-def test_only_the_classifier_learns_where_features_are_detached(tiny, clip, variant):
-    model = tiny(variant, MODEL__DETACH_FINAL_FC=True).train()
-    model(clip(variant)).square().mean().backward()
+def test_only_the_classifier_learns_where_features_are_detached(tiny, clip, any_variant):
+    model = tiny(any_variant, MODEL__DETACH_FINAL_FC=True).train()
+    model(clip(any_variant)).square().mean().backward()
     learning = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
     assert learning == {"head.projection.weight", "head.projection.bias"}
 
 
-def test_every_model_gives_every_parameter_a_gradient(tiny, clip, variant):
-    model = tiny(variant).train()
-    model(clip(variant)).square().mean().backward()
+def test_every_model_gives_every_parameter_a_gradient(tiny, clip, any_variant):
+    model = tiny(any_variant).train()
+    model(clip(any_variant)).square().mean().backward()
     without = [name for name, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.any()]
     assert without == []
 
 
-def test_training_gives_logits_and_evaluation_their_activation(tiny, clip, variant):
-    model = tiny(variant, BN__NORM_TYPE="frozen_batchnorm", MODEL__HEAD_ACT="sigmoid")
-    scores = model(clip(variant))
-    torch.testing.assert_close(scores, model.train()(clip(variant)).sigmoid())
+def test_training_gives_logits_and_evaluation_their_activation(tiny, clip, any_variant):
+    model = tiny(any_variant, BN__NORM_TYPE="frozen_batchnorm", MODEL__HEAD_ACT="sigmoid")
+    scores = model(clip(any_variant))
+    torch.testing.assert_close(scores, model.train()(clip(any_variant)).sigmoid())
 
 
-def test_softmax_scores_of_larger_pictures_sum_to_one(tiny, clip, variant):
-    scores = tiny(variant)(clip(variant, size=70))
+def test_softmax_scores_of_larger_pictures_sum_to_one(tiny, clip, any_variant):
+    scores = tiny(any_variant)(clip(any_variant, size=70))
     assert scores.shape == (2, 5)
     torch.testing.assert_close(scores.sum(1), torch.ones(2))
 
 
-def test_clips_of_a_batch_do_not_influence_each_other_in_evaluation(tiny, clip, variant):
-    model, inputs = tiny(variant), clip(variant)
+def test_clips_of_a_batch_do_not_influence_each_other_in_evaluation(tiny, clip, any_variant):
+    model, inputs = tiny(any_variant), clip(any_variant)
     torch.testing.assert_close(model([x[1:] for x in inputs]), model(inputs)[1:])
 
 
@@ -70,10 +71,10 @@ def test_deeper_networks_differ_in_the_number_of_blocks_alone(tiny, depth):
     assert kernels == [3] * 6 + [1] * (blocks[2] - 6)
 
 
-def test_the_wrong_number_of_pathways_is_refused(tiny, clip, variant):
-    inputs = clip("slow" if variant == "slowfast" else "slowfast")
+def test_the_wrong_number_of_pathways_is_refused(tiny, clip, any_variant):
+    inputs = clip("slow" if any_variant == "slowfast" else "slowfast")
     with pytest.raises(ValueError, match=f"but was given {len(inputs)}"):
-        tiny(variant)(inputs)
+        tiny(any_variant)(inputs)
 
 
 def test_pathways_that_do_not_keep_step_are_refused(tiny, clip):

@@ -25,6 +25,29 @@ VARIANTS = {
 }
 """What the config says to get each network."""
 
+TRANSFORMERS = {
+    "mvit": {
+        "MODEL.MODEL_NAME": "MViT",
+        "MODEL.ARCH": "mvit",
+        "MVIT.DEPTH": 2,
+        "MVIT.EMBED_DIM": 16,
+        "MVIT.NUM_HEADS": 2,
+        "MVIT.DROPPATH_RATE": 0.0,
+        "MVIT.DIM_MUL": [[1, 2.0]],
+        "MVIT.HEAD_MUL": [[1, 2.0]],
+        "MVIT.POOL_Q_STRIDE": [[0, 1, 1, 1], [1, 1, 2, 2]],
+        "MVIT.POOL_KV_STRIDE_ADAPTIVE": [1, 4, 4],
+        "MVIT.POOL_KVQ_KERNEL": [3, 3, 3],
+        "MVIT.SEP_POS_EMBED": True,
+        "MVIT.REL_POS_SPATIAL": True,
+        "MVIT.REL_POS_TEMPORAL": True,
+        "MVIT.RESIDUAL_POOLING": True,
+        "MVIT.DIM_MUL_IN_ATT": True,
+        "MVIT.USE_MEAN_POOLING": True,  # else parameters of the last block do nothing
+    },
+}
+"""Likewise, networks of tokens: they have neither stages nor a stem of that kind, and no norms of batches."""
+
 SAME_NETWORKS = {"PTVX3D": "X3D"}
 """Models that differ from another by next to nothing, so that tests of the other are enough."""
 
@@ -34,5 +57,5 @@ RESNETS = ("c2d", "i3d", "slow", "slowfast")
 
 def tiny_config(variant: str, **changes: Any) -> CfgNode:
     """Config of a small network; `changes` have two underscores where the key has a dot."""
-    values = TINY | VARIANTS[variant] | {key.replace("__", "."): value for key, value in changes.items()}
+    values = TINY | (VARIANTS | TRANSFORMERS)[variant] | {key.replace("__", "."): value for key, value in changes.items()}
     return load_config(None, [part for pair in values.items() for part in pair])

@@ -130,8 +130,12 @@ UNUSED: dict[str, Unused] = {
     "VIS_MASK.ENABLE": _refused(_NO_SELF_SUPERVISION),
     "DEMO": Unused(),
     "DEMO.ENABLE": _refused("cameras and new videos are for tools/predict.py, which needs no config"),
-    # Sections that only networks read which MODEL.MODEL_NAME does not know.
-    "MVIT": Unused(),
+    # What only networks read which MODEL.MODEL_NAME does not know.
+    "MVIT.PATCH_2D": _refused(_NO_PICTURES.rstrip(".")),
+    "MVIT.LAYER_SCALE_INIT_VALUE": _refused("blocks have no scales of their own for each channel", 0.0),
+    "MVIT.USE_FIXED_SINCOS_POS": _refused("positions of MViT are learned"),
+    "MVIT.REV": Unused(),
+    "MVIT.REV.ENABLE": _refused("this library has no reversible networks"),
     "CONTRASTIVE": Unused(),
     # What is drawn, logged and timed.
     "LOGS.FILE_NAME": _ignored("the log is OUTPUT_DIR/stdout.log.", ""),

@@ -14,11 +14,9 @@ MODEL_ALIASES = {
 }
 """The same networks in other code bases."""
 
-_NO_TRANSFORMERS = ("this library has no video transformers", "ResNet, SlowFast, X3D or RegNet3D")
 REFUSED_MODELS = {
-    "MViT": _NO_TRANSFORMERS,
-    "PTVMViT": _NO_TRANSFORMERS,
-    "MaskMViT": _NO_TRANSFORMERS,
+    "PTVMViT": ("weights of pytorchvideo's MViT have names that this library does not know", "MViT"),
+    "MaskMViT": ("this library has no self-supervised training", "MViT, to train with labels"),
     "PTVCSN": ("this library has no channel-separated networks", "ResNet, SlowFast, X3D or RegNet3D"),
     "ContrastiveModel": ("this library has no self-supervised training", "the network to train with labels, such as ResNet"),
     "ResNet_nopool": ("variants without pooling over time are told by MODEL.ARCH", "ResNet, with MODEL.ARCH c2d_nopool"),
@@ -26,10 +24,15 @@ REFUSED_MODELS = {
 """What other code bases have and this one does not: why, and what would be right."""
 
 
+WITHOUT_STAGES = ("MViT",)
+"""Networks of blocks alone."""
+
+
 def _settle_checkpointing(cfg: CfgNode, given: frozenset[str]) -> None:
     """PySlowFast's switch stands for one of the values of ours."""
     if "TRAIN.ACTIVATION_CHECKPOINTING" not in given:
-        cfg.TRAIN.ACTIVATION_CHECKPOINTING = "stages" if cfg.MODEL.ACT_CHECKPOINT else "none"
+        whole = "blocks" if cfg.MODEL.MODEL_NAME in WITHOUT_STAGES else "stages"
+        cfg.TRAIN.ACTIVATION_CHECKPOINTING = whole if cfg.MODEL.ACT_CHECKPOINT else "none"
     elif cfg.MODEL.ACT_CHECKPOINT and cfg.TRAIN.ACTIVATION_CHECKPOINTING == "none":
         why = "TRAIN.ACTIVATION_CHECKPOINTING, which says the same in more detail, is none"
         raise ConfigError(key="MODEL.ACT_CHECKPOINT", value=True, why=why, right="TRAIN.ACTIVATION_CHECKPOINTING alone")
@@ -58,6 +61,16 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
         )  # fmt: skip
 
 
+def _head_of_tokens(cfg: CfgNode, given: frozenset[str]) -> str:
+    own = "they are drawn as all others, times MVIT.HEAD_INIT_SCALE (MODEL.MODEL_NAME MViT)"
+    return own if cfg.MODEL.MODEL_NAME in WITHOUT_STAGES else ""
+
+
+def _no_grid(cfg: CfgNode, given: frozenset[str]) -> str:
+    pools = cfg.DETECTION.ENABLE or cfg.MODEL.MODEL_NAME not in WITHOUT_STAGES
+    return "" if pools else "its head reads one token, or the mean of all (MODEL.MODEL_NAME MViT)"
+
+
 SECTION = Section(
     name="MODEL",
     network=("MODEL_NAME", "ARCH", "NUM_CLASSES", "FINAL_POOL"),
@@ -68,7 +81,9 @@ SECTION = Section(
             "SlowFast", "Name of the network's class.", aliases=MODEL_ALIASES, refused=REFUSED_MODELS, empty=False
         ),
         "ACT_CHECKPOINT": Option(
-            False, "PySlowFast's name for activation checkpointing: True is TRAIN.ACTIVATION_CHECKPOINTING stages."
+            False,
+            "PySlowFast's name for activation checkpointing: True is TRAIN.ACTIVATION_CHECKPOINTING stages, or "
+            "blocks for a network without stages.",
         ),
         "EXECUTION": Option(
             "auto",
@@ -85,7 +100,7 @@ SECTION = Section(
         "NUM_CLASSES": Option(400, "Classes; 0: as many as the data set says (data set folder).", minimum=0, maximum=10**6),
         "LOSS_FUNC": Option("cross_entropy", "Loss.", choices=("cross_entropy", "soft_cross_entropy", "bce", "bce_logit")),
         "SINGLE_PATHWAY_ARCH": Option(
-            ["c2d", "c2d_nopool", "i3d", "i3d_nopool", "slow", "x3d", "regnet3d"],
+            ["c2d", "c2d_nopool", "i3d", "i3d_nopool", "slow", "x3d", "regnet3d", "mvit"],
             "Variants with one pathway.",
             elements=str,
             empty=False,
@@ -95,13 +110,20 @@ SECTION = Section(
             False, "Whether only the classifier learns, from the features of a trained network (linear evaluation)."
         ),
         "DROPOUT_RATE": Option(0.5, "Share of features that training drops before the classifier.", minimum=0, below=1),
-        "FC_INIT_STD": Option(0.01, "Standard deviation of the classifier's first weights.", minimum=0, maximum=10),
+        "FC_INIT_STD": Option(
+            0.01,
+            "Standard deviation of the classifier's first weights.",
+            minimum=0,
+            maximum=10,
+            no_effect_if=_head_of_tokens,
+        ),
         "HEAD_ACT": Option("softmax", "What makes scores of logits outside training.", choices=("softmax", "sigmoid")),
         "FINAL_POOL": Option(
             ["avg", "avg"],
             "How the head pools over space and over time: avg or max each.",
             length=(2, 2),
             choices=("avg", "max"),
+            no_effect_if=_no_grid,
         ),
     },
 )

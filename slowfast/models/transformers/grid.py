@@ -16,6 +16,12 @@ class TokenGrid(NamedTuple):
     width: int
     extra: int = 0
 
+    @classmethod
+    def of(cls, frames: Tensor, *, extra: int = 0) -> TokenGrid:
+        """That of frames (B, C, T, H, W)."""
+        time, height, width = frames.shape[2:]
+        return cls(time, height, width, extra)
+
     @property
     def num_places(self) -> int:
         """Tokens of one time slice."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from slowfast.models.layers.checkpointing import Checkpointing, checkpointed
 
@@ -40,11 +40,8 @@ class TokenNetwork(nn.Module):
         """Names of parameters, besides norms and biases, that are trained without it."""
         return {name for name in self.tables if getattr(self, name, None) is not None}
 
-    def run_block(self, block: nn.Module, *inputs: Any) -> Tensor:
+    def run_block(self, block: nn.Module, *inputs: Any) -> Any:
         """What the block makes of its inputs, the first of which are tokens."""
-        result: Tensor
         if self.checkpointing == "none" or not (self.training and torch.is_grad_enabled()):
-            result = block(*inputs)
-        else:
-            result = checkpointed(block, *inputs)
-        return result
+            return block(*inputs)
+        return checkpointed(block, *inputs)
