@@ -27,16 +27,18 @@ DOCUMENT = Path(__file__).parent.parent / "docs" / "config_files.md"
 
 SMALL = ["NUM_GPUS", 0, "DATA.TRAIN_CROP_SIZE", 32, "DATA.TRAIN_JITTER_SCALES", [32, 40]]
 
-OTHER_MODELS = {"MViT", "MaskMViT", "PTVMViT", "PTVCSN", "ContrastiveModel", "ResNet_nopool"}
+OTHER_MODELS = {"MaskMViT", "PTVMViT", "PTVCSN", "ContrastiveModel", "ResNet_nopool"}
 
 
 def is_refused(options: dict[str, Any]) -> bool:
-    """Networks that the library does not have, self-supervision, pictures, and multigrid training."""
+    """Networks that the library does not have, self-supervision, pictures, augmentations, and multigrid training."""
     return bool(
         options.get("MODEL.MODEL_NAME") in OTHER_MODELS
         or options.get("TASK") == "ssl"
         or options.get("TRAIN.DATASET") == "imagenet"
         or options.get("MULTIGRID.LONG_CYCLE")
+        or options.get("MVIT.REV.ENABLE")
+        or options.get("AUG.ENABLE")
     )
 
 
@@ -92,7 +94,7 @@ def test_file_of_pyslowfast_builds_the_network_that_it_builds_there(file: str, v
 @pytest.mark.parametrize("file", REFUSED)
 def test_refused_file_is_refused_in_one_line_for_its_main_reason(file: str, verdicts: dict[str, Verdict]) -> None:
     reason = verdicts[file].refused
-    assert reason.startswith(("MODEL.MODEL_NAME", "TASK", "TRAIN.DATASET", "MULTIGRID.LONG_CYCLE"))
+    assert reason.startswith(("MODEL.MODEL_NAME", "TASK", "TRAIN.DATASET", "MULTIGRID.LONG_CYCLE", "MVIT.REV", "AUG"))
     assert "; right would be: " in reason
     assert "\n" not in reason
 

@@ -18,7 +18,7 @@ TAKEN = {
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     path = tmp_path / "table.json"
-    path.write_text(json.dumps({"b/refused.yaml": {"MODEL.MODEL_NAME": "MViT"}, "a.yaml": {"options": TAKEN}}))
+    path.write_text(json.dumps({"b/refused.yaml": {"MODEL.MODEL_NAME": "PTVCSN"}, "a.yaml": {"options": TAKEN}}))
     return path
 
 
@@ -30,7 +30,7 @@ def test_each_file_is_told_apart_and_a_refused_one_fails_the_command(table: Path
         "    DATA.DECODING_BACKEND has no effect: PyAV decodes them",
         "    DATA.PATH_PREFIX has no value: it stays as if it was not set",
     ]
-    assert lines[3].startswith("b/refused.yaml: refused: MODEL.MODEL_NAME = 'MViT': this library has no video transformers")
+    assert lines[3].startswith("b/refused.yaml: refused: MODEL.MODEL_NAME = 'PTVCSN': this library has no channel-separated")
 
 
 def test_folders_are_searched_and_options_can_be_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
