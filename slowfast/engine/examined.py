@@ -98,6 +98,13 @@ class ExaminedVideo:
             moments=None if moments is None else tuple(map(ExaminedMoment.from_content, moments)),
         )
 
+    def content(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        # Moments may be so many that dataclasses would take long.
+        moments = None if self.moments is None else [moment.content() for moment in self.moments]
+        plain = dataclasses.asdict(dataclasses.replace(self, files=(), moments=None))
+        return {**plain, "files": packed(self.files), "moments": moments}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExaminedVideos:
@@ -110,9 +117,7 @@ class ExaminedVideos:
 
     def write(self, folder: Path) -> None:
         """Writes the file into the folder of a run. Raises WriteError."""
-        content = dataclasses.asdict(self)
-        for video in content["videos"]:
-            video["files"] = packed(video["files"])
+        content = {**dataclasses.asdict(dataclasses.replace(self, videos=())), "videos": [v.content() for v in self.videos]}
         write_json(folder / EXAMINED, content)
 
 

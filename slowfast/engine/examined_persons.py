@@ -40,6 +40,10 @@ class ExaminedPerson:
         scores = {int(label): float(score) for label, score in content["scores"].items()}
         return cls(box=(x1, y1, x2, y2), true=true, said=said, scores=scores)
 
+    def content(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {"box": self.box, "true": self.true, "said": self.said, "scores": self.scores}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExaminedMoment:
@@ -64,3 +68,8 @@ class ExaminedMoment:
             second=int(content["second"]),
             persons=tuple(ExaminedPerson.from_content(person) for person in content["persons"]),
         )
+
+    def content(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        persons = [person.content() for person in self.persons]
+        return {"start": self.start, "end": self.end, "second": self.second, "persons": persons}

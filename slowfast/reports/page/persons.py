@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slowfast.engine.examined import ExaminedVideo
@@ -18,6 +17,7 @@ from slowfast.visualization.player.timeline_chart import SAID_COLOR, TRUE_COLOR,
 RIGHT = Kind(name="right", color=SAID_COLOR, height=0.12)
 MISSED = Kind(name="missed", color=TRUE_COLOR, pattern="/", height=0.12)
 WRONG = Kind(name="wrong", color=WRONG_COLOR, pattern="x", height=0.12)
+KINDS = (RIGHT, MISSED, WRONG)
 
 MISSED_ACTIONS, WRONG_ACTIONS, NOT_FOUND, NOBODY = (
     "missed actions",
@@ -45,12 +45,13 @@ def told(video: ExaminedVideo, names: Sequence[str]) -> Told:
     persons = [person for moment in moments for person in moment.persons]
     # Those whose scores in time are kept come with most mistakes first.
     shown = list(dict.fromkeys([*(video.along.scores if video.along is not None else ()), *video.true, *video.false]))
+    bars = _bars(moments)
     return Told(
         summary=_summary(persons, len(moments), names),
         kinds=_kinds(persons),
         table=Table(caption="Actions of persons at all moments", heads=HEADS, rows=_rows(video, persons, shown, names)),
         shown=shown,
-        bars=functools.partial(_bars, moments),
+        bars=lambda label, _: bars.get(label, {}),
         boxes=_boxes(moments, names),
     )
 
@@ -100,14 +101,18 @@ def _rows(
     )
 
 
-def _bars(moments: Sequence[ExaminedMoment], label: int, _: float) -> dict[Kind, list[Stretch]]:
-    """When an action is right, missed and wrong, of whomever; moments that meet are one stretch."""
-    return {
-        kind: _joined(
-            (moment.start, moment.end) for moment in moments if any(label in getattr(p, kind.name) for p in moment.persons)
-        )
-        for kind in (RIGHT, MISSED, WRONG)
-    }
+def _bars(moments: Sequence[ExaminedMoment]) -> Mapping[int, Mapping[Kind, Sequence[Stretch]]]:
+    """By action, when it is right, missed and wrong, of whomever; moments that meet are one stretch."""
+    found: dict[int, dict[Kind, list[Stretch]]] = {}
+    for moment in moments:
+        for kind in KINDS:
+            for label in {label for person in moment.persons for label in getattr(person, kind.name)}:
+                stretches = found.setdefault(label, {kind: [] for kind in KINDS})[kind]
+                if stretches and moment.start - stretches[-1][1] < TOUCHING_SEC:
+                    stretches[-1] = (stretches[-1][0], moment.end)
+                else:
+                    stretches.append((moment.start, moment.end))
+    return found
 
 
 def _boxes(moments: Sequence[ExaminedMoment], names: Sequence[str]) -> dict[str, Any]:
@@ -133,13 +138,3 @@ def _marks(person: ExaminedPerson) -> list[list[Any]]:
         for kind, labels in (("right", person.right), ("missed", person.missed), ("wrong", person.wrong))
         for label in labels
     ]
-
-
-def _joined(stretches: Iterator[Stretch]) -> list[Stretch]:
-    joined: list[Stretch] = []
-    for start, end in stretches:
-        if joined and start - joined[-1][1] < TOUCHING_SEC:
-            joined[-1] = (joined[-1][0], end)
-        else:
-            joined.append((start, end))
-    return joined
