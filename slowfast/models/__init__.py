@@ -8,6 +8,6 @@ in the registry.
 
 from slowfast.models import regnet3d, resnet3d, slowfast, x3d
 from slowfast.models.build import build_model
-from slowfast.models.transformers import mvit
+from slowfast.models.transformers import mvit, timesformer, vit
 
-__all__ = ["build_model", "mvit", "regnet3d", "resnet3d", "slowfast", "x3d"]
+__all__ = ["build_model", "mvit", "regnet3d", "resnet3d", "slowfast", "timesformer", "vit", "x3d"]

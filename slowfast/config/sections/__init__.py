@@ -15,6 +15,7 @@ from slowfast.config.sections import (
     solver,
     test,
     train,
+    vit,
 )
 from slowfast.registry import CONFIG_SECTIONS
 
@@ -34,6 +35,8 @@ _SECTIONS = (
     families.X3D,
     families.REGNET,
     mvit.SECTION,
+    vit.TIMESFORMER,
+    vit.VIT,
     nonlocal_.SECTION,
     model.NORMS,
     solver.SECTION,

@@ -11,6 +11,7 @@ MODEL_ALIASES = {
     "PTVSlowFast": ("SlowFast", ""),
     "RegNet": ("RegNet3D", _REGNET_NOTE),
     "R3D": ("RegNet3D", _REGNET_NOTE),
+    "vit_base_patch16_224": ("TimeSformer", ""),
 }
 """The same networks in other code bases."""
 
@@ -24,7 +25,7 @@ REFUSED_MODELS = {
 """What other code bases have and this one does not: why, and what would be right."""
 
 
-WITHOUT_STAGES = ("MViT",)
+WITHOUT_STAGES = ("MViT", "TimeSformer", "ViT")
 """Networks of blocks alone."""
 
 
@@ -62,13 +63,14 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
 
 
 def _head_of_tokens(cfg: CfgNode, given: frozenset[str]) -> str:
-    own = "they are drawn as all others, times MVIT.HEAD_INIT_SCALE (MODEL.MODEL_NAME MViT)"
+    own = f"the model {cfg.MODEL.MODEL_NAME} draws them as all its others, times HEAD_INIT_SCALE if it has that"
     return own if cfg.MODEL.MODEL_NAME in WITHOUT_STAGES else ""
 
 
 def _no_grid(cfg: CfgNode, given: frozenset[str]) -> str:
-    pools = cfg.DETECTION.ENABLE or cfg.MODEL.MODEL_NAME not in WITHOUT_STAGES
-    return "" if pools else "its head reads one token, or the mean of all (MODEL.MODEL_NAME MViT)"
+    reads_one = ("TimeSformer",) if cfg.DETECTION.ENABLE else ("MViT", "TimeSformer")
+    why = f"the head of {cfg.MODEL.MODEL_NAME} reads one token, or the mean of all"
+    return why if cfg.MODEL.MODEL_NAME in reads_one else ""
 
 
 SECTION = Section(
@@ -100,7 +102,7 @@ SECTION = Section(
         "NUM_CLASSES": Option(400, "Classes; 0: as many as the data set says (data set folder).", minimum=0, maximum=10**6),
         "LOSS_FUNC": Option("cross_entropy", "Loss.", choices=("cross_entropy", "soft_cross_entropy", "bce", "bce_logit")),
         "SINGLE_PATHWAY_ARCH": Option(
-            ["c2d", "c2d_nopool", "i3d", "i3d_nopool", "slow", "x3d", "regnet3d", "mvit"],
+            ["c2d", "c2d_nopool", "i3d", "i3d_nopool", "slow", "x3d", "regnet3d", "mvit", "vit"],
             "Variants with one pathway.",
             elements=str,
             empty=False,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from slowfast.models.layers.checkpointing import Checkpointing, checkpointed
 
@@ -22,6 +23,13 @@ class TokenNetwork(nn.Module):
     """Modules behind the blocks."""
     tables: tuple[str, ...] = ()
     """Parameters that are added and multiply nothing, class tokens and positions: weight decay is kept from them."""
+
+    @staticmethod
+    def clip_of(inputs: Sequence[Tensor]) -> Tensor:
+        """The one tensor of a network with one pathway. Raises ValueError for another number of pathways."""
+        if len(inputs) != 1:
+            raise ValueError(f"this network reads one pathway but was given {len(inputs)}")
+        return inputs[0]
 
     @property
     def num_layers(self) -> int:

@@ -26,7 +26,7 @@ def sinusoids(num_rows: int, channels: int) -> Tensor:
     table = np.arange(num_rows)[:, None] * frequencies
     table[:, 0::2] = np.sin(table[:, 0::2])
     table[:, 1::2] = np.cos(table[:, 1::2])
-    return torch.from_numpy(table).float()
+    return torch.tensor(table, dtype=torch.float32)  # on the device that networks are built on
 
 
 class TimePositions(nn.Module):
