@@ -18,6 +18,7 @@ DERIVED = {
     "MODEL.ACT_CHECKPOINT": "sets TRAIN.ACTIVATION_CHECKPOINTING",
     "MVIT.NORM": "takes one value alone",
     "RESNET.STEM_FUNC": "refused where MODEL.ARCH has another stem",
+    "TIMESFORMER.ATTENTION_TYPE": "takes one value alone",
 }
 """Options that only a section's `finish` reads: others follow from them, or one value alone is taken."""
 

@@ -43,11 +43,13 @@ def clip() -> Callable[..., list[Tensor]]:
 
 @pytest.fixture(params=sorted(VARIANTS | TRANSFORMERS))
 def any_variant(request: pytest.FixtureRequest) -> str:
+    """Any network there is."""
     name: str = request.param
     return name
 
 
 @pytest.fixture(params=sorted(VARIANTS))
 def variant(request: pytest.FixtureRequest) -> str:
+    """A network of stages."""
     name: str = request.param
     return name

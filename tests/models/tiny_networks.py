@@ -26,6 +26,22 @@ VARIANTS = {
 """What the config says to get each network."""
 
 TRANSFORMERS = {
+    "timesformer": {
+        "MODEL.MODEL_NAME": "TimeSformer",
+        "MODEL.ARCH": "vit",
+        "TIMESFORMER.EMBED_DIM": 16,
+        "TIMESFORMER.DEPTH": 2,
+        "TIMESFORMER.NUM_HEADS": 2,
+        "TIMESFORMER.DROPPATH_RATE": 0.0,
+    },
+    "vit": {
+        "MODEL.MODEL_NAME": "ViT",
+        "MODEL.ARCH": "vit",
+        "VIT.EMBED_DIM": 16,
+        "VIT.DEPTH": 2,
+        "VIT.NUM_HEADS": 2,
+        "VIT.DROPPATH_RATE": 0.0,
+    },
     "mvit": {
         "MODEL.MODEL_NAME": "MViT",
         "MODEL.ARCH": "mvit",

@@ -163,7 +163,8 @@ class ViT(TokenNetwork):
             grid = grid._replace(extra=1)
         for block in self.blocks:
             x = self.run_block(block, x, grid)
-        return grid.split(x)[1]
+        features: Tensor = grid.split(x)[1]
+        return features
 
     def _with_positions(self, x: Tensor, grid: TokenGrid) -> Tensor:
         """x (B, T, N, C) -> the same with its positions added."""
