@@ -63,18 +63,18 @@ class Option:
     no_effect_if: Reason | None = None
     bare: bool = False
     null: bool = False
-    aliases: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    aliases: Mapping[str, tuple[object, str]] = field(default_factory=dict)
     refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def coerce(self, value: Any) -> Any:
         """`value` in the option's type. Raises ValueError with the reason when it does not fit."""
+        if isinstance(value, str):
+            value, _ = self.aliases.get(value, (value, ""))
         if isinstance(self.default, list):
             value = list(self.default) if self.null and value in (None, "None") else self._as_list(value)
         value = _coerce(value, self.default, self.elements)
-        if isinstance(value, str):
-            if value in self.refused:
-                raise OptionValueError(*self.refused[value])
-            value, _ = self.aliases.get(value, (value, ""))
+        if isinstance(value, str) and value in self.refused:
+            raise OptionValueError(*self.refused[value])
         if self.length and not self.length[0] <= len(value) <= self.length[1]:
             raise ValueError(f"must have {_from_to(*self.length)} elements, not {len(value)}")
         for leaf in _leaves(value):

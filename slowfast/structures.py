@@ -112,6 +112,7 @@ class Clip:
     video: number of the video in its data set; view: number of the temporal view times the number of crops, plus the crop.
     name: the video's id, for messages. replaced: "path: reason" of each unreadable video that this clip stands in for.
     keyframes: the persons to classify, in detection only.
+    others: the frames once more, augmented in other ways: each is a row of its own in a batch.
     """
 
     frames: Tensor
@@ -123,15 +124,20 @@ class Clip:
     name: str
     replaced: tuple[str, ...] = ()
     keyframes: Keyframes | None = None
+    others: tuple[Tensor, ...] = ()
+
+    def rows(self) -> list[Clip]:
+        """One clip for each of its rows in a batch."""
+        return [dataclasses.replace(self, frames=frames, others=()) for frames in (self.frames, *self.others)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipBatch:
-    """B clips of equal size.
+    """B clips of equal size; augmented repeatedly, a clip has several rows, one after the other.
 
     frames: uint8 (B, C, T, H, W), RGB; made float on the device. times: float32 (B, T), seconds.
     labels: int64 (B,) or float32 (B, K). frame_labels: bool (B, T, K) or None; see `Clip`.
-    videos, views: int64 (B,); see `Clip`. names: B video ids. replaced: all that the clips say, one after the other.
+    videos, views: int64 (B,); see `Clip`. names: B video ids. replaced: all that the clips say, one after the other, each once.
     keyframes: the persons of all clips, one clip after the other, in detection only.
 
     `to` moves what networks and losses read: frames, labels and frame_labels. What is asked to decide something (which persons

@@ -31,19 +31,29 @@ OTHER_MODELS = {"MaskMViT", "PTVMViT", "PTVCSN", "ContrastiveModel", "ResNet_nop
 
 
 def is_refused(options: dict[str, Any]) -> bool:
-    """Networks that the library does not have, self-supervision, pictures, augmentations, and multigrid training."""
+    """Networks that the library does not have, self-supervision, pictures, multigrid training, and tests with several numbers of views."""
     return bool(
         options.get("MODEL.MODEL_NAME") in OTHER_MODELS
         or options.get("TASK") == "ssl"
         or options.get("TRAIN.DATASET") == "imagenet"
         or options.get("MULTIGRID.LONG_CYCLE")
         or options.get("MVIT.REV.ENABLE")
-        or options.get("AUG.ENABLE")
+        or options.get("TEST.NUM_TEMPORAL_CLIPS")
+        or options.get("TRAIN.CHECKPOINT_IN_INIT")
     )
 
 
 REFUSED = {file: options for file, options in PYSLOWFAST.items() if is_refused(options)}
 TAKEN = {file: options for file, options in PYSLOWFAST.items() if file not in REFUSED}
+LATER = ("TEST.NUM_TEMPORAL_CLIPS", "TRAIN.CHECKPOINT_IN_INIT")
+"""Why files of transformers are refused that would be taken otherwise."""
+
+RECIPES = [
+    file
+    for file, options in PYSLOWFAST.items()
+    if options.get("AUG.ENABLE") and options.get("TASK") != "ssl" and options.get("TRAIN.DATASET") != "imagenet"
+]
+RECIPE_KEYS = ("SOLVER.LAYER_DECAY", "DATA.TRAIN_JITTER_SCALES_RELATIVE", "DATA.TRAIN_JITTER_ASPECT_RELATIVE")
 SAMPLE = (
     "configs/Kinetics/pytorchvideo/X3D_S.yaml",
     "configs/contrastive_ssl/linear_k400_Slow_8x8_R50_syn0.yaml",
@@ -94,7 +104,7 @@ def test_file_of_pyslowfast_builds_the_network_that_it_builds_there(file: str, v
 @pytest.mark.parametrize("file", REFUSED)
 def test_refused_file_is_refused_in_one_line_for_its_main_reason(file: str, verdicts: dict[str, Verdict]) -> None:
     reason = verdicts[file].refused
-    assert reason.startswith(("MODEL.MODEL_NAME", "TASK", "TRAIN.DATASET", "MULTIGRID.LONG_CYCLE", "MVIT.REV", "AUG"))
+    assert reason.startswith(("MODEL.MODEL_NAME", "TASK", "TRAIN.DATASET", "MULTIGRID.LONG_CYCLE", "MVIT.REV", *LATER))
     assert "; right would be: " in reason
     assert "\n" not in reason
 
@@ -107,6 +117,16 @@ def test_multigrid_file_is_taken_once_its_advice_is_followed_on_the_command_line
             load(files / file, advice)
         advice += [caught.value.key, caught.value.right]
     assert load(files / file, advice).MODEL.ARCH == "slowfast"
+
+
+@pytest.mark.parametrize("file", RECIPES)
+def test_recipe_of_transformers_is_taken_as_it_is(file: str, files: Path) -> None:
+    """With another network, as some of theirs are not here."""
+    other = ["MODEL.MODEL_NAME", "ResNet", "MODEL.ARCH", "slow", "MVIT.REV.ENABLE", False, LATER[0], [], LATER[1], False]
+    cfg, options = load(files / file, other), PYSLOWFAST[file]
+    asked = {key: value for key, value in options.items() if key.startswith(("AUG.", "MIXUP.")) or key in RECIPE_KEYS}
+    given = {key: getattr(cfg[section], option) for key in asked for section, _, option in [key.partition(".")]}
+    assert given == {key: 0.0 if value == "None" else value for key, value in asked.items()}
 
 
 def test_document_shows_the_current_verdicts(verdicts: dict[str, Verdict], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,9 +129,9 @@ def comparison_table(contenders: Sequence[Contender]) -> str:
 
 
 def frames_seen(cfg: CfgNode, videos: int) -> int:
-    """Frames that a training reads, over all epochs; incomplete batches are dropped."""
+    """Frames that a training learns from, over all epochs; incomplete batches are dropped."""
     batch = cfg.TRAIN.BATCH_SIZE
-    return int(cfg.SOLVER.MAX_EPOCH * (videos // batch) * batch * cfg.DATA.NUM_FRAMES)
+    return int(cfg.SOLVER.MAX_EPOCH * (videos // batch) * batch * cfg.AUG.NUM_SAMPLE * cfg.DATA.NUM_FRAMES)
 
 
 def _check_same_frames(cfgs: dict[str, CfgNode]) -> None:

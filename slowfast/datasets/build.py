@@ -46,6 +46,9 @@ def build_dataset(cfg: CfgNode, split: str) -> ClipDataset:
     dataset = cast(ClipDataset, build(cfg, split))  # as the registry asks; its place below this part keeps the type out of it
     if split == "test" and cfg.TEST.VIDEOS:
         dataset = of_new_videos(cfg, dataset)
+    if split == "train" and cfg.AUG.ENABLE and not dataset.augments:
+        why = f"the data set {cfg.TRAIN.DATASET!r} does not augment its clips"
+        raise ConfigError(key="AUG.ENABLE", value=True, why=why, right="False")
     if cfg.DATA.CHECK_FILES and isinstance(dataset, VideoDataset):
         dataset.check_files()
     dataset.time_limit_sec = cfg.DATA_LOADER.VIDEO_TIMEOUT_SEC

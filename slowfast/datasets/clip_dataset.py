@@ -41,8 +41,8 @@ class ClipDataset(Dataset[Clip], ABC):
     is raised. num_views: samples that are taken from one video and whose scores belong together. breaks: the samples before
     which a batch ends in evaluation, as clips differ in size there; rising. time_limit_sec: how long reading one sample may
     take before its video counts as unreadable; 0 is no limit. labelled: whether anybody knows what is seen in the videos.
-    start_second: the second, as the annotation counts them, that a
-    video begins with.
+    augments: whether training does with its clips what AUG asks. start_second: the second, as the annotation counts them, that
+    a video begins with.
     """
 
     num_views: int = 1
@@ -50,6 +50,7 @@ class ClipDataset(Dataset[Clip], ABC):
     time_limit_sec: float = 0.0
     breaks: tuple[int, ...] = ()
     labelled: bool = True
+    augments: bool = False
 
     def __init__(
         self,

@@ -11,11 +11,13 @@ from slowfast.structures import Clip, ClipBatch, Keyframes
 
 
 def collate(clips: Sequence[Clip]) -> ClipBatch:
-    """One batch of clips of equal size.
+    """One batch of clips of equal size: the rows of one clip after those of the other.
 
     Pixels stay as decoders write them, colour last in memory, so that stacking copies whole pictures. (`default_collate`
     stacks tensors; in a worker it does so straight into memory that is shared with the main process.)
     """
+    replaced = tuple(text for clip in clips for text in clip.replaced)
+    clips = [row for clip in clips for row in clip.rows()]
     frames = default_collate([clip.frames.permute(1, 2, 3, 0) for clip in clips])
     frame_labels = [clip.frame_labels for clip in clips if clip.frame_labels is not None]
     assert len(frame_labels) in (0, len(clips)), "only some clips have frame labels"
@@ -27,7 +29,7 @@ def collate(clips: Sequence[Clip]) -> ClipBatch:
         videos=torch.tensor([clip.video for clip in clips]),
         views=torch.tensor([clip.view for clip in clips]),
         names=tuple(clip.name for clip in clips),
-        replaced=tuple(text for clip in clips for text in clip.replaced),
+        replaced=replaced,
         keyframes=_join([clip.keyframes for clip in clips if clip.keyframes is not None], len(clips)),
     )
 

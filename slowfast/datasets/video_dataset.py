@@ -20,7 +20,15 @@ from slowfast.datasets.labels import LabelRule
 from slowfast.datasets.readable_whole import ReadableWhole
 from slowfast.datasets.remote_files import is_remote
 from slowfast.datasets.sources import FrameSource
-from slowfast.datasets.transforms import ClipColours, ColourRule, CropFrames, SpatialRule, Unchanged
+from slowfast.datasets.transforms import (
+    Augmentation,
+    ColourRule,
+    CropFrames,
+    SeveralViews,
+    SpatialRule,
+    Unchanged,
+    clip_colours,
+)
 from slowfast.structures import Clip, VideoRecord
 
 
@@ -36,16 +44,20 @@ class VideoDataset(ReadableWhole):
         clips: ClipRule,
         crops: SpatialRule,
         colours: ColourRule | None = None,
+        augmentation: Augmentation | None = None,
         labels: LabelRule,
         seed: int,
         replaces: bool,
         class_groups: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
-        """colours: what changes them; None: nothing. seed, replaces, class_groups: see ClipDataset."""
+        """colours: what changes them; None: nothing. augmentation: what else changes in clips; None: nothing.
+        seed, replaces, class_groups: see ClipDataset."""
         super().__init__(records=records, class_names=class_names, class_groups=class_groups, seed=seed, replaces=replaces)
         self.num_views = clips.num_views * crops.num_crops
         self.source, self.clips, self.crops, self.labels = source, clips, crops, labels
         self.colours = Unchanged() if colours is None else colours
+        self.augmentation = Augmentation() if augmentation is None else augmentation
+        self.augments = augmentation is not None
 
     @classmethod
     def from_cfg(
@@ -60,7 +72,8 @@ class VideoDataset(ReadableWhole):
         labels: LabelRule,
         class_groups: Mapping[str, tuple[int, ...]] | None = None,
     ) -> Self:
-        """With colours and seed as the config says; unreadable videos are replaced in training. rules: for clips and crops."""
+        """With colours, augmentations and seed as the config says; unreadable videos are replaced in training.
+        rules: for clips and crops."""
         clips, crops = rules
         return cls(
             records=records,
@@ -68,7 +81,8 @@ class VideoDataset(ReadableWhole):
             source=source,
             clips=clips,
             crops=crops,
-            colours=ClipColours.from_cfg(cfg, split),
+            colours=clip_colours(cfg, split),
+            augmentation=Augmentation.from_cfg(cfg, split),
             labels=labels,
             seed=cfg.RNG_SEED,
             replaces=split == "train",
@@ -128,7 +142,7 @@ class VideoDataset(ReadableWhole):
         return self.clips.spacing(fps)
 
     def shown(self, video: int, view: int, rng: np.random.Generator) -> CropFrames:
-        return CropFrames(self.crops.draw(view, rng), self.colours.draw(rng))
+        return CropFrames(self.crops.draw(view, rng), self.colours.draw(rng), self.augmentation.pictures.draw(rng))
 
     def piece_labels(self, video: int, first: int, last: int, num_frames: int) -> Tensor:
         return self.labels.stretch(self.records[video], first, last, num_frames)
@@ -140,10 +154,13 @@ class VideoDataset(ReadableWhole):
         opened = self.source.open(record.path)
         clips = self.clips if clip_frames is None else dataclasses.replace(self.clips, length=clip_frames)
         frames = clips.frames(opened.num_frames, opened.fps, temporal_view, rng)
-        pictures = opened.read(frames, self.shown(video, crop, rng))
+        views = SeveralViews(tuple(self.shown(video, crop, rng) for _ in range(self.augmentation.num_samples)))
+        samples = views.parts(opened.read(frames, views))
+        self.augmentation.erase(samples, rng)
+        first, *others = (torch.from_numpy(pictures).permute(3, 0, 1, 2) for pictures in samples)
         labels = self.labels.labels(record, frames, opened.num_frames)
         return Clip(
-            frames=torch.from_numpy(pictures).permute(3, 0, 1, 2),
+            frames=first,
             times=torch.from_numpy(opened.seconds(frames).astype(np.float32)),
             label=labels.clip,
             frame_labels=labels.frames,
@@ -151,4 +168,5 @@ class VideoDataset(ReadableWhole):
             view=view,
             name=record.video_id,
             replaced=replaced,
+            others=tuple(others),
         )

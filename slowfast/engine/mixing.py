@@ -86,7 +86,7 @@ class Mixing:
             num_classes=cfg.MODEL.NUM_CLASSES,
         )
         world = distributed.world_size()
-        if rule.mixes and cfg.TRAIN.BATCH_SIZE // world == 1:
+        if rule.mixes and cfg.TRAIN.BATCH_SIZE * cfg.AUG.NUM_SAMPLE // world == 1:
             why = f"a batch of one clip{f' in each of {world} processes' if world > 1 else ''} has none to be mixed with"
             right = f"{2 * world} or more; or MIXUP.PROB 0, to smooth labels alone"
             raise ConfigError(key="TRAIN.BATCH_SIZE", value=cfg.TRAIN.BATCH_SIZE, why=f"{why} (MIXUP.ENABLE)", right=right)

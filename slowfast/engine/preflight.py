@@ -95,7 +95,7 @@ def check_network(cfg: CfgNode) -> int:
     parameters = sum(parameter.numel() for parameter in model.parameters())
     if cfg.TRAIN.ENABLE:
         rate_factors(model, cfg.SOLVER.LAYER_DECAY)
-    clips = min(2, max(1, cfg.TRAIN.BATCH_SIZE // distributed.world_size()))
+    clips = min(2, max(1, cfg.TRAIN.BATCH_SIZE // distributed.world_size()) * cfg.AUG.NUM_SAMPLE)
 
     def train(side: int) -> None:
         step, short = with_short_clips(build_train_step, cfg)
@@ -133,7 +133,7 @@ def _check_memory(cfg: CfgNode, parameters: int) -> None:
         raise ConfigError(key="MODEL.MODEL_NAME", value=cfg.MODEL.MODEL_NAME, why=why, right="a smaller network")
     for section, crop, wanted in (("TRAIN", "TRAIN_CROP_SIZE", cfg.TRAIN.ENABLE), ("TEST", "TEST_CROP_SIZE", cfg.TEST.ENABLE)):
         clip = 3 * cfg.DATA.NUM_FRAMES * cfg.DATA[crop] ** 2
-        clips = cfg[section].BATCH_SIZE / cfg.NUM_SHARDS
+        clips = cfg[section].BATCH_SIZE / cfg.NUM_SHARDS * (cfg.AUG.NUM_SAMPLE if section == "TRAIN" else 1)
         if wanted and clips * clip > memory:
             raise ConfigError(
                 key=f"{section}.BATCH_SIZE", value=cfg[section].BATCH_SIZE,

@@ -65,7 +65,7 @@ def test_file_says_of_each_option_without_effect_that_it_has_none(name: str) -> 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("AUG.ENABLE", "True"),
+        ("AUG.GEN_MASK_LOADER", "True"),
         ("AUG.NUM_SAMPLE", 2),
         ("MULTIGRID.LONG_CYCLE", True),
         ("BN.NORM_TYPE", "sub_batchnorm"),

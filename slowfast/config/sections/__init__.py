@@ -1,6 +1,7 @@
 """The options of the library, one file a theme."""
 
 from slowfast.config.sections import (
+    aug,
     ava,
     data,
     events,
@@ -26,6 +27,7 @@ _SECTIONS = (
     events.SECTION,
     data.SECTION,
     data.LOADER,
+    aug.SECTION,
     mixup.SECTION,
     ava.SECTION,
     model.SECTION,

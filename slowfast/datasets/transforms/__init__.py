@@ -1,5 +1,6 @@
 """Where to look in a picture, and the pixels seen there."""
 
+from slowfast.datasets.transforms.augmentation import Augmentation, clip_colours
 from slowfast.datasets.transforms.colour import ClipColours, ColourDraw, ColourJitter, ColourRule, Unchanged
 from slowfast.datasets.transforms.geometry import ViewBox, boxes_in_view, scale_short_side, uniform_crop
 from slowfast.datasets.transforms.relative_crop import RelativeCrop
@@ -7,6 +8,7 @@ from slowfast.datasets.transforms.rules import (
     CropFrames,
     FixedCrops,
     RandomCrop,
+    SeveralViews,
     SpatialRule,
     ViewDraw,
     WholePicture,
@@ -14,6 +16,7 @@ from slowfast.datasets.transforms.rules import (
 )
 
 __all__ = [
+    "Augmentation",
     "ClipColours",
     "ColourDraw",
     "ColourJitter",
@@ -22,12 +25,14 @@ __all__ = [
     "FixedCrops",
     "RandomCrop",
     "RelativeCrop",
+    "SeveralViews",
     "SpatialRule",
     "Unchanged",
     "ViewBox",
     "ViewDraw",
     "WholePicture",
     "boxes_in_view",
+    "clip_colours",
     "random_crops",
     "scale_short_side",
     "uniform_crop",

@@ -101,6 +101,18 @@ class JitterDraw:
         return TO_BGR @ total if self.bgr else total
 
 
+@dataclass(frozen=True, slots=True)
+class PlainJitter:
+    """Brightness, contrast and saturation are multiplied by factors that leave 1 by `strength` at most, in random order."""
+
+    strength: float
+
+    def draw(self, rng: np.random.Generator) -> JitterDraw:
+        names = rng.permutation(list(_STEPS)).tolist()
+        factors = rng.uniform(1 - self.strength, 1 + self.strength, len(names)).tolist()
+        return JitterDraw(steps=tuple(zip(names, factors, strict=True)), shift=np.zeros(3), bgr=False)
+
+
 def _brightness(factor: float, mean: NDArray[np.float64]) -> Matrix:
     return np.diag([factor, factor, factor, 1.0])
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from slowfast.datasets.transforms.colour import ColourDraw, Unchanged
 from slowfast.datasets.transforms.geometry import ViewBox, render, scale_short_side, uniform_crop
+from slowfast.datasets.transforms.rand_augment import AsTheyAre, PictureDraw
 from slowfast.datasets.transforms.relative_crop import RelativeCrop
 
 
@@ -141,15 +142,37 @@ class WholePicture:
 
 
 @dataclass(frozen=True, slots=True)
+class SeveralViews:
+    """Shows every frame in several ways of equal size, one below the other, so that it is decoded once for all of them."""
+
+    views: tuple[CropFrames, ...]
+
+    def output_size(self, height: int, width: int) -> tuple[int, int]:
+        rows, columns = self.views[0].output_size(height, width)
+        return len(self.views) * rows, columns
+
+    def __call__(self, image: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+        for view, part in zip(self.views, np.split(out, len(self.views)), strict=True):
+            view(image, part)
+
+    def parts(self, pictures: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        """What was written of a clip, (T, H of all views, W, 3), as pictures (T, H, W, 3) of each view; no copies."""
+        return np.split(pictures, len(self.views), axis=1)
+
+
+@dataclass(frozen=True, slots=True)
 class CropFrames:
-    """Shows every frame of a clip through the same draws; what `decode_frames` wants as a transform."""
+    """Shows every frame of a clip through the same draws; what `decode_frames` wants as a transform. whole: what changes
+    pictures before they are cut out; colours: those that are seen."""
 
     draw: ViewDraw
     colours: ColourDraw = field(default_factory=Unchanged)
+    whole: PictureDraw = field(default_factory=AsTheyAre)
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         return self.draw.box(height, width).shape
 
     def __call__(self, image: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+        image = self.whole(image)
         render(image, self.draw.box(*image.shape[:2]), out)
         self.colours(out)
