@@ -31,7 +31,8 @@ OTHER_MODELS = {"MaskMViT", "PTVMViT", "PTVCSN", "ContrastiveModel", "ResNet_nop
 
 
 def is_refused(options: dict[str, Any]) -> bool:
-    """Networks that the library does not have, self-supervision, pictures, multigrid training, and tests with several numbers of views."""
+    """Networks that the library does not have, self-supervision, pictures, multigrid training, tests with several numbers of
+    views."""
     return bool(
         options.get("MODEL.MODEL_NAME") in OTHER_MODELS
         or options.get("TASK") == "ssl"
