@@ -5,6 +5,7 @@ from pgt.explain import explain
 from pgt.frames import FrameError
 from pgt.memory import StepLengthError
 from pgt.operators import MarkovOperator
+from pgt.operators.foreign_tokens import AttentionCallError, TokenLayoutError
 from pgt.rules import register_operator
 from pgt.schedule import StepSchedule
 from pgt.site import OptionError, Remember, Site, UnsupportedOperatorError
@@ -14,8 +15,10 @@ from pgt.stream_batch import StreamBatch, StreamError
 from pgt.summary import OperatorSummary, Summary, summary
 from pgt.verification import Verification, VerificationError, verify
 from pgt.wrapper import ProgressiveModel, progressive
+from slowfast.models.transformers.grid import TokenGrid as TokenLayout
 
 __all__ = [
+    "AttentionCallError",
     "FrameError",
     "MarkovOperator",
     "MemoryMismatchError",
@@ -30,6 +33,8 @@ __all__ = [
     "StreamBatch",
     "StreamError",
     "Summary",
+    "TokenLayout",
+    "TokenLayoutError",
     "UnsupportedOperatorError",
     "Verification",
     "VerificationError",

@@ -48,6 +48,7 @@ class Step:
     """The step at hand. old: what the one before left. new: what operators leave, by name, until the step ends.
 
     begins: bool (B,), rows whose video begins although the memory holds something. num_frames: of its input, for each pathway.
+    rows: of its input; None where they are not known.
     task: the backward pass that it runs in, if somebody runs it there. count: how many steps these really are, one after the
     other; their rows stand in that order.
     """
@@ -58,6 +59,7 @@ class Step:
     truncate: bool
     task: int
     count: int = 1
+    rows: int | None = None
     new: State = field(default_factory=dict)
     time_is_pooled: bool = False
     pooled_before: set[str] = field(default_factory=set)
@@ -137,6 +139,8 @@ class Memory:
         self.frames: State = {}
         self.behind_pools: set[str] = set()
         """Pools over all of time that saw in the newest step what another one had left, and so remember nothing."""
+        self.rows_of_pass: int | None = None
+        """Rows of the input of the newest pass without memory; None where they are not known."""
         self._ran: set[str] = set()
         self._step: Step | None = None
         self._log: StepLog[Step] = StepLog()
@@ -144,6 +148,14 @@ class Memory:
     @property
     def in_step(self) -> bool:
         return self._current() is not None
+
+    @property
+    def rows(self) -> int | None:
+        """Rows of what the network reads now; None where they are not known."""
+        step = self._current()
+        if step is not None:
+            return step.rows
+        return None if torch.compiler.is_compiling() else self.rows_of_pass
 
     def reset(self) -> None:
         """Forgets everything: the next step is the first of its video."""
@@ -192,7 +204,10 @@ class Memory:
             if begins is not None:  # one copy, for all operators
                 begins = sent(begins, _device_of(old, begins.device))
         num_frames = tuple(frames for _, frames in input_shapes)
-        step = Step(old=old, begins=begins, num_frames=num_frames, truncate=self.truncate, task=in_backward(), count=count)
+        rows = input_shapes[0][0] if input_shapes else None
+        step = Step(
+            old=old, begins=begins, num_frames=num_frames, truncate=self.truncate, task=in_backward(), count=count, rows=rows
+        )
         outer, self._step = self._step, step
         try:
             # A copy without what operators are going to leave, which may hold the graph that is to keep the copy alive.

@@ -175,7 +175,8 @@ def watched(
 
             yield module.register_forward_hook(hook_after)
 
-    handled = places_of(model, *model.operators, *model.alone)  # what is inside of these is their business
+    known = places_of(model, *model.operators, *model.alone)
+    handled = {path for path in known if not getattr(model.network.get_submodule(path), "is_open", False)}
     handles = [
         handle
         for path, module in model.network.named_modules()

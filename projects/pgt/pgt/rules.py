@@ -12,6 +12,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 
 from pgt.attention_rules import RULES as ATTENTION_RULES
 from pgt.cell import Cell
+from pgt.foreign_rules import RULES as FOREIGN_RULES
 from pgt.operators import (
     AlignedConv,
     AlignedPool,
@@ -224,6 +225,7 @@ RULES: list[tuple[tuple[type, ...], Rule]] = [
     ((TemporalPool,), _temporal_pool),
     ((NonLocalBlock,), _nonlocal),
     *ATTENTION_RULES,
+    *FOREIGN_RULES,
     ((SqueezeExcite, SqueezeExcitation), _squeeze),
     ((nn.Conv3d,), _conv),
     ((nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool3d), _adaptive_pool),
@@ -285,10 +287,8 @@ RULES: list[tuple[tuple[type, ...], Rule]] = [
     ),
     ((nn.RNNBase, nn.RNNCellBase), _refuse("a recurrent layer has a state of its own; carry that from step to step yourself")),
     (
-        (nn.MultiheadAttention, nn.Transformer, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer),
-        _refuse(
-            "attention over time has no border to put a memory at; attend within frames, or use our NonLocalBlock" + _LEAVE
-        ),
+        (nn.Transformer, nn.TransformerDecoderLayer),
+        _refuse("attention over time between two sequences has no memory; use nn.TransformerEncoderLayer" + _LEAVE),
     ),
     (
         (nn.Module,),

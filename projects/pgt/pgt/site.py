@@ -14,6 +14,7 @@ from pgt.operators import MarkovOperator
 from pgt.operators.nonlocal_block import Context, NonLocalNorm
 from pgt.schedule import ScheduleError, Semantics, StepSchedule, of_pathway
 from slowfast.errors import UserError
+from slowfast.models.transformers.grid import TokenGrid
 
 Operator = Literal["local", "causal"]
 AttentionMemory = Literal["tokens", "compressed"]
@@ -39,7 +40,8 @@ class MemoryOptions:
     step. nonlocal_norm: the norm they have then. attention: what attention remembers, tokens as they are or
     "compressed" ones, a queue (mode "last", local operators alone). attention_slices: time slices of those, and as many
     as causal attention looks back. age_offsets: whether attention learns an offset for each remembered slice, zero at first, to
-    tell it from those of the step (local operators alone). leave: paths of modules that stay as they are, with all they hold.
+    tell it from those of the step (local operators alone). tokens: how tokens of other people's attention lie; None: as the
+    network tells. leave: paths of modules that stay as they are, with all they hold.
     """
 
     mode: Mode
@@ -55,6 +57,7 @@ class MemoryOptions:
     attention: AttentionMemory = "tokens"
     attention_slices: int = 1
     age_offsets: bool = False
+    tokens: TokenGrid | None = None
     leave: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -67,6 +70,7 @@ class MemoryOptions:
         self._check_choice("age_offsets", self.age_offsets, (True, False))
         self._check_choice("attention", self.attention, get_args(AttentionMemory))
         self._check_attention()
+        self._check_tokens()
         momentum = self.momentum
         if isinstance(momentum, bool) or not isinstance(momentum, int | float) or not 0 <= momentum < 1:
             raise OptionError(f"momentum={momentum!r}: the share of the old memory; right would be: from 0 to below 1")
@@ -99,6 +103,16 @@ class MemoryOptions:
                 "compressed slices stand in a queue, and each holds several moments of its step; right would be: "
                 "memory='last', momentum=0 and operator='local'"
             )
+
+    def _check_tokens(self) -> None:
+        tokens = self.tokens
+        if tokens is None:
+            return
+        right = "right would be: TokenLayout(time, height, width, extra) of whole numbers, at least 1, 1, 1 and 0"
+        if not isinstance(tokens, TokenGrid):
+            raise OptionError(f"tokens={tokens!r}: a {type(tokens).__name__}; {right}")
+        if any(type(size) is not int or size < least for size, least in zip(tokens, (1, 1, 1, 0), strict=True)):
+            raise OptionError(f"tokens={tokens!r}: {right}")
 
     def _check_causal(self) -> None:
         """Causal operators remember the true past and nothing else."""

@@ -20,6 +20,7 @@ from pgt.operators import (
     MarkovTimePool,
     along_time,
 )
+from pgt.operators.foreign_tokens import MarkovForeignAttention
 from pgt.operators.token_memory import ENTRIES
 from pgt.site import pathway_of
 from pgt.wrapper import ProgressiveModel
@@ -27,7 +28,7 @@ from slowfast.models.resnet.lateral import FuseFastToSlow
 from slowfast.models.roi_head import RoIHead
 from slowfast.runtime.tables import format_table
 
-ATTENTION = (MarkovAttention, MarkovClipAttention, CompressedClipAttention, MarkovTimeAttention)
+ATTENTION = (MarkovAttention, MarkovClipAttention, CompressedClipAttention, MarkovTimeAttention, MarkovForeignAttention)
 WHOLE_TIME = (MarkovTimePool, MarkovHeadPool, *ATTENTION)
 FAST = 1
 
@@ -113,8 +114,8 @@ def summary(model: ProgressiveModel, inputs: Any = None, *args: Any, **options: 
                     path=path,
                     kind=type(module).__name__,
                     pathway=pathway,
-                    kernel=None if over_all else along_time(module.kernel_size),
-                    stride=None if over_all else along_time(module.stride),
+                    kernel=None if over_all else along_time(getattr(module, "kernel_size", 1)),
+                    stride=None if over_all else along_time(getattr(module, "stride", 1)),
                     memory_shape=None if frames is None else tuple(frames.shape),
                     memory_bytes=sum(part.numel() * part.element_size() for part in parts) if parts else None,
                     alone=field.alone,

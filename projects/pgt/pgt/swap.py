@@ -40,12 +40,19 @@ def make_markov(network: nn.Module, memory: Memory, options: MemoryOptions) -> S
     alone = {path: change.why for path, _, change in decisions if isinstance(change, Alone) or not change.all_cells}
     changes = [(path, module, change) for path, module, change in decisions if isinstance(change, Remember)]
     originals = [
-        (module, type(module), module.__dict__.copy(), module._modules.copy(), module._parameters.copy())
+        (
+            module,
+            type(module),
+            module.__dict__.copy(),
+            module._modules.copy(),
+            module._parameters.copy(),
+            module._forward_pre_hooks.copy(),
+        )
         for _, module, _ in changes
     ]
 
     def undo() -> None:
-        for module, cls, attributes, children, parameters in originals:
+        for module, cls, attributes, children, parameters, hooks in originals:
             module.__class__ = cls
             module.__dict__.clear()
             module.__dict__.update(attributes)
@@ -53,6 +60,8 @@ def make_markov(network: nn.Module, memory: Memory, options: MemoryOptions) -> S
             module._modules.update(children)
             module._parameters.clear()
             module._parameters.update(parameters)
+            module._forward_pre_hooks.clear()
+            module._forward_pre_hooks.update(hooks)
 
     try:
         for path, module, change in changes:

@@ -8,26 +8,24 @@ W width.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from pgt.memory import StepLengthError
+from pgt.mixed_frames import mixing_modules
 from pgt.operators import MarkovHeadPool
+from pgt.operators.foreign_tokens import AttentionCallError, TokenLayoutError
 from pgt.probing import (
     STEPS,
     ClipError,
     TrialRun,
-    changed,
     half,
     named_tensors,
-    places_of,
     same,
-    tensors_of,
     time_axis_of,
     undisturbed,
     watched,
@@ -97,7 +95,7 @@ def verify(model: ProgressiveModel, clip: Any, *args: Any, time_axis: int = 2) -
     with undisturbed(model):
         try:
             findings, notes, remembering = _check(run)
-        except StepLengthError as error:
+        except (StepLengthError, TokenLayoutError, AttentionCallError) as error:
             path, _, text = str(error).partition(": ")
             raise VerificationError([Finding(path, text)]) from error
         except _FAILURES as error:
@@ -118,7 +116,7 @@ def _check(run: TrialRun) -> tuple[list[Finding], list[str], tuple[str, ...]]:
     if not same(outputs[0], run.step(0)):
         why = "two runs of the same frames in evaluation mode differ, so nothing else can be said of it"
         return [Finding(ROOT, why)], [], remembering
-    findings = list(_mixing_modules(run))
+    findings = list(_modules_that_mix(run))
     if not remembering:
         why = "nothing in this network remembers; what looks across time must be a module that `progressive` knows"
         findings.insert(0, Finding(ROOT, why))
@@ -134,10 +132,22 @@ def _check(run: TrialRun) -> tuple[list[Finding], list[str], tuple[str, ...]]:
     return findings, notes, remembering
 
 
+def _modules_that_mix(run: TrialRun) -> Iterator[Finding]:
+    for path in mixing_modules(run):
+        has_children = any(True for _ in run.model.network.get_submodule(path).children())
+        where = "in its forward, outside of the modules that it holds, " if has_children else ""
+        yield Finding(
+            path or ROOT,
+            f"looks across time {where}without remembering: frames of one half of a step change what it gives for the other; "
+            "right would be: modules that `progressive` knows, `pgt.register_operator` for this one, or its path in `leave` "
+            "where it is to see its step alone",
+        )
+
+
 def _failures(run: TrialRun, error: Exception) -> list[Finding]:
     """Where a step failed, behind what looks across time in the first one: that is often why the length matters."""
     try:
-        findings = list(_mixing_modules(run))
+        findings = list(_modules_that_mix(run))
     except _FAILURES:
         findings = []
     running = [ROOT]
@@ -225,12 +235,25 @@ def _cuts_that_differ(run: TrialRun, whole: Any) -> Iterator[Finding]:
         except StepLengthError:
             continue  # not a cut that its strides allow, and it said so
         for name, together in named_tensors(whole).items():
-            pieces = [named_tensors(part)[name] for part in parts]
-            axis = time_axis_of(pieces[0], together)
-            stepwise = pieces[-1] if axis is None else torch.cat(pieces, axis)
+            stepwise = _joined([named_tensors(part)[name] for part in parts], together)
             if not same(stepwise, together, tolerance=1e-3):
                 yield Finding(name, f"not causal: steps give something else than one pass over the clip{_who_looks_ahead(run)}")
                 return
+
+
+def _joined(pieces: list[Tensor], together: Tensor) -> Tensor:
+    """Outputs of steps as one pass has them: one behind the other, or the last of them where they have no axis of time.
+
+    Each may begin with class tokens: then those of the last step stand for all."""
+    axis = time_axis_of(pieces[0], together)
+    if axis is None:
+        return pieces[-1]
+    surplus = sum(piece.shape[axis] for piece in pieces) - together.shape[axis]
+    extra = surplus // max(len(pieces) - 1, 1)
+    if extra < 0 or extra * (len(pieces) - 1) != surplus:
+        return torch.cat(pieces, axis)
+    own = [piece.narrow(axis, extra, piece.shape[axis] - extra) for piece in pieces]
+    return torch.cat([pieces[-1].narrow(axis, 0, extra), *own], axis)
 
 
 def _who_looks_ahead(run: TrialRun) -> str:
@@ -256,113 +279,3 @@ def _who_looks_ahead(run: TrialRun) -> str:
     pools = [module.name for module in inner.modules() if isinstance(module, MarkovHeadPool)]
     text = f"; {found[0]} lets later frames change earlier ones"
     return text + (f", through {', '.join(pools)}, which pools all of a step but is no head" if pools else "")
-
-
-def _mixing_modules(run: TrialRun) -> Iterator[Finding]:
-    """Modules that let one half of a step's frames reach the other without remembering.
-
-    The first step is run three times: as it is, and with other frames in its later and in its earlier half. Operators that
-    remember are kept from carrying a change over the border: their output has the frames of the first run in the half that was
-    not changed. What then depends on both halves, or on the wrong one, was mixed by somebody else: by a module, if that is what
-    it gives, by the forward of the module that calls it, if that is what it is given.
-    """
-    model, first = run.model, run.frames(0, 1)
-    known = places_of(model, *model.operators, *model.alone)
-    halves: dict[str, Callable[[Tensor], slice]] = {
-        "later": lambda tensor: slice(run.border(tensor), None),
-        "earlier": lambda tensor: slice(0, run.border(tensor)),
-    }
-    seen: dict[tuple[str, int, str], list[Tensor]] = {}
-    changed_by_later: dict[tuple[str, int, str], list[Tensor]] = {}
-    mixing: list[str] = []
-
-    def is_mixed(place: tuple[str, int, str], tensors: list[Tensor], which: str) -> bool:
-        old = seen.get(place, [])
-        if len(tensors) != len(old) or any(a.shape != b.shape for a, b in zip(tensors, old, strict=True)):
-            return False
-        changes = [changed(tensor, before) for tensor, before in zip(tensors, old, strict=True)]
-        if which == "later":
-            changed_by_later[place] = changes
-            return False
-        return any(
-            bool((later & earlier).any()) or _out_of_order(later, earlier)
-            for later, earlier in zip(changed_by_later.get(place, []), changes, strict=False)
-        )
-
-    def blame(path: str) -> None:
-        within = f"{path}." if path else ""
-        if not any(found == path or found.startswith(within) for found in mixing):
-            mixing.append(path)
-
-    def watch(which: str | None) -> Any:
-        running = [("", False)]  # modules that are at work, and whether what they were given is mixed already
-
-        def before(path: str, call: int, tensors: list[Tensor]) -> None:
-            place = (path, call, "given")
-            if which is None:
-                seen[place] = [tensor.clone() for tensor in tensors]
-                return
-            caller, caller_was_given_it = running[-1]
-            mixed = is_mixed(place, tensors, which)
-            if mixed and not caller_was_given_it:
-                blame(caller)
-            running.append((path, mixed))
-
-        def after(path: str, call: int, output: Any) -> Any:
-            place = (path, call, "gives")
-            if which is None:
-                seen[place] = [tensor.clone() for tensor in tensors_of(output)]
-                return None
-            _, was_given_it = running.pop()
-            if path in known:
-                return _restore(output, seen.get(place, []), which)
-            if is_mixed(place, tensors_of(output), which) and not was_given_it:
-                blame(path)
-            return None
-
-        return watched(model, before=before, after=after)
-
-    for which in (None, *halves):
-        model.reset()
-        with watch(which):
-            run.step(0, clip=first if which is None else run.disturbed(first, halves[which]))
-    for path in mixing:
-        has_children = any(True for _ in model.network.get_submodule(path).children())
-        where = "in its forward, outside of the modules that it holds, " if has_children else ""
-        yield Finding(
-            path or ROOT,
-            f"looks across time {where}without remembering: frames of one half of a step change what it gives for the other; "
-            "right would be: modules that `progressive` knows, `pgt.register_operator` for this one, or its path in `leave` "
-            "where it is to see its step alone",
-        )
-
-
-def _out_of_order(by_later: Tensor, by_earlier: Tensor) -> bool:
-    """Whether frames of a clip (B, C, T, H, W) were moved over the border: flipped, rolled, shifted.
-
-    Where every index of the axis depends on both halves, but no single number does, the axis is not that of time."""
-    if by_later.dim() != 5 or by_later.shape[2] < 2:
-        return False
-    later, earlier = (changes.transpose(0, 2).flatten(1).any(1) for changes in (by_later, by_earlier))
-    if bool((later & earlier).all()):
-        return False
-    border = half(len(later))
-    return bool(later[:border].any() or earlier[border:].any())
-
-
-def _restore(output: Any, before: list[Tensor], which: str) -> Any:
-    """The output with the frames of the first run in the half that was not changed; as a whole where it has no frames."""
-    old = iter(before)
-
-    def restored(tensor: Any) -> Any:
-        base = next(old, None) if isinstance(tensor, Tensor) else None
-        if base is None or base.shape != tensor.shape:
-            return tensor
-        if tensor.dim() != 5 or tensor.shape[2] == 1:
-            return base
-        border, combined = half(tensor.shape[2]), tensor.clone()
-        unchanged = slice(0, border) if which == "later" else slice(border, None)
-        combined[:, :, unchanged] = base[:, :, unchanged]
-        return combined
-
-    return pytree.tree_map(restored, output)

@@ -18,6 +18,7 @@ from pgt.site import AttentionMemory, MemoryOptions, Operator, OptionError
 from pgt.state import State
 from pgt.swap import make_markov
 from pgt.verification import verify
+from slowfast.models.transformers.grid import TokenGrid
 
 _OF_THE_NETWORK = frozenset({"training", "_modules", "_parameters", "_buffers", "_non_persistent_buffers_set"})
 
@@ -69,6 +70,8 @@ class ProgressiveModel(nn.Module):
 
     def forward(self, inputs: Any, *args: Any, **options: Any) -> Any:
         """One pass over a whole clip, without memory."""
+        if not torch.compiler.is_compiling():
+            self._memory.rows_of_pass = next((rows for rows, _ in self._shapes_of(inputs)), None)
         return self._run(inputs, *args, **options)
 
     def reset(self) -> None:
@@ -270,16 +273,18 @@ def progressive(
     attention: AttentionMemory = "tokens",
     attention_slices: int = 1,
     age_offsets: bool = False,
+    tokens: TokenGrid | None = None,
     leave: Sequence[str] = (),
     sample: Any = None,
 ) -> ProgressiveModel:
-    """Makes a 3-D network read videos step by step (arXiv:2103.11313, section 3).
+    """Makes a network read videos step by step (arXiv:2103.11313, section 3).
 
     Its temporal operators get a memory in place; the network stays the module that it was, and parameters keep their names and
     identity, so weights of the plain network load as before. step_len, overlap: as in `StepSchedule`. memory, momentum: how
     operators remember (`pgt.cell.Cell`), "max" and 0.25 unless said otherwise. head: whether the pooling over time at the end
     remembers too. operator: "causal" operators look only back, so that any cut into steps gives the same outputs; their memory
-    is always the true past ("last", without momentum). sample: what the network reads, a clip or one a pathway; with it
+    is always the true past ("last", without momentum). tokens: how tokens lie in a video transformer that does
+    not tell; time slices are counted anew at every call. sample: what the network reads, a clip or one a pathway; with it
     `pgt.verify` looks at once at what this walk through the network's modules cannot see. The rest as in `MemoryOptions`.
 
     Raises UnsupportedOperatorError, naming the module's path, for a network with an operator that cannot be made Markov, and
@@ -302,6 +307,7 @@ def progressive(
         attention=attention,
         attention_slices=attention_slices,
         age_offsets=age_offsets,
+        tokens=tokens,
         leave=as_tuple(leave),
     )
     return ProgressiveModel(module, options, sample=sample)

@@ -25,6 +25,8 @@ class MarkovOperator(nn.Module):
     """
 
     prefix: ClassVar[str] = "Markov"
+    is_open: ClassVar[bool] = False
+    """Whether what it holds is looked at by itself, and not this operator's business."""
     made_of: ClassVar[tuple[type[MarkovOperator], type[nn.Module]]]
     """This class and that of the plain module, which the class of the module was made of."""
 
@@ -36,6 +38,10 @@ class MarkovOperator(nn.Module):
         def __call__(self, *args: Any, **options: Any) -> Any: ...
 
         def forward(self, x: Tensor) -> Tensor: ...
+
+    def frames_of(self, tensor: Tensor) -> Tensor | None:
+        """A view of a tensor that the operator returned, in which axis 2 is time; None where it has no such axis."""
+        return tensor if tensor.dim() == 5 else None
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """The class has no name that a pickle could find, so it is made again."""

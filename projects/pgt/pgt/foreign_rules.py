@@ -1,0 +1,67 @@
+"""How attention of networks that we did not write remembers, where it can, and where it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from pgt.attention_rules import token_memory
+from pgt.operators.foreign_tokens import MarkovForeignAttention, TokenOrder
+from pgt.operators.multihead_attention import MarkovMultiheadAttention, keep_parts_apart
+from pgt.site import Remember, Rule, Site
+from slowfast.models.transformers.grid import TokenGrid
+
+
+def _multihead(module: nn.MultiheadAttention, site: Site) -> Remember:
+    layout = layout_of(module, site)
+    if module.kdim != module.embed_dim or module.vdim != module.embed_dim:
+        site.refuse(module, "its keys or values have another width than its queries, so it is no self-attention" + _LEAVE)
+    return remember_foreign(module, site, MarkovMultiheadAttention, layout, channels=module.embed_dim, prepare=keep_parts_apart)
+
+
+def layout_of(module: nn.Module, site: Site) -> TokenGrid:
+    """How the tokens of an attention lie. Refuses one of which nobody has told."""
+    if site.options.tokens is None:
+        site.refuse(
+            module,
+            "attention over time needs to know how its tokens lie; right would be: tokens=TokenLayout(time=..., height=..., "
+            "width=..., extra=...) of a step, with the class tokens in `extra`" + _LEAVE,
+        )
+    return site.options.tokens
+
+
+def remember_foreign(
+    module: nn.Module,
+    site: Site,
+    operator: type[MarkovForeignAttention],
+    layout: TokenGrid,
+    *,
+    channels: int,
+    attributes: dict[str, Any] | None = None,
+    prepare: Callable[[Any], None] | None = None,
+) -> Remember:
+    """An attention over tokens of that layout. attributes, prepare: as in `Remember`, what the operator needs besides."""
+    options = site.options
+    if options.attention == "compressed":
+        site.refuse(module, "only this library's own attention can be compressed; right would be: attention='tokens'")
+    memory = token_memory(site, channels=channels, has_extra=layout.extra > 0)
+
+    def prepare_all(module: nn.Module) -> None:
+        weight = next(module.parameters())
+        offsets = nn.Parameter(weight.new_zeros(options.attention_slices, channels)) if options.age_offsets else None
+        module.register_parameter("age_offsets", offsets)
+        if prepare is not None:
+            prepare(module)
+
+    found = {"tokens": memory, "order": TokenOrder(layout, site.path), **(attributes or {})}
+    return Remember(operator, memory.cell, found, cells=memory.cells, prepare=prepare_all)
+
+
+_LEAVE = "; where it looks at one frame, or is to see its step alone, name its path in `leave`"
+
+RULES: list[tuple[tuple[type, ...], Rule]] = [
+    ((nn.MultiheadAttention,), _multihead),
+]
+"""Those of attention that others wrote; see `pgt.rules.RULES`."""
