@@ -8,14 +8,24 @@ from collections.abc import Iterable, Mapping
 from torch import Tensor
 
 from slowfast.models.weights.names.clips import ALPHACTION, CAFFE2, PYTORCHVIDEO
-from slowfast.models.weights.names.naming import Naming
+from slowfast.models.weights.names.naming import AnyNaming
 from slowfast.models.weights.names.pictures import PYCLS_REGNET, RESNET, TIMM_REGNET, TORCHVISION_REGNET
+from slowfast.models.weights.names.tokens import TORCHVISION_MVIT
 from slowfast.models.weights.report import WeightsError
 
-NAMINGS = (CAFFE2, ALPHACTION, PYTORCHVIDEO, RESNET, TORCHVISION_REGNET, TIMM_REGNET, PYCLS_REGNET)
+NAMINGS: tuple[AnyNaming, ...] = (
+    CAFFE2,
+    ALPHACTION,
+    PYTORCHVIDEO,
+    RESNET,
+    TORCHVISION_REGNET,
+    TIMM_REGNET,
+    PYCLS_REGNET,
+    TORCHVISION_MVIT,
+)
 
-OWN_MARKER = r"s1\.pathway0_stem\.conv\.weight"
-"""Expression for a name that each of our networks has, and PySlowFast's, once."""
+OWN_MARKER = r"(?:s1\.pathway0_stem\.conv|patch_embed\.proj)\.weight"
+"""Expression for names of which each of our networks has one, and PySlowFast's, once."""
 
 WRAPPERS = frozenset({"module", "model", "network", "net", "backbone", "_orig_mod", "_forward_module"})
 """Names under which wrappers keep the network: data-parallel and compiled modules, detectors, frameworks for training."""
@@ -37,7 +47,7 @@ def in_our_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return state if naming is None else naming.translate(state)
 
 
-def naming_of(state: Mapping[str, Tensor]) -> Naming | None:
+def naming_of(state: Mapping[str, Tensor]) -> AnyNaming | None:
     """Whose names these are; None for our own, which are PySlowFast's, and for those of strangers."""
     return next((naming for naming in NAMINGS if naming.recognises(state)), None)
 

@@ -1,11 +1,13 @@
 """How somebody else calls the weights that we call as PySlowFast does.
 
-All sources name weights by the same idea: a stage, a block of it, a layer of the block. A `Naming` is a table of what differs.
+Sources name weights of convolutional networks by the same idea: a stage, a block of it, a layer of the block. A `Naming` is a
+table of what differs. Networks of tokens have a chain of blocks alone, and a `PathNaming`.
 """
 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -25,26 +27,20 @@ def block_layers(*, shortcut: Layer, a: Layer, b: Layer, c: Layer) -> dict[str, 
     return {theirs: name for layer, pair in ours.items() for theirs, name in zip(pair, (layer, f"{layer}_bn"), strict=True)}
 
 
+def _nothing(state: dict[str, Tensor]) -> None:
+    """Changes no weights."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Naming:
+class AnyNaming(ABC):
     """The names of one source.
 
     marker: expression for a name that only this source has.
-    block: expression for the path of a layer in a block, with groups "stage", "block", "layer" and perhaps "pathway".
-    first_block: number of a stage's first block. layers: their path of a layer in a block -> ours.
-    others: expressions for the paths of layers outside of blocks -> ours, with \\1 for the first group.
-    separator: precedes the last part of a name; kinds: their last part -> ours, where they differ.
     finish: changes the weights, already under our names, where more than names differs.
     """
 
     marker: str
-    block: str
-    layers: Mapping[str, str]
-    others: Mapping[str, str]
-    first_block: int = 0
-    separator: str = "."
-    kinds: Mapping[str, str] = field(default_factory=dict)
-    finish: Callable[[dict[str, Tensor]], None] = lambda state: None
+    finish: Callable[[dict[str, Tensor]], None] = _nothing
 
     def recognises(self, names: Iterable[str]) -> bool:
         return any(re.fullmatch(self.marker, name) for name in names)
@@ -56,8 +52,45 @@ class Naming:
         self.finish(ours)
         return ours
 
+    @abstractmethod
     def translation(self, names: Iterable[str]) -> dict[str, str]:
         """Theirs -> ours. A name without a counterpart stays as it is, so that a report shows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathNaming(AnyNaming):
+    """A network whose parts are called one for one. paths: expressions for whole names -> ours, \\1 for the first group."""
+
+    paths: Mapping[str, str]
+
+    def translation(self, names: Iterable[str]) -> dict[str, str]:
+        return {name: self._translate(name) for name in names}
+
+    def _translate(self, name: str) -> str:
+        for theirs, ours in self.paths.items():
+            if match := re.fullmatch(theirs, name):
+                return match.expand(ours)
+        return name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming(AnyNaming):
+    """A network of stages and blocks.
+
+    block: expression for the path of a layer in a block, with groups "stage", "block", "layer" and perhaps "pathway".
+    first_block: number of a stage's first block. layers: their path of a layer in a block -> ours.
+    others: expressions for the paths of layers outside of blocks -> ours, with \\1 for the first group.
+    separator: precedes the last part of a name; kinds: their last part -> ours, where they differ.
+    """
+
+    block: str
+    layers: Mapping[str, str]
+    others: Mapping[str, str]
+    first_block: int = 0
+    separator: str = "."
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+    def translation(self, names: Iterable[str]) -> dict[str, str]:
         names = list(names)
         stages = self._stage_numbers(names)
         return {name: self._translate(name, stages) or name for name in names}
