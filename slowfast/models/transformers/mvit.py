@@ -16,20 +16,23 @@ from torch import Tensor, nn
 
 from slowfast.config import CfgNode, ConfigError
 from slowfast.models.heads import HeadSpec
+from slowfast.models.layers.nonlocal_block import refuse_nonlocal_blocks
+from slowfast.models.layers.pools import TemporalPool
 from slowfast.models.roi_head import RoIHead, RoIHeadSpec
+from slowfast.models.transformers.first_weights import STD, draw_table
 from slowfast.models.transformers.grid import TokenGrid
 from slowfast.models.transformers.mvit_block import MultiscaleBlock
 from slowfast.models.transformers.mvit_layout import MViTSpec
 from slowfast.models.transformers.network import TokenNetwork
-from slowfast.models.transformers.pooled_attention import NORM_EPSILON
 from slowfast.models.transformers.positions import PlacePositions, TimePositions
+from slowfast.models.transformers.spec import NORM_EPSILON
 from slowfast.models.transformers.token_head import TokenHead
 from slowfast.registry import MODELS
 
 logger = logging.getLogger(__name__)
 
-FIRST_STD, FIRST_BIAS = 0.02, 0.02
-"""Of first weights: the standard deviation of normal ones, cut off at 2, and the biases of linear layers and norms."""
+FIRST_BIAS = 0.02
+"""Of linear layers and norms."""
 
 
 class PatchEmbed(nn.Module):
@@ -66,6 +69,8 @@ class MViT(TokenNetwork):
         self.blocks = nn.ModuleList(MultiscaleBlock(block, spec.style, mlp_ratio=spec.mlp_ratio) for block in spec.blocks)
         out = spec.blocks[-1].out_channels
         self.norm = nn.LayerNorm(out, eps=NORM_EPSILON)
+        if spec.reads != "class_token" and not isinstance(head, RoIHeadSpec):
+            self.temporal_pool = TemporalPool(mode="avg", pathway=0)
         self.head = RoIHead(channels=[out], spec=head) if isinstance(head, RoIHeadSpec) else TokenHead(out, head)
         self._has_told = False
         self._draw_first_weights()
@@ -80,6 +85,7 @@ class MViT(TokenNetwork):
         """Raises ConfigError for options that do not fit."""
         if cfg.MODEL.ARCH != "mvit":
             raise ConfigError(key="MODEL.ARCH", value=cfg.MODEL.ARCH, why="the model MViT has no such variant", right="mvit")
+        refuse_nonlocal_blocks(cfg)
         spec = MViTSpec.from_cfg(cfg)
         if not cfg.DETECTION.ENABLE:
             return cls(spec, head=HeadSpec.from_cfg(cfg))
@@ -111,8 +117,8 @@ class MViT(TokenNetwork):
         if self.spec.reads == "class_token":
             return [self.norm(tokens[:, 0])]
         if self.spec.reads == "mean":
-            return [self.norm(tokens[:, grid.extra :].mean(1))]
-        return [self.norm(tokens).mean(1)]
+            return [self.norm(self._mean(tokens, grid))]
+        return [self._mean(self.norm(tokens), grid)]
 
     def tokens(self, x: Tensor) -> tuple[Tensor, TokenGrid]:
         """x (B, C, T, H, W), frames -> (B, L, C'), tokens behind the last block, and how they lie."""
@@ -130,6 +136,12 @@ class MViT(TokenNetwork):
         tokens = places.flatten(1, 2)
         tokens = self.pos_drop(torch.cat([extra, tokens], 1) if grid.extra else tokens)
         return tokens if self.norm_stem is None else self.norm_stem(tokens), grid
+
+    def _mean(self, tokens: Tensor, grid: TokenGrid) -> Tensor:
+        """tokens (B, L, C) -> (B, C), of all but extra ones: over each slice, and over time."""
+        slices = grid.split(tokens)[1].mean((3, 4), keepdim=True)
+        mean: Tensor = self.temporal_pool(slices)
+        return mean.flatten(1)
 
     def no_weight_decay(self) -> set[str]:
         """The class token and tables of positions, absolute and relative, by the last part of their names; none where decay is
@@ -182,14 +194,14 @@ class MViT(TokenNetwork):
         """As PySlowFast draws them, from torch's global generator."""
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv3d):
-                nn.init.trunc_normal_(module.weight, std=FIRST_STD)
+                nn.init.trunc_normal_(module.weight, std=STD)
             if isinstance(module, nn.Linear | nn.LayerNorm) and module.bias is not None:
                 nn.init.constant_(module.bias, FIRST_BIAS)
         for name, parameter in self.named_parameters():
             own = name.rpartition(".")[2]
             relative = own.startswith("rel_pos") and not self.spec.style.zero_relative
             if relative or own == "cls_token" or own.startswith("pos_embed"):
-                nn.init.trunc_normal_(parameter, std=FIRST_STD)
+                draw_table(parameter)
         with torch.no_grad():
             self.head.projection.weight.mul_(self.spec.head_scale)
             self.head.projection.bias.mul_(self.spec.head_scale)

@@ -8,7 +8,8 @@ from slowfast.models.layers.drop_path import DropPath
 from slowfast.models.transformers.grid import TokenGrid, join
 from slowfast.models.transformers.mlp import Mlp
 from slowfast.models.transformers.mvit_layout import AttentionStyle, BlockSpec
-from slowfast.models.transformers.pooled_attention import NORM_EPSILON, PooledAttention
+from slowfast.models.transformers.pooled_attention import PooledAttention
+from slowfast.models.transformers.spec import NORM_EPSILON
 
 
 class MultiscaleBlock(nn.Module):

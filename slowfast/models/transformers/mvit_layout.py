@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from slowfast.config import CfgNode
+from slowfast.models.layers.drop_path import rising_rates
 
 PoolMode = Literal["conv", "conv_unshared", "avg", "max"]
 
@@ -151,6 +152,7 @@ def _blocks(mvit: CfgNode, size: Triple) -> Iterator[BlockSpec]:
     queries, keys = query_pools(mvit), key_pools(mvit)
     widens, adds_heads = dict(map(tuple, mvit.DIM_MUL)), dict(map(tuple, mvit.HEAD_MUL))
     channels, heads = mvit.EMBED_DIM, mvit.NUM_HEADS
+    rates = rising_rates(mvit.DROPPATH_RATE, mvit.DEPTH)
     for index in range(mvit.DEPTH):
         heads = round(heads * adds_heads.get(index, 1))
         out = round(channels * widens.get(index if mvit.DIM_MUL_IN_ATT else index + 1, 1))
@@ -162,7 +164,7 @@ def _blocks(mvit: CfgNode, size: Triple) -> Iterator[BlockSpec]:
             size=size,
             queries=_unless_idle(queries.get(index)),
             keys=_unless_idle(keys.get(index)),
-            drop_path=mvit.DROPPATH_RATE * index / max(mvit.DEPTH - 1, 1),
+            drop_path=rates[index],
         )
         channels = out
         if index in queries:

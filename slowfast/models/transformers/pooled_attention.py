@@ -20,8 +20,8 @@ from slowfast.models.transformers.relative_positions import (
     rows_at,
     rows_between,
 )
+from slowfast.models.transformers.spec import NORM_EPSILON
 
-NORM_EPSILON = 1e-6
 ALIGNED = 8
 """Kernels of attention want as many channels, or a multiple."""
 
