@@ -9,6 +9,7 @@ from torch import nn
 from slowfast.config import CfgNode, ConfigError, load_config
 from slowfast.engine.layers import rate_factors, without_decay
 from slowfast.engine.optimizer import build_optimizer, load_optimizer_state, parameter_names, set_learning_rate
+from slowfast.models import build_model
 from tests.engine.engine_toys import ToyNet
 
 
@@ -84,6 +85,21 @@ def test_layers_are_found_within_what_is_wrapped_around_the_network() -> None:
     assert factors[model.network.stem.weight] == 0.5**4
     assert factors[model.gate.weight] == 1.0
     assert without_decay(model) == {model.network.pos_embed}
+
+
+def test_blocks_of_a_transformer_are_its_layers_and_its_tables_do_not_decay() -> None:
+    network = ["MODEL.MODEL_NAME", "MViT", "MODEL.ARCH", "mvit", "MVIT.DEPTH", 3, "DATA.INPUT_CHANNEL_NUM", [3]]
+    solver = ["SOLVER.LAYER_DECAY", 0.5, "SOLVER.ZERO_WD_1D_PARAM", True, "SOLVER.WEIGHT_DECAY", 0.05]
+    cfg = load_config(overrides=[*network, *solver, "DATA.TRAIN_CROP_SIZE", 32, "DATA.TEST_CROP_SIZE", 32])
+    model = build_model(cfg)
+    optimizer = build_optimizer(cfg, model)
+    set_learning_rate(optimizer, 1.0)
+    found = rates(optimizer, model)
+    assert found["head.projection.weight"] == 1.0 and found["cls_token"] == found["patch_embed.proj.weight"] == 0.5**4
+    assert [found[f"blocks.{block}.mlp.fc1.weight"] for block in range(3)] == [0.5**3, 0.5**2, 0.5]
+    decayed = decays(optimizer, model)
+    assert {decayed[name] for name in decayed if name.startswith(("cls_token", "pos_embed"))} == {0.0}
+    assert decayed["blocks.0.mlp.fc1.weight"] == 0.05
 
 
 def test_a_factor_of_one_asks_no_network_for_its_layers() -> None:

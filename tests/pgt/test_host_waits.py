@@ -34,6 +34,9 @@ Make = Callable[..., Any]
 PLAIN = {"PGT__ENABLE": False}
 EXACT = {"PGT__GRADIENT": "exact", "PGT__TBPTT_STEPS": 3}
 PERSONS = {"DETECTION__ENABLE": True, "RESNET__SPATIAL_STRIDES": [[1], [2], [2], [1]], "MODEL__LOSS_FUNC": "bce"}
+MIXED = {
+    "MIXUP__ENABLE": True, "MODEL__LOSS_FUNC": "soft_cross_entropy", "MODEL__HEAD_ACT": "softmax", "DATA__MULTI_LABEL": False,
+}  # fmt: skip
 WHOLE = {"PGT__STEPS": "all", "PGT__UPDATE_EVERY": 2}
 KINDS = {
     "clips": PLAIN,
@@ -44,6 +47,7 @@ KINDS = {
     "clips, clipped": PLAIN | {"SOLVER__CLIP_GRAD_L2NORM": 1.0, "SOLVER__CLIP_GRAD_VAL": 1.0},
     "clips, average of the weights": PLAIN | {"TRAIN__EMA_DECAY": 0.9},
     "clips, Adam": PLAIN | {"SOLVER__OPTIMIZING_METHOD": "adamw"},
+    "clips, mixed": PLAIN | MIXED,
     "persons": PLAIN | PERSONS,
     "steps": {},
     "steps of two pathways": {"slowfast": True},
@@ -52,6 +56,7 @@ KINDS = {
     "steps, means": {"PGT__CACHE": "avg", "PGT__CACHE_MOMENTUM": 0.5},
     "steps, exact": EXACT,
     "steps, several a graph": {"PGT__TBPTT_STEPS": 2},
+    "steps, mixed": MIXED,
     "steps, persons": PERSONS,
     "whole videos": WHOLE,
     "whole videos, exact": WHOLE | EXACT | {"PGT__TBPTT_STEPS": 2},
@@ -105,6 +110,8 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def clips_of(cfg: CfgNode, make_batch: Make) -> list[ClipBatch]:
     clips = [make_batch(cfg.DATA.NUM_FRAMES, seed=seed) for seed in range(4)]
+    if not cfg.DATA.MULTI_LABEL:
+        return [dataclasses.replace(clip, labels=torch.tensor([0, 1]), frame_labels=None) for clip in clips]
     if not cfg.DETECTION.ENABLE:
         return clips
     times = torch.arange(cfg.DATA.NUM_FRAMES, dtype=torch.float32).expand(2, -1)
