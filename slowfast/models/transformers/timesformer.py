@@ -8,7 +8,7 @@ B rows of a batch, T frames, N places of a frame, C channels, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -90,6 +90,7 @@ class TimeSformer(TokenNetwork):
     """Clips of another size or number of frames than positions are made for are taken, too: positions are interpolated."""
 
     tables = ("cls_token", "pos_embed", "time_embed")
+    time_tables, place_tables = ("time_embed",), ("pos_embed",)
 
     def __init__(self, spec: TimeSformerSpec, *, head: HeadSpec) -> None:
         super().__init__()
@@ -149,6 +150,16 @@ class TimeSformer(TokenNetwork):
             class_token, x = self.run_block(block, class_token, x)
         features: Tensor = self.norm(class_token[:, -1])
         return features
+
+    def adopted(self, state: Mapping[str, Tensor], *, of_pictures: bool) -> dict[str, Tensor]:
+        """As of other networks; of one of pictures, attention across space is where attention along time starts from."""
+        adopted = super().adopted(state, of_pictures=of_pictures)
+        if of_pictures:
+            for name in self.state_dict():
+                across_space = name.replace("temporal_attn.", "attn.").replace("temporal_norm1.", "norm1.")
+                if name not in adopted and across_space in adopted:
+                    adopted[name] = adopted[across_space]
+        return adopted
 
     def _draw_first_weights(self) -> None:
         """All but the first block begin without looking along time."""

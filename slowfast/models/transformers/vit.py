@@ -30,6 +30,7 @@ from slowfast.models.transformers.network import TokenNetwork
 from slowfast.models.transformers.patches import Tubelets
 from slowfast.models.transformers.positions import PlaceMode, PlacePositions, TimePositions, sinusoids
 from slowfast.models.transformers.spec import NORM_EPSILON, BlockSpec, check_plain_network
+from slowfast.models.weights.names.tokens import MAE_ST
 from slowfast.registry import MODELS
 
 Positions = Literal["sinusoid", "separate"]
@@ -85,6 +86,7 @@ class ViT(TokenNetwork):
     cls_token: nn.Parameter | None
     pos_embed_class: nn.Parameter | None
     pos_embed: Tensor
+    namings = (MAE_ST,)
     tables = ("cls_token", "pos_embed_spatial", "pos_embed_temporal", "pos_embed_class")
 
     def __init__(self, spec: ViTSpec, *, head: HeadSpec | RoIHeadSpec) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -17,6 +18,17 @@ COUNTER = "num_batches_tracked"
 CLASSIFIER = "projection"
 """Name of the module whose rows are classes."""
 
+HEADS = ("head.weight", "head.bias")
+"""The same where the classifier is the whole head."""
+
+
+@runtime_checkable
+class AdoptsWeights(Protocol):
+    """A network that knows more of others' weights than names and shapes tell."""
+
+    def adopted(self, state: Mapping[str, Tensor], *, of_pictures: bool) -> dict[str, Tensor]:
+        """The weights under its own names, as it takes them. of_pictures: whether those of a network of pictures are wanted."""
+
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], *, inflate: bool = False) -> WeightReport:
     """Copies the weights that fit, by name and shape, into `model`; everything else stays as it is.
@@ -28,11 +40,11 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], *, inflate: bool
     strays = [name for name, value in state.items() if not isinstance(value, Tensor)]
     if strays:
         raise WeightsError(f"this is not a mapping of names to tensors: {examples(strays)}")
-    own = model.state_dict()
-    given = {
-        name: adapted(value, own[name].shape, inflate=inflate) if name in own else value
-        for name, value in without_wrappers(state).items()
-    }
+    own, bare = model.state_dict(), without_wrappers(state)
+    network = next((module for module in model.modules() if isinstance(module, AdoptsWeights)), None)
+    if network is not None:
+        bare = network.adopted(bare, of_pictures=inflate)
+    given = {name: adapted(value, own[name].shape, inflate=inflate) if name in own else value for name, value in bare.items()}
     report = _compare(own, given)
     if not inflate:
         _refuse_pictures(report, own, given)
@@ -72,7 +84,7 @@ def _refuse_strangers(report: WeightReport, own: Mapping[str, Tensor], given: Ma
             f"The network has {examples(own)}; the weights have {examples(given) or 'no names at all'}"
             + (f"; other shapes: {_shapes(report.mismatched, own, given)}" if report.mismatched else "")
             + _nearest(report, given)
-            + ". Right would be weights of the network that the config builds (MODEL, RESNET, SLOWFAST, X3D, NONLOCAL)"
+            + ". Right would be weights of the network that the config builds (MODEL and the section of its family)"
         )
 
 
@@ -87,7 +99,7 @@ def _without_counters(names: Iterable[str]) -> list[str]:
 
 
 def _is_other_classifier(name: str, own: Tensor, given: Tensor) -> bool:
-    return CLASSIFIER in name.split(".")[:-1] and own.shape[1:] == given.shape[1:]
+    return (name in HEADS or CLASSIFIER in name.split(".")[:-1]) and own.shape[1:] == given.shape[1:]
 
 
 def _shapes(names: Iterable[str], own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:

@@ -66,8 +66,8 @@ def read_weights(path: str | Path, *, clear: Sequence[str] = ()) -> dict[str, Te
 
     path: of a file, or a URI that iopath knows (https://...; it keeps a copy). The content tells the format: checkpoints
     of ours and of PySlowFast, safetensors, .npz, Caffe2 files of PySlowFast's zoo, and state dicts of pytorchvideo, AlphAction,
-    torchvision, timm and pycls. Raises WeightsError, which names the file, when it is missing, damaged,
-    forbidden or holds no weights.
+    torchvision, timm, pycls, TimeSformer, VideoMAE, MAE-ST and Hugging Face. Raises WeightsError, which names the file, when it
+    is missing, damaged, forbidden or holds no weights.
     """
     try:
         local = Path(g_pathmgr.get_local_path(str(path)))

@@ -10,7 +10,7 @@ from torch import Tensor
 from slowfast.models.weights.names.clips import ALPHACTION, CAFFE2, PYTORCHVIDEO
 from slowfast.models.weights.names.naming import AnyNaming
 from slowfast.models.weights.names.pictures import PYCLS_REGNET, RESNET, TIMM_REGNET, TORCHVISION_REGNET
-from slowfast.models.weights.names.tokens import TORCHVISION_MVIT
+from slowfast.models.weights.names.tokens import HF_TIMESFORMER, HF_VIT, TORCHVISION_MVIT
 from slowfast.models.weights.report import WeightsError
 
 NAMINGS: tuple[AnyNaming, ...] = (
@@ -22,6 +22,8 @@ NAMINGS: tuple[AnyNaming, ...] = (
     TIMM_REGNET,
     PYCLS_REGNET,
     TORCHVISION_MVIT,
+    HF_VIT,
+    HF_TIMESFORMER,
 )
 
 OWN_MARKER = r"(?:s1\.pathway0_stem\.conv|patch_embed\.proj)\.weight"
