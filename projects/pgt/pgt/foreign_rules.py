@@ -8,8 +8,10 @@ from typing import Any
 from torch import nn
 
 from pgt.attention_rules import token_memory
+from pgt.operators.attention_parts import NotUnderstoodError, looks_like_attention, understood
 from pgt.operators.foreign_tokens import MarkovForeignAttention, TokenOrder
 from pgt.operators.multihead_attention import MarkovMultiheadAttention, keep_parts_apart
+from pgt.operators.self_attention import MarkovSelfAttention
 from pgt.site import Remember, Rule, Site
 from slowfast.models.transformers.grid import TokenGrid
 
@@ -19,6 +21,23 @@ def _multihead(module: nn.MultiheadAttention, site: Site) -> Remember:
     if module.kdim != module.embed_dim or module.vdim != module.embed_dim:
         site.refuse(module, "its keys or values have another width than its queries, so it is no self-attention" + _LEAVE)
     return remember_foreign(module, site, MarkovMultiheadAttention, layout, channels=module.embed_dim, prepare=keep_parts_apart)
+
+
+def foreign_attention(module: nn.Module, site: Site) -> Remember | None:
+    """What becomes of a module that may be an attention, by its parts; None where it is none."""
+    if type(module).__module__.partition(".")[0] == "slowfast" or not looks_like_attention(module):
+        return None
+    try:
+        parts = understood(module)
+    except NotUnderstoodError as error:
+        site.refuse(
+            module,
+            f"it looks like attention, but {error}; right would be: plain self-attention, or a rule for it "
+            "(`pgt.register_operator`)" + _LEAVE,
+        )
+    first: Any = module.get_submodule(parts.projections[0])
+    layout = layout_of(module, site)
+    return remember_foreign(module, site, MarkovSelfAttention, layout, channels=first.in_features, attributes={"parts": parts})
 
 
 def layout_of(module: nn.Module, site: Site) -> TokenGrid:

@@ -13,6 +13,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from pgt.attention_rules import RULES as ATTENTION_RULES
 from pgt.cell import Cell
 from pgt.foreign_rules import RULES as FOREIGN_RULES
+from pgt.foreign_rules import foreign_attention
 from pgt.operators import (
     AlignedConv,
     AlignedPool,
@@ -191,6 +192,15 @@ def _refuse(reason: str, applies: Callable[[Any], bool] = lambda module: True) -
     return rule
 
 
+def _foreign(module: nn.Module, site: Site) -> Remember | Alone | None:
+    """Whatever no other rule is for."""
+    if _is_foreign_operator(module):
+        site.refuse(
+            module, "it has a kernel over time but is no operator of PyTorch's; `pgt.register_operator` a rule for it" + _LEAVE
+        )
+    return foreign_attention(module, site)
+
+
 def _is_foreign_operator(module: nn.Module) -> bool:
     """Whether a module without parts of its own has a kernel along time, height and width."""
     kernel = getattr(module, "kernel_size", None)
@@ -290,13 +300,7 @@ RULES: list[tuple[tuple[type, ...], Rule]] = [
         (nn.Transformer, nn.TransformerDecoderLayer),
         _refuse("attention over time between two sequences has no memory; use nn.TransformerEncoderLayer" + _LEAVE),
     ),
-    (
-        (nn.Module,),
-        _refuse(
-            "it has a kernel over time but is no operator of PyTorch's; `pgt.register_operator` a rule for it" + _LEAVE,
-            _is_foreign_operator,
-        ),
-    ),
+    ((nn.Module,), _foreign),
 ]
 """The first rule whose types fit a module decides."""
 
