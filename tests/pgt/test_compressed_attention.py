@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,13 +10,23 @@ import torch
 from torch import nn
 
 from pgt import OptionError, ProgressiveModel, UnsupportedOperatorError, progressive, summary
-from tests.pgt.token_networks import CHANNELS, Divided, Joint, clip, run
+from tests.pgt.token_networks import CHANNELS, Divided, Joint, clip, multiscale, run
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "joint": lambda: Joint(extra=0),
+    "with class token": Joint,
+    "pooled": multiscale,
+    "pooled without class token": lambda: multiscale(extra=0),
+    "pooled first": lambda: multiscale(style={"pools_first": True}),
+    "pooled without positions": lambda: multiscale(style={"relative_time": False, "relative_space": False}),
+}
+KINDS = list(NETWORKS)
 
 
-def make(*, slices: int = 2, extra: int = 1, age_offsets: bool = False) -> ProgressiveModel:
+def make(kind: str, *, slices: int = 2, age_offsets: bool = False) -> ProgressiveModel:
     torch.manual_seed(0)
     model = progressive(
-        Joint(extra=extra).double(),
+        NETWORKS[kind]().double(),
         step_len=8,
         overlap=0,
         memory="last",
@@ -39,9 +50,9 @@ def test_the_memory_has_at_most_an_eighth_of_the_bytes_of_keys_and_values() -> N
 
 
 @pytest.mark.parametrize("slices", [1, 2, 5])
-@pytest.mark.parametrize("extra", [0, 1])
-def test_training_reads_what_evaluation_reads(slices: int, extra: int) -> None:
-    model, x = make(slices=slices, extra=extra), clip(rows=2, frames=24)
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_reads_what_evaluation_reads(kind: str, slices: int) -> None:
+    model, x = make(kind, slices=slices), clip(rows=2, frames=24)
     with torch.no_grad():
         evaluated = run(model, x, [8, 16])
         trained = run(model.train(), x, [8, 16])
@@ -49,8 +60,9 @@ def test_training_reads_what_evaluation_reads(slices: int, extra: int) -> None:
         torch.testing.assert_close(one, two, rtol=0, atol=1e-12)
 
 
-def test_evaluation_carries_only_what_is_compressed() -> None:
-    model, x = make(), clip(frames=16)
+@pytest.mark.parametrize("kind", KINDS)
+def test_evaluation_carries_only_what_is_compressed(kind: str) -> None:
+    model, x = make(kind), clip(frames=16)
     with torch.no_grad():
         run(model.train(), x, [8])
         before = model.memory_bytes
@@ -58,19 +70,21 @@ def test_evaluation_carries_only_what_is_compressed() -> None:
     assert model.memory_bytes < before / 2
 
 
-def test_compression_learns_although_gradients_are_cut_at_every_border() -> None:
-    model, x = make().train(), clip(frames=16)
+@pytest.mark.parametrize("kind", ["with class token", "pooled", "pooled first"])
+def test_compression_learns_although_gradients_are_cut_at_every_border(kind: str) -> None:
+    model, x = make(kind).train(), clip(frames=16)
     y = run(model, x, [8])[1]
     y.square().mean().backward()
-    grads = {name: parameter.grad for name, parameter in model.named_parameters() if "compress" in name}
-    assert len(grads) == 2 * 6
-    # A bias of all that keys are made of adds the same to every remembered key, but not to those of the step.
+    learned = ("compress", "rel_pos_mem")
+    grads = {name: each.grad for name, each in model.named_parameters() if any(part in name for part in learned)}
+    assert len(grads) == 2 * (6 if kind == "with class token" else 9)
     assert all(grad is not None and grad.abs().sum() > 0 for grad in grads.values())
 
 
-def test_gradients_over_several_steps_are_those_of_one_graph() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_over_several_steps_are_those_of_one_graph(kind: str) -> None:
     """With borders that gradients cross, what a step left is part of the graph."""
-    model, x = make().train(), clip(frames=24)
+    model, x = make(kind).train(), clip(frames=24)
     x.requires_grad_()
     run(model, x, [8, 16])[2].square().mean().backward()
     assert x.grad is not None and x.grad[:, :, :16].abs().sum() == 0
@@ -81,8 +95,9 @@ def test_gradients_over_several_steps_are_those_of_one_graph() -> None:
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_rows_that_begin_give_what_they_give_alone(training: bool) -> None:
-    model, x = make(slices=4).train(training), clip(rows=2, frames=24)
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_that_begin_give_what_they_give_alone(kind: str, training: bool) -> None:
+    model, x = make(kind, slices=4).train(training), clip(rows=2, frames=24)
     with torch.no_grad():
         model.step(x[:, :, :8])
         mixed = model.step(x[:, :, 8:16], begins=torch.tensor([False, True]))
@@ -92,8 +107,9 @@ def test_rows_that_begin_give_what_they_give_alone(training: bool) -> None:
     torch.testing.assert_close(after, torch.cat([first[2], second[1]]), rtol=0, atol=1e-12)
 
 
-def test_several_steps_at_once_give_what_they_give_one_by_one() -> None:
-    model, x = make(slices=3), clip(rows=2, frames=24)
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_steps_at_once_give_what_they_give_one_by_one(kind: str) -> None:
+    model, x = make(kind, slices=3), clip(rows=2, frames=24)
     with torch.no_grad():
         expected = run(model, x, [8, 16])[1:]
         model.reset()
@@ -102,8 +118,9 @@ def test_several_steps_at_once_give_what_they_give_one_by_one() -> None:
     torch.testing.assert_close(both, torch.cat(expected), rtol=0, atol=1e-12)
 
 
-def test_a_step_can_be_run_again_from_a_saved_memory() -> None:
-    model, x = make(), clip(frames=24)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_step_can_be_run_again_from_a_saved_memory(kind: str) -> None:
+    model, x = make(kind), clip(frames=24)
     with torch.no_grad():
         run(model, x[:, :, :16], [8])
         saved = model.memory()
@@ -112,10 +129,12 @@ def test_a_step_can_be_run_again_from_a_saved_memory() -> None:
         torch.testing.assert_close(model.step(x[:, :, 16:]), expected)
 
 
-def test_a_pass_without_memory_is_that_of_the_plain_network() -> None:
-    model, x = make(), clip(frames=8)
-    plain = Joint().double().eval()
-    plain.load_state_dict({name: value for name, value in model.state_dict().items() if "compress" not in name})
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pass_without_memory_and_a_first_step_are_those_of_the_plain_network(kind: str) -> None:
+    model, x = make(kind), clip(frames=4)
+    plain = NETWORKS[kind]().double().eval()
+    plain.load_state_dict({name: value for name, value in model.state_dict().items() if name in plain.state_dict()})
+    torch.testing.assert_close(model.step(x), plain(x))
     torch.testing.assert_close(model(x), plain(x))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,18 +14,33 @@ from torch import Tensor, nn
 from pgt import OptionError, ProgressiveModel, progressive, summary
 from slowfast.models.transformers.attention import TimeAttention
 from slowfast.models.transformers.positions import TimePositions
-from tests.pgt.token_networks import FRAMES, Divided, Joint, clip, run
+from tests.pgt.token_networks import FRAMES, Divided, Joint, clip, multiscale, run
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "joint": lambda: Joint(extra=0),
+    "with class token": Joint,
+    "divided": Divided,
+    "pooled": multiscale,
+    "pooled without class token": lambda: multiscale(extra=0),
+    "pooled first": lambda: multiscale(style={"pools_first": True}),
+    "pooled by maxima": lambda: multiscale(style={"mode": "max", "relative_time": False}),
+    "pooled in space": lambda: multiscale(kernel=1),
+}
+EXTRA = {kind: int(kind != "joint" and kind != "divided" and "without" not in kind) for kind in NETWORKS}
+"""Class tokens, which stand in front of the others."""
+WINDOW = {kind: 2 if kind.startswith("pooled") and kind != "pooled in space" else 0 for kind in NETWORKS}
+"""Slices that causal poolings look back, beyond what attention does."""
 
 
 def make(kind: str, **options: Any) -> ProgressiveModel:
     torch.manual_seed(0)
-    network = {"joint": lambda: Joint(extra=0), "with class token": Joint, "divided": Divided}[kind]().double()
+    network = NETWORKS[kind]().double()
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.5)
     return progressive(network, **({"step_len": 4, "overlap": 0, "memory": "last", "momentum": 0.0} | options)).eval()
 
 
-KINDS = ["joint", "with class token", "divided"]
+KINDS = list(NETWORKS)
 some_cuts = st.lists(st.integers(1, FRAMES - 1), unique=True, max_size=FRAMES - 1).map(sorted)
 
 
@@ -32,7 +48,7 @@ some_cuts = st.lists(st.integers(1, FRAMES - 1), unique=True, max_size=FRAMES - 
 @given(cuts=some_cuts, kind=st.sampled_from(KINDS), slices=st.integers(1, FRAMES + 2))
 def test_any_cut_of_causal_attention_gives_what_one_pass_gives(cuts: list[int], kind: str, slices: int) -> None:
     model, x = make(kind, operator="causal", attention_slices=slices), clip()
-    extra = 1 if kind == "with class token" else 0
+    extra = EXTRA[kind]
     with torch.no_grad():
         whole = model(x)
         outputs = run(model, x, cuts)
@@ -46,7 +62,7 @@ def test_causal_attention_that_remembers_all_is_block_causal_attention(kind: str
     model, x = make(kind, operator="causal", attention_slices=FRAMES), clip()
     later = x.clone()
     later[:, :, 7:] += 1
-    extra = 1 if kind == "with class token" else 0
+    extra = EXTRA[kind]
     with torch.no_grad():
         same = (model(x) == model(later)).all(-1)[0, extra:].view(FRAMES, -1)
     assert same[:7].all() and not same[7:].any()
@@ -58,11 +74,11 @@ def test_causal_attention_reaches_as_far_as_its_layers_stacked(kind: str, slices
     model, x = make(kind, operator="causal", attention_slices=slices), clip()
     other = x.clone()
     other[:, :, 2] += 1
-    extra = 1 if kind == "with class token" else 0
+    extra = EXTRA[kind]
     with torch.no_grad():
         pairs = zip(run(model, x, range(1, FRAMES)), run(model, other, range(1, FRAMES)), strict=True)
         changed = [not torch.equal(one[:, extra:], two[:, extra:]) for one, two in pairs]
-    assert changed == [2 <= time <= 2 + 2 * slices for time in range(FRAMES)]
+    assert changed == [2 <= time <= 2 + 2 * (slices + WINDOW[kind]) for time in range(FRAMES)]
 
 
 @pytest.mark.parametrize("memory", ["last", "max", "avg"])
@@ -171,10 +187,19 @@ def test_causal_attention_has_no_offsets_of_ages() -> None:
         make("joint", operator="causal", age_offsets=True)
 
 
-@pytest.mark.parametrize("slices", [0, -1, True, 1.5])
-def test_a_memory_has_at_least_one_slice(slices: Any) -> None:
-    with pytest.raises(OptionError, match="attention_slices"):
-        make("joint", attention_slices=slices)
+@pytest.mark.parametrize("number", [0, -1, True, 1.5])
+@pytest.mark.parametrize("option", ["attention_slices", "attention_every"])
+def test_slices_and_blocks_are_counted_from_one(option: str, number: Any) -> None:
+    with pytest.raises(OptionError, match=option):
+        make("joint", **{option: number})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_second_attention_remembers_where_that_is_asked_for(kind: str) -> None:
+    model = make(kind, attention_every=2)
+    assert [path for path in model.operators if "att" in path] == [f"{'blocks.0.attn' if 'pooled' in kind else 'attentions.0'}"]
+    with pytest.raises(OptionError, match="attention_every"):
+        make(kind, attention_every=2, operator="causal")
 
 
 def test_a_network_that_fails_half_way_is_given_back_without_offsets() -> None:

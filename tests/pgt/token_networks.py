@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pgt import ProgressiveModel
+from slowfast.models.heads import HeadSpec
 from slowfast.models.transformers.attention import ClipAttention, TimeAttention
 from slowfast.models.transformers.grid import TokenGrid, join
+from slowfast.models.transformers.mvit import MViT
+from slowfast.models.transformers.mvit_layout import AttentionStyle, BlockSpec, MViTSpec, PoolSpec
 from slowfast.models.transformers.positions import TimePositions
 
 CHANNELS, FRAMES = 8, 12
@@ -55,10 +59,44 @@ class Divided(nn.Module):
         return tokens.flatten(1, 2)
 
 
-def clip(rows: int = 1, frames: int = FRAMES, seed: int = 0, size: int = 4) -> Tensor:
+def clip(rows: int = 1, frames: int = FRAMES, seed: int = 0, size: int = 8) -> Tensor:
     return torch.randn((rows, 3, frames, size, size), dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
 def run(model: ProgressiveModel, x: Tensor, cuts: Sequence[int]) -> list[Tensor]:
     model.reset()
     return [model.step(x[:, :, start:stop]) for start, stop in itertools.pairwise([0, *cuts, x.shape[2]])]
+
+
+def multiscale(*, style: dict[str, Any] | None = None, extra: int = 1, kernel: int = 3) -> nn.Module:
+    """An MViT of two blocks for clips of 4 frames of 8 x 8 pixels, whose tokens behind the last block come out."""
+    attention = AttentionStyle(**({"relative_space": True, "relative_time": True, "adds_queries": True} | (style or {})))
+    grids = ((4, 4, 4), (4, 2, 2))
+    blocks = [
+        BlockSpec(
+            channels=CHANNELS * heads,
+            attention_channels=2 * CHANNELS,
+            out_channels=2 * CHANNELS,
+            num_heads=2,
+            size=grid,
+            queries=PoolSpec((kernel, 3, 3), (1, side, side)),
+            keys=PoolSpec((kernel, 3, 3), (1, 2, 2)),
+        )
+        for heads, grid, side in zip((1, 2), grids, (2, 1), strict=True)
+    ]
+    spec = MViTSpec(
+        in_channels=3,
+        patches=PoolSpec((1, 2, 2), (1, 2, 2)),
+        padding=(0, 0, 0),
+        size=grids[0],
+        blocks=blocks,
+        style=attention,
+        class_token=extra == 1,
+        absolute="separate",
+    )
+
+    class Tokens(MViT):
+        def forward(self, inputs: Tensor) -> Tensor:  # type: ignore[override]
+            return self.tokens(inputs)[0]
+
+    return Tokens(spec, head=HeadSpec(num_classes=2))

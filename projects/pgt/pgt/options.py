@@ -135,7 +135,8 @@ def _check_accumulation(cfg: CfgNode) -> None:
 def _check_causal(cfg: CfgNode) -> None:
     if cfg.PGT.OPERATOR != "causal":
         return
-    for key, right in (("CACHE", "last"), ("CACHE_MOMENTUM", 0.0), ("SEMANTICS", "corrected"), ("AGE_OFFSETS", False)):
+    past_alone = {"CACHE": "last", "CACHE_MOMENTUM": 0.0, "SEMANTICS": "corrected", "AGE_OFFSETS": False, "ATTENTION_EVERY": 1}
+    for key, right in past_alone.items():
         if cfg.PGT[key] != right:
             why = "causal operators remember the true past, nothing else (PGT.OPERATOR)"
             raise ConfigError(key=f"PGT.{key}", value=cfg.PGT[key], why=why, right=repr(right))
@@ -184,6 +185,7 @@ class ProgressiveWrapper:
             nonlocal_norm=cfg.PGT.NL_NORM,
             attention=cfg.PGT.ATTENTION,
             attention_slices=cfg.PGT.ATTENTION_SLICES,
+            attention_every=cfg.PGT.ATTENTION_EVERY,
             age_offsets=cfg.PGT.AGE_OFFSETS,
         )
 
@@ -232,7 +234,7 @@ def _blocks_without_memory(cfg: CfgNode, given: frozenset[str]) -> str:
 
 NETWORK = (
     *("ENABLE", "SEMANTICS", "OPERATOR", "STEPS", "STEP_LEN", "OVERLAP", "CACHE", "CACHE_MOMENTUM"),
-    *("HEAD", "TPOOL_SIZE", "NL_CONTEXT", "NL_NORM", "ATTENTION", "ATTENTION_SLICES", "AGE_OFFSETS"),
+    *("HEAD", "TPOOL_SIZE", "NL_CONTEXT", "NL_NORM", "ATTENTION", "ATTENTION_SLICES", "ATTENTION_EVERY", "AGE_OFFSETS"),
 )
 """What is computed from the weights depends on these; the others say how they are trained and scored."""
 
@@ -392,6 +394,12 @@ SECTION = Section(
             "back); of compressed ones, each of which stands for up to four.",
             minimum=1,
             maximum=2**16,
+        ),
+        "ATTENTION_EVERY": Option(
+            1,
+            "Video transformers: of how many blocks one has an attention that remembers, the first of them (2 in MeMViT).",
+            minimum=1,
+            maximum=1000,
         ),
         "AGE_OFFSETS": Option(
             False,

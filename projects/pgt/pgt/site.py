@@ -37,11 +37,14 @@ class MemoryOptions:
     "released", every operator). head: whether the pooling of the head remembers at all. tpool_size: temporal positions that it
     leaves for each pathway when an evaluation runs a whole clip in one pass. operator: "local" windows lie around their frame
     and see no future at borders, "causal" ones end on it. nonlocal_context: what non-local blocks attend to; None: to their own
-    step. nonlocal_norm: the norm they have then. attention: what attention remembers, tokens as they are or
-    "compressed" ones, a queue (mode "last", local operators alone). attention_slices: time slices of those, and as many
-    as causal attention looks back. age_offsets: whether attention learns an offset for each remembered slice, zero at first, to
-    tell it from those of the step (local operators alone). tokens: how tokens of other people's attention lie; None: as the
-    network tells. leave: paths of modules that stay as they are, with all they hold.
+    step. nonlocal_norm: the norm they have then.
+
+    Of attention over tokens: attention: what it remembers, tokens as they are, or "compressed" ones, a queue (mode "last",
+    local operators). attention_slices: time slices of those, and as many as causal attention looks back. attention_every: of
+    how many blocks one has an attention that remembers, the first of them. age_offsets: whether it learns an offset for each
+    remembered slice, zero at first, to tell it from those of the step (local operators).
+
+    tokens: how tokens of other people's attention lie; None: as the network tells. leave: paths of modules that stay as they are, with all they hold.
     """
 
     mode: Mode
@@ -56,6 +59,7 @@ class MemoryOptions:
     nonlocal_norm: NonLocalNorm = "batchnorm"
     attention: AttentionMemory = "tokens"
     attention_slices: int = 1
+    attention_every: int = 1
     age_offsets: bool = False
     tokens: TokenGrid | None = None
     leave: tuple[str, ...] = ()
@@ -94,9 +98,10 @@ class MemoryOptions:
             raise OptionError(f"{name}={value!r}: right would be: {' or '.join(map(repr, choices))}")
 
     def _check_attention(self) -> None:
-        slices = self.attention_slices
-        if isinstance(slices, bool) or not isinstance(slices, int) or slices < 1:
-            raise OptionError(f"attention_slices={slices!r}: right would be: 1 or more time slices")
+        for name in ("attention_slices", "attention_every"):
+            number = getattr(self, name)
+            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+                raise OptionError(f"{name}={number!r}: right would be: a whole number, 1 or more")
         if self.attention == "compressed" and (self.mode, self.momentum, self.operator) != ("last", 0, "local"):
             raise OptionError(
                 f"attention='compressed' with memory={self.mode!r}, momentum={self.momentum!r} and operator={self.operator!r}: "
@@ -122,6 +127,7 @@ class MemoryOptions:
             ("semantics", self.semantics, "corrected"),
             ("nonlocal_context", self.nonlocal_context, None),
             ("age_offsets", self.age_offsets, False),
+            ("attention_every", self.attention_every, 1),
         ):
             if value != right:
                 raise OptionError(

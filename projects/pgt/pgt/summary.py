@@ -12,10 +12,15 @@ from torch.utils import _pytree as pytree
 
 from pgt.cell import Cell
 from pgt.operators import (
+    CausalClassTokenMean,
+    CausalPositions,
     CompressedClipAttention,
+    CompressedPooledAttention,
     MarkovAttention,
+    MarkovClassTokenMean,
     MarkovClipAttention,
     MarkovHeadPool,
+    MarkovPooledAttention,
     MarkovTimeAttention,
     MarkovTimePool,
     along_time,
@@ -28,8 +33,16 @@ from slowfast.models.resnet.lateral import FuseFastToSlow
 from slowfast.models.roi_head import RoIHead
 from slowfast.runtime.tables import format_table
 
-ATTENTION = (MarkovAttention, MarkovClipAttention, CompressedClipAttention, MarkovTimeAttention, MarkovForeignAttention)
-WHOLE_TIME = (MarkovTimePool, MarkovHeadPool, *ATTENTION)
+ATTENTION = (
+    MarkovAttention,
+    MarkovClipAttention,
+    MarkovTimeAttention,
+    MarkovPooledAttention,
+    CompressedClipAttention,
+    CompressedPooledAttention,
+    MarkovForeignAttention,
+)
+WHOLE_TIME = (MarkovTimePool, MarkovHeadPool, MarkovClassTokenMean, CausalClassTokenMean, *ATTENTION)
 FAST = 1
 
 
@@ -105,7 +118,8 @@ def summary(model: ProgressiveModel, inputs: Any = None, *args: Any, **options: 
             field = replace(field)
         cell: Cell | None = getattr(module, "cell", None)
         over_all = isinstance(module, WHOLE_TIME)
-        field.pass_through(module, cell, over_all=over_all)
+        if not isinstance(module, CausalPositions):
+            field.pass_through(module, cell, over_all=over_all)
         if path in model.operators:
             frames = memory.get(path)
             parts = [memory[name] for name in (path, *(path + ending for ending in ENTRIES)) if name in memory]

@@ -8,9 +8,11 @@ means over all time. Weights of a network with centred kernels fit, but then see
 """
 
 from pgt.operators.base import MarkovOperator, along_time, become, check_rhythm, has_own_forward, triple
-from pgt.operators.compressed_attention import CompressedClipAttention
+from pgt.operators.class_token import CausalClassTokenMean, MarkovClassTokenMean
+from pgt.operators.compressed_attention import CompressedClipAttention, CompressedPooledAttention
 from pgt.operators.conv import AlignedConv, CausalConv, CausalOwnConv, MarkovConv, MarkovOwnConv, ReleasedLateral
 from pgt.operators.nonlocal_block import MarkovAttention
+from pgt.operators.pooled_attention import MarkovPooledAttention
 from pgt.operators.pooling import (
     AlignedPool,
     CausalBlockSqueeze,
@@ -21,28 +23,35 @@ from pgt.operators.pooling import (
     MarkovTimePool,
     MarkovWindowPool,
 )
+from pgt.operators.time_positions import CausalPositions, RestartedPositions
 from pgt.operators.token_attention import MarkovClipAttention, MarkovTimeAttention
 
 __all__ = [
     "AlignedConv",
     "AlignedPool",
     "CausalBlockSqueeze",
+    "CausalClassTokenMean",
     "CausalConv",
     "CausalOwnConv",
+    "CausalPositions",
     "CausalSqueeze",
     "CausalWindowPool",
     "CompressedClipAttention",
+    "CompressedPooledAttention",
     "MarkovAttention",
+    "MarkovClassTokenMean",
     "MarkovClipAttention",
     "MarkovClipPool",
     "MarkovConv",
     "MarkovHeadPool",
     "MarkovOperator",
     "MarkovOwnConv",
+    "MarkovPooledAttention",
     "MarkovTimeAttention",
     "MarkovTimePool",
     "MarkovWindowPool",
     "ReleasedLateral",
+    "RestartedPositions",
     "along_time",
     "become",
     "check_rhythm",

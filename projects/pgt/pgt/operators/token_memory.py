@@ -23,7 +23,9 @@ VALUES = ".values"
 """Ending of the entry that holds what values are made of, where that is not what keys are made of."""
 NEWEST = ".newest"
 """Ending of the entry that holds the newest step's tokens while a network trains that compresses them."""
-ENTRIES = (CLOCK, EXTRA, VALUES, NEWEST)
+NEWEST_VALUES = ".newest_values"
+"""The same, of what values are made of, where that is not what keys are made of."""
+ENTRIES = (CLOCK, EXTRA, VALUES, NEWEST, NEWEST_VALUES)
 """What an attention may leave besides the entry of its name."""
 
 
@@ -74,24 +76,27 @@ class TokenMemory:
 
     def exchange(self, memory: Memory, frames: Tensor, extra: Tensor) -> SeenBefore:
         """Leaves a step's slices (B, C, T, H, W) and class tokens (B, E, C), and hands out those before."""
+        return SeenBefore(*self.look_back(memory, frames), *self.carry(memory, extra))
+
+    def look_back(self, memory: Memory, frames: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The same of slices alone: those before, and which of them exist."""
         past = memory.exchange(self.cell, frames)
-        carried, carried_in = extra[:, :0], None
-        if self.extra is not None and extra.shape[1]:
-            before = memory.exchange(self.extra, extra.transpose(1, 2)[:, :, None, None])
-            if before is not None:
-                carried = before.frames.flatten(2).transpose(1, 2)
-                carried_in = None if before.begins is None else ~before.begins.flatten()
-        seen = count_slices(memory, self.clock, frames) if self.clock is not None else None
+        seen = None if self.clock is None else count_slices(memory, self.clock, frames)
         if past is None:
-            return SeenBefore(frames[:, :, :0], None, carried, carried_in)
+            return frames[:, :, :0], None
         size = past.frames.shape[2]
         if seen is not None:
-            present: Tensor | None = torch.arange(size, 0, -1, device=frames.device) <= seen[:, None]
-        elif past.begins is not None:
-            present = ~past.begins.view(-1, 1).expand(-1, size)
-        else:
-            present = None
-        return SeenBefore(past.frames, present, carried, carried_in)
+            return past.frames, torch.arange(size, 0, -1, device=frames.device) <= seen[:, None]
+        return past.frames, None if past.begins is None else ~past.begins.view(-1, 1).expand(-1, size)
+
+    def carry(self, memory: Memory, extra: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The same of class tokens alone: those before, and which rows have them."""
+        if self.extra is None or extra.shape[1] == 0:
+            return extra[:, :0], None
+        before = memory.exchange(self.extra, extra.transpose(1, 2)[:, :, None, None])
+        if before is None:
+            return extra[:, :0], None
+        return before.frames.flatten(2).transpose(1, 2), None if before.begins is None else ~before.begins.flatten()
 
     def sees(self, before: SeenBefore, num_slices: int) -> Tensor | None:
         """Which slices each slice of the step looks at: bool (B or 1, T, F + T); None where all see all."""
