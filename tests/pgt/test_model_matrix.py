@@ -13,11 +13,10 @@ import torch
 from pgt.wrapper import ProgressiveModel
 from slowfast.commands.activation_meter import ActivationMeter
 from slowfast.config import CfgNode
-from slowfast.config.loading import default_config
 from slowfast.engine.tasks import build_eval_step, build_train_step
 from slowfast.models import build_model
 from slowfast.registry import MODELS
-from tests.models.tiny_networks import RESNETS, SAME_NETWORKS, VARIANTS, tiny_config
+from tests.models.tiny_networks import RESNETS, SAME_NETWORKS, TRANSFORMERS, VARIANTS, tiny_config
 
 README = Path(__file__).parents[2] / "projects" / "pgt" / "README.md"
 
@@ -29,6 +28,9 @@ NETWORKS = {
     "regnetx": "RegNet3D (X)",
     "regnety": "RegNet3D (Y)",
     "x3d": "X3D",
+    "mvit": "MViT, MViTv2",
+    "timesformer": "TimeSformer",
+    "vit": "ViT (VideoMAE)",
 }
 """By variant, as the table calls them."""
 
@@ -37,12 +39,22 @@ KINDS: dict[str, dict[str, Any]] = {
     "causal": {"PGT__OPERATOR": "causal", "PGT__CACHE": "last"},
     "nonlocal": {},
     "progressive": {"NONLOCAL__PROGRESS": True},
+    "compressed": {"PGT__ATTENTION": "compressed", "PGT__CACHE": "last", "PGT__ATTENTION_SLICES": 2},
 }
-"""Kinds of operators: around a frame, up to it, and with non-local blocks besides, within a step or to its memory."""
+"""Kinds of operators: around a frame, up to it, with non-local blocks besides, within a step or to its memory, and attention
+over tokens with a compressed memory."""
 
 WITH_BLOCKS = ("nonlocal", "progressive")
 
-CASES = [(variant, kind) for variant in NETWORKS for kind in KINDS if kind not in WITH_BLOCKS or variant in RESNETS]
+COMPRESSED = ("mvit", "vit")
+
+
+def _is_built(variant: str, kind: str) -> bool:
+    return variant in COMPRESSED if kind == "compressed" else kind not in WITH_BLOCKS or variant in RESNETS
+
+
+CASES = [(variant, kind) for variant in NETWORKS for kind in KINDS if _is_built(variant, kind)]
+ALL = VARIANTS | TRANSFORMERS
 
 Make = Callable[..., Any]
 
@@ -79,6 +91,9 @@ def case(request: pytest.FixtureRequest) -> Callable[..., CfgNode]:
 def train_a_step(cfg: CfgNode, batch: Any, updater: Any) -> tuple[Any, float, int]:
     """The model after it, the loss, and the most bytes that were kept for going back."""
     model = build_model(cfg).train()
+    for parameter in model.parameters():  # what begins as zero lets no gradient through
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.02)
     with ActivationMeter(exclude=model) as meter:
         output = build_train_step(cfg)(model, batch, updater)
     return model, float(output.loss), meter.peak_bytes
@@ -131,6 +146,11 @@ def test_non_local_blocks_remember_where_the_config_says_so(case: Make) -> None:
 
 def test_weights_of_the_plain_network_fit_and_the_other_way_round(case: Make) -> None:
     progressive, plain = build_model(case()), build_model(case(PGT__ENABLE=False))
+    if case().PGT.ATTENTION == "compressed":
+        more = set(progressive.state_dict()) - set(plain.state_dict())
+        assert all("compress" in name or "rel_pos_mem" in name for name in more)
+        progressive.load_state_dict(plain.state_dict(), strict=False)
+        return
     assert list(progressive.state_dict()) == list(plain.state_dict())
     assert [name for name, _ in progressive.named_parameters()] == [name for name, _ in plain.named_parameters()]
     first = {name: tensor.clone() for name, tensor in plain.state_dict().items()}
@@ -142,12 +162,12 @@ def test_weights_of_the_plain_network_fit_and_the_other_way_round(case: Make) ->
 
 def table() -> str:
     """What the section "Networks" of the README says."""
-    rows = ["| network | `MODEL.MODEL_NAME` | `MODEL.ARCH` | frames of a step | local | causal | non-local | progressive |"]
-    rows.append("|---|---|---|---|---|---|---|---|")
+    columns = ("network", "`MODEL.MODEL_NAME`", "`MODEL.ARCH`", "frames of a step", *KINDS)
+    names = [name.replace("nonlocal", "non-local") for name in columns]
+    rows = [f"| {' | '.join(names)} |", "|" + "---|" * len(columns)]
     for variant, name in NETWORKS.items():
-        cfg = default_config()
-        cfg.MODEL.ARCH = VARIANTS[variant]["MODEL.ARCH"]
-        stride = MODELS.get(VARIANTS[variant]["MODEL.MODEL_NAME"]).temporal_stride(cfg)
+        cfg = tiny_config(variant)
+        stride = MODELS.get(cfg.MODEL.MODEL_NAME).temporal_stride(cfg)
         works = ["yes" if (variant, kind) in CASES else "none" for kind in KINDS]
         frames = "any" if stride == 1 else f"multiples of {stride}"
         rows.append(" | ".join([f"| {name}", f"`{cfg_name(variant)}`", f"`{cfg.MODEL.ARCH}`", frames, *works]) + " |")
@@ -155,12 +175,12 @@ def table() -> str:
 
 
 def cfg_name(variant: str) -> str:
-    return str(VARIANTS[variant]["MODEL.MODEL_NAME"])
+    return str(ALL[variant]["MODEL.MODEL_NAME"])
 
 
 def test_every_registered_network_is_in_the_matrix() -> None:
     assert {cfg_name(variant) for variant in NETWORKS} | set(SAME_NETWORKS) == set(MODELS)
-    assert set(NETWORKS) == set(VARIANTS)
+    assert set(NETWORKS) == set(ALL)
 
 
 def test_readme_lists_what_is_tested_here() -> None:

@@ -43,6 +43,7 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
     for every in Multigrid.from_cfg(cfg).schedules:
         check_fit(cfg, every)
     _check_causal(cfg)
+    _settle_positions(cfg, schedule)
     _check_attention(cfg)
     _check_nonlocal(cfg)
     if not whole_videos(cfg):
@@ -140,6 +141,12 @@ def _check_causal(cfg: CfgNode) -> None:
         if cfg.PGT[key] != right:
             why = "causal operators remember the true past, nothing else (PGT.OPERATOR)"
             raise ConfigError(key=f"PGT.{key}", value=cfg.PGT[key], why=why, right=repr(right))
+
+
+def _settle_positions(cfg: CfgNode, schedule: StepSchedule) -> None:
+    """Positions of a network of tokens are made for a step, where nobody says for how many frames."""
+    for name in ("MVIT", "TIMESFORMER", "VIT"):
+        cfg[name].NUM_FRAMES = cfg[name].NUM_FRAMES or schedule.step_len[-1]
 
 
 def _check_attention(cfg: CfgNode) -> None:

@@ -90,7 +90,8 @@ def _channels_before(mvit: CfgNode, block: int, channels: float) -> float:
 
 def _check_sizes(cfg: CfgNode) -> None:
     """Some place is left behind the last block."""
-    sides = (("DATA.NUM_FRAMES", cfg.DATA.NUM_FRAMES), *[("DATA.TRAIN_CROP_SIZE", cfg.DATA.TRAIN_CROP_SIZE)] * 2)
+    frames = "MVIT.NUM_FRAMES" if cfg.MVIT.NUM_FRAMES else "DATA.NUM_FRAMES"
+    sides = ((frames, cfg.MVIT.NUM_FRAMES or cfg.DATA.NUM_FRAMES), *[("DATA.TRAIN_CROP_SIZE", cfg.DATA.TRAIN_CROP_SIZE)] * 2)
     for axis, (key, side) in enumerate(sides):
         stride = cfg.MVIT.PATCH_STRIDE[axis]
         for row in cfg.MVIT.POOL_Q_STRIDE:
@@ -127,6 +128,12 @@ SECTION = Section(
     finish=_finish,
     no_effect_if=other_arch("mvit"),
     options={
+        "NUM_FRAMES": Option(
+            0,
+            "Frames of the clips that its positions are made for; 0: DATA.NUM_FRAMES. Other clips have them interpolated.",
+            minimum=0,
+            maximum=2**16,
+        ),
         "MODE": Option(
             "conv",
             "What pools queries, keys and values: conv, a convolution of every channel whose weights heads share; "

@@ -107,7 +107,7 @@ class MViTSpec:
         """What the section MVIT says, which is checked when a config is loaded."""
         mvit, crop = cfg.MVIT, cfg.DATA.TRAIN_CROP_SIZE
         patches = PoolSpec(_triple(mvit.PATCH_KERNEL), _triple(mvit.PATCH_STRIDE))
-        size = _divided((cfg.DATA.NUM_FRAMES, crop, crop), patches.stride)
+        size = _divided((mvit.NUM_FRAMES or cfg.DATA.NUM_FRAMES, crop, crop), patches.stride)
         reads: Literal["class_token", "normed_mean", "mean"] = "class_token" if mvit.CLS_EMBED_ON else "normed_mean"
         absolute: Literal["joint", "separate"] = "separate" if mvit.SEP_POS_EMBED else "joint"
         return cls(

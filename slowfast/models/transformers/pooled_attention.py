@@ -161,15 +161,20 @@ class PooledAttention(nn.Module):
         finished: Tensor = self.proj_drop(self.proj(mixed.transpose(1, 2).flatten(2)))
         return finished
 
+    def normed(self, x: Tensor, norm: nn.Module | None) -> Tensor:
+        """x (B, L, h D), pooled -> normalised, each head by itself unless they share no weights."""
+        if norm is None:
+            return x
+        heads = 1 if self.style.mode == "conv_unshared" else self.num_heads
+        normed: Tensor = norm(_split(x, heads)).flatten(2)
+        return normed
+
     def _pooled(self, x: Tensor, grid: TokenGrid, pool: nn.Module | None, norm: nn.Module | None) -> tuple[Tensor, TokenGrid]:
         if pool is not None:
             extra, frames = grid.split(x)
             frames = pool(frames)
             x, grid = join(extra, frames), TokenGrid.of(frames, extra=grid.extra)
-        if norm is not None:
-            heads = 1 if self.style.mode == "conv_unshared" else self.num_heads
-            x = norm(_split(x, heads)).flatten(2)
-        return x, grid
+        return self.normed(x, norm), grid
 
 
 def _pool(
