@@ -37,7 +37,10 @@ FORMAT = 1
 
 USED = (
     *("DATA.NUM_FRAMES", "DATA.LANE_PIECES", "DATA.SAMPLING_RATE", "DATA.TARGET_FPS", "DATA.INPUT_CHANNEL_NUM"),
-    *("DATA.TRAIN_CROP_SIZE", "DATA.TRAIN_JITTER_SCALES"),  # tables of positions, and windows of poolings, have the size of training
+    *(
+        "DATA.TRAIN_CROP_SIZE",
+        "DATA.TRAIN_JITTER_SCALES",
+    ),  # tables of positions, and windows of poolings, have the size of training
     *("DATA.MEAN", "DATA.STD", "DATA.TEST_CROP_SIZE", "DATA.MULTI_LABEL", "DATA.REVERSE_INPUT_CHANNEL"),
     *(
         "BN.NORM_TYPE",

@@ -152,7 +152,7 @@ class ViT(TokenNetwork):
         else:
             pool = torch.mean if self.spatial_pool == "avg" else torch.amax
             by_time = pool(features, (3, 4), keepdim=True)
-            scores = self.head(self.fc_norm(self.temporal_pool(by_time).flatten(1)))
+            scores = self.head(self.fc_norm(self.temporal_pool(by_time).flatten(2).transpose(1, 2))).mean(1)
         return scores
 
     def features(self, clip: Tensor) -> Tensor:
