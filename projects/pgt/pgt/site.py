@@ -44,7 +44,8 @@ class MemoryOptions:
     how many blocks one has an attention that remembers, the first of them. age_offsets: whether it learns an offset for each
     remembered slice, zero at first, to tell it from those of the step (local operators).
 
-    tokens: how tokens of other people's attention lie; None: as the network tells. leave: paths of modules that stay as they are, with all they hold.
+    tokens: how tokens of other people's attention lie; None: as the network tells. leave: paths of modules that stay as they
+    are, with all they hold.
     """
 
     mode: Mode

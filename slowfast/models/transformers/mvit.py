@@ -23,7 +23,7 @@ from slowfast.models.transformers.first_weights import STD, draw_table
 from slowfast.models.transformers.grid import TokenGrid
 from slowfast.models.transformers.mvit_block import MultiscaleBlock
 from slowfast.models.transformers.mvit_layout import MViTSpec
-from slowfast.models.transformers.network import TokenNetwork
+from slowfast.models.transformers.network import TokenNetwork, mean_score
 from slowfast.models.transformers.positions import PlacePositions, TimePositions
 from slowfast.models.transformers.spec import NORM_EPSILON
 from slowfast.models.transformers.token_head import TokenHead
@@ -106,16 +106,16 @@ class MViT(TokenNetwork):
         if len(inputs) != self.num_pathways:
             raise ValueError(f"this network reads one pathway but was given {len(inputs)}")
         features = self.features(inputs)
-        scores: Tensor = self.head(features, *rois) if rois else self.head(features[0])
+        scores: Tensor = self.head(features, *rois) if rois else mean_score(self.head, features[0])
         return scores
 
     def features(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-        """What the head is given: (B, C), or for detection (B, C, T, H, W)."""
+        """What the head is given: (B, positions, C), whose scores are averaged, or for detection (B, C, T, H, W)."""
         tokens, grid = self.tokens(inputs[0])
         if isinstance(self.head, RoIHead):
             return [grid.split(self.norm(tokens))[1]]
         if self.spec.reads == "class_token":
-            return [self.norm(tokens[:, 0])]
+            return [self.norm(tokens[:, :1])]
         if self.spec.reads == "mean":
             return [self.norm(self._mean(tokens, grid))]
         return [self._mean(self.norm(tokens), grid)]
@@ -138,10 +138,10 @@ class MViT(TokenNetwork):
         return tokens if self.norm_stem is None else self.norm_stem(tokens), grid
 
     def _mean(self, tokens: Tensor, grid: TokenGrid) -> Tensor:
-        """tokens (B, L, C) -> (B, C), of all but extra ones: over each slice, and over time."""
+        """tokens (B, L, C) -> (B, 1, C), of all but extra ones: over each slice, and over time."""
         slices = grid.split(tokens)[1].mean((3, 4), keepdim=True)
         mean: Tensor = self.temporal_pool(slices)
-        return mean.flatten(1)
+        return mean.flatten(2).transpose(1, 2)
 
     def no_weight_decay(self) -> set[str]:
         """The class token and tables of positions, absolute and relative, by the last part of their names; none where decay is

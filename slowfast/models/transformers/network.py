@@ -95,3 +95,9 @@ class TokenNetwork(nn.Module):
             return None
         there = PlacePositions(side, side, here.mode)
         return torch.cat([table[:, :extra], there(table[:, extra:], here.height, here.width)], dim=1)
+
+
+def mean_score(head: nn.Module, positions: Tensor) -> Tensor:
+    """positions (B, t, C), as many as a pooling over time has left -> (B, K), what the head says of them, averaged."""
+    rows: Tensor = head(positions.flatten(0, 1))
+    return rows.view(*positions.shape[:2], -1).mean(1)

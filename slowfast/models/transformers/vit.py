@@ -26,7 +26,7 @@ from slowfast.models.transformers.first_weights import draw_linear_weights, draw
 from slowfast.models.transformers.grid import TokenGrid
 from slowfast.models.transformers.linear_head import LinearHead
 from slowfast.models.transformers.mlp import Mlp
-from slowfast.models.transformers.network import TokenNetwork
+from slowfast.models.transformers.network import TokenNetwork, mean_score
 from slowfast.models.transformers.patches import Tubelets
 from slowfast.models.transformers.positions import PlaceMode, PlacePositions, TimePositions, sinusoids
 from slowfast.models.transformers.spec import NORM_EPSILON, BlockSpec, check_plain_network
@@ -152,7 +152,7 @@ class ViT(TokenNetwork):
         else:
             pool = torch.mean if self.spatial_pool == "avg" else torch.amax
             by_time = pool(features, (3, 4), keepdim=True)
-            scores = self.head(self.fc_norm(self.temporal_pool(by_time).flatten(2).transpose(1, 2))).mean(1)
+            scores = mean_score(self.head, self.fc_norm(self.temporal_pool(by_time).flatten(2).transpose(1, 2)))
         return scores
 
     def features(self, clip: Tensor) -> Tensor:
