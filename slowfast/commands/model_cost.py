@@ -29,7 +29,7 @@ def model_cost(cfg: CfgNode) -> ModelCost:
     """The cost of the config's network, on clips as its tests read them (in detection with one person)."""
     batch = shape_of_batch(cfg, side=cfg.DATA.TEST_CROP_SIZE)
     with torch.device("meta"):
-        model = build_model(cfg).eval()
+        model = build_model(cfg).eval().requires_grad_(False)  # the counter takes no parts of parameters that want gradients
     with torch.no_grad():
         with FlopCounterMode(display=False) as counter:
             build_eval_step(cfg)(model, batch)

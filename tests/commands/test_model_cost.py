@@ -47,6 +47,14 @@ def test_multiply_adds_are_those_that_fvcore_counts(variant: str) -> None:
     assert model_cost(cfg).multiply_adds == sum(by_operator[name] for name in COUNTED)
 
 
+def test_multiply_adds_of_attention_are_counted() -> None:
+    cfg = tiny_config("vit", DATA__NUM_FRAMES=8, DATA__TEST_CROP_SIZE=64)
+    tokens, channels, classes, blocks = 4 * 4 * 4, 16, 5, 2
+    patches = tokens * channels * 3 * 2 * 16 * 16
+    block = 12 * tokens * channels**2 + 2 * tokens**2 * channels
+    assert model_cost(cfg).multiply_adds == patches + blocks * block + channels * classes
+
+
 def test_parameters_are_those_that_training_changes() -> None:
     cfg = tiny_config("slow", BN__NORM_TYPE="frozen_batchnorm")
     assert model_cost(cfg).parameters == sum(parameter.numel() for parameter in build_model(cfg).parameters())

@@ -6,12 +6,13 @@ from slowfast.config.errors import ConfigError
 from slowfast.options import Option, Section, switched_off
 
 _REGNET_NOTE = "as in the paper of RegNets, its stem has 32 channels and its groups are of one width."
+_TIMESFORMER_NOTE = "MODEL.DROPOUT_RATE, which it did not read there, is of the features before the classifier."
 MODEL_ALIASES = {
     "PTVResNet": ("ResNet", ""),
     "PTVSlowFast": ("SlowFast", ""),
     "RegNet": ("RegNet3D", _REGNET_NOTE),
     "R3D": ("RegNet3D", _REGNET_NOTE),
-    "vit_base_patch16_224": ("TimeSformer", ""),
+    "vit_base_patch16_224": ("TimeSformer", _TIMESFORMER_NOTE),
 }
 """The same networks in other code bases."""
 

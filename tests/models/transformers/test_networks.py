@@ -222,6 +222,12 @@ def test_options_that_do_not_fit_are_refused(variant: str, key: str, value: Any,
     assert caught.value.key == key
 
 
+def test_the_published_settings_of_timesformer_are_taken_with_a_word_on_its_dropout() -> None:
+    theirs = {"MODEL__MODEL_NAME": "vit_base_patch16_224", "TIMESFORMER__ATTENTION_TYPE": "divided_space_time"}
+    with pytest.warns(UserWarning, match="which it did not read there"):
+        assert isinstance(build("timesformer", **theirs), TimeSformer)
+
+
 def test_frames_that_are_no_whole_number_of_tokens_are_refused() -> None:
     with pytest.raises(ValueError, match=r"made of 2 frames, and 7 are no whole number of tokens; right would be: 6"):
         build("vit")([pixels(7)])
