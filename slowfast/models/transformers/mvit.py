@@ -9,7 +9,7 @@ B rows of a batch, C channels, T time slices, H and W rows and columns of tokens
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ from slowfast.models.transformers.mvit_block import MultiscaleBlock
 from slowfast.models.transformers.mvit_layout import MViTSpec
 from slowfast.models.transformers.network import TokenNetwork, mean_score
 from slowfast.models.transformers.positions import PlacePositions, TimePositions
+from slowfast.models.transformers.relative_positions import resized
 from slowfast.models.transformers.spec import NORM_EPSILON
 from slowfast.models.transformers.token_head import TokenHead
 from slowfast.registry import MODELS
@@ -103,15 +104,13 @@ class MViT(TokenNetwork):
 
         Raises ValueError for another number of pathways.
         """
-        if len(inputs) != self.num_pathways:
-            raise ValueError(f"this network reads one pathway but was given {len(inputs)}")
         features = self.features(inputs)
         scores: Tensor = self.head(features, *rois) if rois else mean_score(self.head, features[0])
         return scores
 
     def features(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         """What the head is given: (B, positions, C), whose scores are averaged, or for detection (B, C, T, H, W)."""
-        tokens, grid = self.tokens(inputs[0])
+        tokens, grid = self.tokens(self.clip_of(inputs))
         if isinstance(self.head, RoIHead):
             return [grid.split(self.norm(tokens))[1]]
         if self.spec.reads == "class_token":
@@ -142,6 +141,18 @@ class MViT(TokenNetwork):
         slices = grid.split(tokens)[1].mean((3, 4), keepdim=True)
         mean: Tensor = self.temporal_pool(slices)
         return mean.flatten(2).transpose(1, 2)
+
+    def adopted(self, state: Mapping[str, Tensor], *, of_pictures: bool) -> dict[str, Tensor]:
+        """Likewise, and tables of relative positions for its sizes."""
+        adopted = super().adopted(state, of_pictures=of_pictures)
+        fitted = {}
+        for name, own in self.named_parameters():
+            table = adopted.get(name)
+            if ".rel_pos_" in name and table is not None and table.dim() == 2 and len(table) != len(own):
+                fitted[name] = resized(table, len(own))
+        if fitted:
+            logger.info("%d tables of relative positions are interpolated (linear), such as %s", len(fitted), min(fitted))
+        return adopted | fitted
 
     def no_weight_decay(self) -> set[str]:
         """The class token and tables of positions, absolute and relative, by the last part of their names; none where decay is

@@ -1,6 +1,7 @@
 """Weights of MViT that others trained: PySlowFast's files, and torchvision's."""
 
 import json
+import logging
 
 import pytest
 import torch
@@ -85,6 +86,18 @@ def test_class_token_and_positions_of_torchvision_get_our_shapes():
 def test_prefix_before_our_own_names_is_taken_away():
     state = {f"encoder.{name}": torch.zeros(1) for name in ("patch_embed.proj.weight", "cls_token", "norm.weight")}
     assert list(in_our_names(state)) == ["patch_embed.proj.weight", "cls_token", "norm.weight"]
+
+
+def test_positions_of_other_sizes_are_interpolated_once_and_then_looked_up(tiny, clip, caplog):
+    """Relative ones of queries and keys at the same places: what loading does is what a clip of that size would do itself."""
+    changes = {"MVIT__POOL_KV_STRIDE_ADAPTIVE": [], "MVIT__POOL_Q_STRIDE": []}
+    large, small = tiny("mvit", **changes), tiny("mvit", DATA__TRAIN_CROP_SIZE=16, DATA__NUM_FRAMES=4, **changes)
+    with caplog.at_level(logging.INFO):
+        assert load_weights(small, large.state_dict()).complete
+    assert "6 tables of relative positions are interpolated (linear), such as blocks.0.attn.rel_pos_h" in caplog.messages
+    inputs = clip("mvit", size=16, frames=4)
+    with torch.no_grad():
+        torch.testing.assert_close(small(inputs), large(inputs))
 
 
 @pytest.mark.slow
