@@ -27,6 +27,11 @@ def foreign_attention(module: nn.Module, site: Site) -> Remember | None:
     """What becomes of a module that may be an attention, by its parts; None where it is none."""
     if type(module).__module__.partition(".")[0] == "slowfast" or not looks_like_attention(module):
         return None
+    return foreign_attention_of(module, site)
+
+
+def foreign_attention_of(module: nn.Module, site: Site, layout: TokenGrid | None = None) -> Remember:
+    """What becomes of a module that looks like attention. layout: of its tokens, if the network tells."""
     try:
         parts = understood(module)
     except NotUnderstoodError as error:
@@ -36,7 +41,7 @@ def foreign_attention(module: nn.Module, site: Site) -> Remember | None:
             "(`pgt.register_operator`)" + _LEAVE,
         )
     first: Any = module.get_submodule(parts.projections[0])
-    layout = layout_of(module, site)
+    layout = layout or layout_of(module, site)
     return remember_foreign(module, site, MarkovSelfAttention, layout, channels=first.in_features, attributes={"parts": parts})
 
 
@@ -75,6 +80,9 @@ def remember_foreign(
             prepare(module)
 
     found = {"tokens": memory, "order": TokenOrder(layout, site.path), **(attributes or {})}
+    for name in (*found, "age_offsets"):
+        if hasattr(module, name):
+            site.refuse(module, f"it has an attribute {name!r} of its own, which its memory would hide")
     return Remember(operator, memory.cell, found, cells=memory.cells, prepare=prepare_all)
 
 

@@ -58,6 +58,8 @@ def network_inputs(model: ProgressiveModel, clips: Tensor, normalize: Normalize 
         clips = normalize(clips)
     # Steps are whole multiples of the ratio, so each begins with a frame that the slow pathway reads.
     pathways = [clips[:, :, :: model.step_len[-1] // length] for length in model.step_len]
+    if model.frames_first:
+        pathways = [pathway.transpose(1, 2) for pathway in pathways]
     return pathways if len(pathways) > 1 or isinstance(model._network, StagedNetwork) else pathways[0]
 
 

@@ -6,7 +6,7 @@ B batch, C channels, T frames, H height, W width.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +101,7 @@ class TrialRun:
     def frames_seen(self, run: Callable[[], object]) -> dict[str, list[int]]:
         """Frames that each operator reads in each of its calls while `run` is called, by path."""
         seen: dict[str, list[int]] = {}
-        known = places_of(self.model, *self.model.operators, *self.model.alone)
+        known = {path for path in places_of(self.model, *self.model.operators, *self.model.alone) if self._reads_frames(path)}
 
         def count(path: str, call: int, tensors: list[Tensor]) -> None:
             if path in known and tensors and tensors[0].dim() == 5:
@@ -111,6 +111,9 @@ class TrialRun:
         with watched(self.model, before=count):
             run()
         return seen
+
+    def _reads_frames(self, path: str) -> bool:
+        return getattr(self.model.network.get_submodule(path), "reads_frames", True)
 
     def holds(self, start: float, stop: float) -> bool:
         """Whether there are frames of every pathway in a part of the clip."""
@@ -207,6 +210,28 @@ def time_axis_of(short: Tensor, long: Tensor) -> int | None:
         return None
     axes = [axis for axis in range(short.dim()) if short.shape[axis] != long.shape[axis]]
     return axes[0] if len(axes) == 1 else None
+
+
+def joined(pieces: list[Tensor], together: Tensor, places: Iterable[int]) -> Iterator[Tensor]:
+    """Outputs of steps as one pass may have them: one behind the other, or the last of them where they have no axis of time.
+
+    Each may begin with class tokens: then those of the last step stand for all. places: numbers of places of a time slice, for
+    tokens (B, L, C) that lie place by place, and of a place slice by slice."""
+    axis = time_axis_of(pieces[0], together)
+    if axis is None:
+        yield pieces[-1]
+        return
+    surplus = sum(piece.shape[axis] for piece in pieces) - together.shape[axis]
+    extra = surplus // max(len(pieces) - 1, 1)
+    if extra < 0 or extra * (len(pieces) - 1) != surplus:
+        return
+    own = [piece.narrow(axis, extra, piece.shape[axis] - extra) for piece in pieces]
+    newest = pieces[-1].narrow(axis, 0, extra)
+    yield torch.cat([newest, *own], axis)
+    for count in places:
+        if all(piece.shape[axis] % count == 0 for piece in own):
+            by_place = torch.cat([piece.unflatten(axis, (count, -1)) for piece in own], axis + 1)
+            yield torch.cat([newest, by_place.flatten(axis, axis + 1)], axis)
 
 
 def changed(tensor: Tensor, before: Tensor) -> Tensor:

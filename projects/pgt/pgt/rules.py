@@ -14,6 +14,7 @@ from pgt.attention_rules import RULES as ATTENTION_RULES
 from pgt.cell import Cell
 from pgt.foreign_rules import RULES as FOREIGN_RULES
 from pgt.foreign_rules import foreign_attention
+from pgt.hugging_face_rules import hugging_face
 from pgt.operators import (
     AlignedConv,
     AlignedPool,
@@ -198,7 +199,7 @@ def _foreign(module: nn.Module, site: Site) -> Remember | Alone | None:
         site.refuse(
             module, "it has a kernel over time but is no operator of PyTorch's; `pgt.register_operator` a rule for it" + _LEAVE
         )
-    return foreign_attention(module, site)
+    return hugging_face(module, site) or foreign_attention(module, site)
 
 
 def _is_foreign_operator(module: nn.Module) -> bool:

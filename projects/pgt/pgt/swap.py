@@ -100,7 +100,8 @@ def _decide(network: nn.Module, options: MemoryOptions) -> Iterator[tuple[str, n
             if isinstance(module, kinds):
                 decision = rule(module, site)
                 if decision is not None:
-                    inside.update(id(child) for child in module.modules())
+                    if isinstance(decision, Alone) or not decision.operator.is_open:
+                        inside.update(id(child) for child in module.modules())
                     _check_own_state(module, site)
                     yield site.path, module, decision
                 break

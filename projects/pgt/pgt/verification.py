@@ -12,21 +12,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from pgt.memory import StepLengthError
 from pgt.mixed_frames import mixing_modules
 from pgt.operators import MarkovHeadPool
-from pgt.operators.foreign_tokens import AttentionCallError, TokenLayoutError
+from pgt.operators.foreign_tokens import AttentionCallError, MarkovForeignAttention, TokenLayoutError
 from pgt.probing import (
     STEPS,
     ClipError,
     TrialRun,
     half,
+    joined,
     named_tensors,
     same,
-    time_axis_of,
     undisturbed,
     watched,
     whole_steps,
@@ -75,7 +74,7 @@ class Verification:
         return "\n".join([f"{len(self.remembering)} operators remember: {', '.join(self.remembering)}", *self.notes])
 
 
-def verify(model: ProgressiveModel, clip: Any, *args: Any, time_axis: int = 2) -> Verification:
+def verify(model: ProgressiveModel, clip: Any, *args: Any, time_axis: int | None = None) -> Verification:
     """Runs the network over a few steps of a clip and checks what the walk through its modules cannot see.
 
     1. No module but those that remember, or that were left alone knowingly, lets frames of one part of a clip reach those of
@@ -85,9 +84,11 @@ def verify(model: ProgressiveModel, clip: Any, *args: Any, time_axis: int = 2) -
     4. With causal operators, any cut into steps gives what one pass gives.
 
     clip: what the network reads, one (B, C, T, H, W) or one a pathway; shorter ones than three steps are continued, longer ones
-    cut. args: what else it is called with. time_axis: the axis of T in the clip, if another. Memory, modes and random state
-    are as before afterwards. Raises VerificationError with everything that was found, by path.
+    cut. args: what else it is called with. time_axis: the axis of T in the clip, if not the model's. Memory, modes and random
+    state are as before afterwards. Raises VerificationError with everything that was found, by path.
     """
+    if time_axis is None:
+        time_axis = 1 if model.frames_first else 2
     try:
         run = TrialRun(model, whole_steps(model, clip, time_axis), args, time_axis)
     except ClipError as error:
@@ -227,33 +228,19 @@ def _wrong_lengths(run: TrialRun) -> Iterator[Finding]:
 def _cuts_that_differ(run: TrialRun, whole: Any) -> Iterator[Finding]:
     """Causal operators: cuts into steps that do not give what one pass gives."""
     model = run.model
+    places = {op.order.layout.num_places for op in model.network.modules() if isinstance(op, MarkovForeignAttention)}
     finest = [place / 4 for place in range(4 * STEPS + 1)]
-    for places in (list(range(STEPS + 1)), [0, STEPS], [0, 0.5, 2, STEPS], finest):
+    for cut in (list(range(STEPS + 1)), [0, STEPS], [0, 0.5, 2, STEPS], finest):
         model.reset()
         try:
-            parts = [run.step(0, clip=run.frames(*part)) for part in itertools.pairwise(places) if run.holds(*part)]
+            parts = [run.step(0, clip=run.frames(*part)) for part in itertools.pairwise(cut) if run.holds(*part)]
         except StepLengthError:
             continue  # not a cut that its strides allow, and it said so
         for name, together in named_tensors(whole).items():
-            stepwise = _joined([named_tensors(part)[name] for part in parts], together)
-            if not same(stepwise, together, tolerance=1e-3):
+            pieces = [named_tensors(part)[name] for part in parts]
+            if not any(same(stepwise, together, tolerance=1e-3) for stepwise in joined(pieces, together, places)):
                 yield Finding(name, f"not causal: steps give something else than one pass over the clip{_who_looks_ahead(run)}")
                 return
-
-
-def _joined(pieces: list[Tensor], together: Tensor) -> Tensor:
-    """Outputs of steps as one pass has them: one behind the other, or the last of them where they have no axis of time.
-
-    Each may begin with class tokens: then those of the last step stand for all."""
-    axis = time_axis_of(pieces[0], together)
-    if axis is None:
-        return pieces[-1]
-    surplus = sum(piece.shape[axis] for piece in pieces) - together.shape[axis]
-    extra = surplus // max(len(pieces) - 1, 1)
-    if extra < 0 or extra * (len(pieces) - 1) != surplus:
-        return torch.cat(pieces, axis)
-    own = [piece.narrow(axis, extra, piece.shape[axis] - extra) for piece in pieces]
-    return torch.cat([pieces[-1].narrow(axis, 0, extra), *own], axis)
 
 
 def _who_looks_ahead(run: TrialRun) -> str:

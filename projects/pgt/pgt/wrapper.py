@@ -11,6 +11,7 @@ from torch.utils import _pytree as pytree
 
 from pgt.cell import Mode
 from pgt.compiling import compiles, let_compiled_models_step
+from pgt.hugging_face_rules import reads_frames_first
 from pgt.memory import Memory
 from pgt.operators.nonlocal_block import Context, NonLocalNorm
 from pgt.schedule import Semantics, as_tuple
@@ -30,19 +31,21 @@ class ProgressiveModel(nn.Module):
     Parameters, buffers and modules are those of the network, under the names that they have there: this object has none of its
     own, and hands on whatever it is asked for besides.
 
-    operators: paths of what remembers. alone: paths of what deals with time but remembers nothing, with the reason.
+    frames_first: whether the network reads (B, T, C, H, W). operators: paths of what remembers. alone: paths of what deals with
+    time but remembers nothing, with the reason.
     """
 
     step_len: tuple[int, ...]
     overlap: tuple[int, ...]
     options: MemoryOptions
+    frames_first: bool
     operators: tuple[str, ...]
     alone: dict[str, str]
     _memory: Memory
     _network: nn.Module
     _run: nn.Module
 
-    def __init__(self, network: nn.Module, options: MemoryOptions, *, sample: Any = None) -> None:
+    def __init__(self, network: nn.Module, options: MemoryOptions, *, frames_first: bool = False, sample: Any = None) -> None:
         # What nn.Module.__init__ makes, hooks of its own above all, but for the tables, which are the network's.
         own = {name: value for name, value in nn.Module().__dict__.items() if name not in _OF_THE_NETWORK}
         self.__dict__.update(own, _network=network, _run=network)
@@ -52,6 +55,7 @@ class ProgressiveModel(nn.Module):
             step_len=options.step_len,
             overlap=options.overlap,
             options=options,
+            frames_first=frames_first,
             operators=swapped.remembering,
             alone=swapped.alone,
             _memory=memory,
@@ -159,7 +163,7 @@ class ProgressiveModel(nn.Module):
         """Rows and frames that each pathway reads in a step: inputs are (B, C, T, H, W) or (B, T, C, H, W), one a pathway."""
         clips = [leaf for leaf in pytree.tree_leaves(inputs) if isinstance(leaf, Tensor) and leaf.dim() == 5]
         return tuple(
-            (clip.shape[0], _num_frames(clip, length, overlap))
+            (clip.shape[0], clip.shape[1] if self.frames_first else _num_frames(clip, length, overlap))
             for clip, length, overlap in zip(clips, self.step_len, self.overlap, strict=False)
         )
 
@@ -276,6 +280,7 @@ def progressive(
     age_offsets: bool = False,
     tokens: TokenGrid | None = None,
     leave: Sequence[str] = (),
+    frames_first: bool | None = None,
     sample: Any = None,
 ) -> ProgressiveModel:
     """Makes a network read videos step by step (arXiv:2103.11313, section 3).
@@ -285,8 +290,9 @@ def progressive(
     operators remember (`pgt.cell.Cell`), "max" and 0.25 unless said otherwise. head: whether the pooling over time at the end
     remembers too. operator: "causal" operators look only back, so that any cut into steps gives the same outputs; their memory
     is always the true past ("last", without momentum). tokens: how tokens lie in a video transformer that does
-    not tell; time slices are counted anew at every call. sample: what the network reads, a clip or one a pathway; with it
-    `pgt.verify` looks at once at what this walk through the network's modules cannot see. The rest as in `MemoryOptions`.
+    not tell; time slices are counted anew at every call. frames_first: whether it reads (B, T, C, H, W); None: as video
+    transformers of Hugging Face do, others not. sample: what the network reads, a clip or one a pathway; with it `pgt.verify`
+    looks at once at what this walk through the network's modules cannot see. The rest as in `MemoryOptions`.
 
     Raises UnsupportedOperatorError, naming the module's path, for a network with an operator that cannot be made Markov, and
     OptionError for an option that does not fit; the network is unchanged then.
@@ -312,7 +318,8 @@ def progressive(
         tokens=tokens,
         leave=as_tuple(leave),
     )
-    return ProgressiveModel(module, options, sample=sample)
+    frames_first = reads_frames_first(module) if frames_first is None else frames_first
+    return ProgressiveModel(module, options, frames_first=frames_first, sample=sample)
 
 
 def _num_frames(clip: Tensor, length: int, overlap: int) -> int:

@@ -67,9 +67,13 @@ class AttentionParts:
         """x (N, L, C), seen (N, S, C), mask bool (N or 1, 1, L, S) -> (N, L, C), and the weights (N, heads, L, S) or None."""
         queries, keys, values = self.project(module, x, seen)
         mixed, weights = self.mix(module, queries, keys, values, mask, need_weights=need_weights)
+        return self.finish(module, mixed), weights
+
+    def finish(self, module: nn.Module, mixed: Tensor) -> Tensor:
+        """mixed (N, L, C): what the heads found -> the same shape."""
         for name in self.behind:
             mixed = getattr(module, name)(mixed)
-        return mixed, weights
+        return mixed
 
     def project(self, module: nn.Module, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """x (N, L, C), seen (N, S, C) -> queries (N, heads, L, D), keys and values (N, heads, S, D)."""

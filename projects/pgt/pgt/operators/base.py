@@ -27,6 +27,8 @@ class MarkovOperator(nn.Module):
     prefix: ClassVar[str] = "Markov"
     is_open: ClassVar[bool] = False
     """Whether what it holds is looked at by itself, and not this operator's business."""
+    reads_frames: ClassVar[bool] = True
+    """Whether a tensor of five axes that it is given is frames (B, C, T, H, W)."""
     made_of: ClassVar[tuple[type[MarkovOperator], type[nn.Module]]]
     """This class and that of the plain module, which the class of the module was made of."""
 

@@ -84,7 +84,7 @@ class MarkovForeignAttention(MarkovOperator):
         if not self.memory.in_step and not self.tokens.causal:
             return None
         order, num_slices = self.order.of_call(x, self.memory.rows)
-        return self._of_clip(x, num_slices) if order == "clip" else self._along_time(x)
+        return self._of_clip(x, num_slices) if order == "clip" else self.along_time(x)
 
     def _of_clip(self, x: Tensor, num_slices: int) -> Surroundings | None:
         grid = self.order.layout._replace(time=num_slices)
@@ -102,7 +102,8 @@ class MarkovForeignAttention(MarkovOperator):
         past = aged(before.frames, self.age_offsets).flatten(2).transpose(1, 2)
         return Surroundings(torch.cat([before.extra, extra, past, x[:, grid.extra :]], dim=1), mask)
 
-    def _along_time(self, x: Tensor) -> Surroundings | None:
+    def along_time(self, x: Tensor) -> Surroundings | None:
+        """The same for x (B * P, T, C), whose rows are places."""
         places = self.order.layout.num_places
         frames = x.unflatten(0, (-1, places)).permute(0, 3, 2, 1).unsqueeze(-1)
         before = self.tokens.exchange(self.memory, frames, x[:, :0])

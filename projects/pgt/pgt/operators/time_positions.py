@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from pgt.cell import Cell
+from pgt.memory import Memory
 from pgt.operators.base import MarkovOperator
 from pgt.operators.token_memory import count_slices
 from slowfast.models.transformers.positions import TimePositions
@@ -36,8 +38,14 @@ class CausalPositions(MarkovOperator, _TimePositions):
 
     def forward(self, x: Tensor, table: Tensor) -> Tensor:  # type: ignore[override]
         """x (B, T, N, C), table (R, N or 1, C) -> x with the rows added."""
-        numbers = torch.arange(x.shape[1], device=x.device)
-        before = count_slices(self.memory, self.cell, x.transpose(1, 2))
-        if before is not None:
-            numbers = before.long()[:, None] + numbers
-        return x + table[numbers % len(table)]
+        return x + rows_by_clock(self.memory, self.cell, x, table)
+
+
+def rows_by_clock(memory: Memory, clock: Cell, x: Tensor, table: Tensor) -> Tensor:
+    """Rows of the table (R, N or 1, C) for the slices x (B, T, N, C): (T, N or 1, C), or (B, T, N or 1, C) where rows of the
+    batch have seen slices before."""
+    numbers = torch.arange(x.shape[1], device=x.device)
+    before = count_slices(memory, clock, x.transpose(1, 2))
+    if before is not None:
+        numbers = before.long()[:, None] + numbers
+    return table[numbers % len(table)]
