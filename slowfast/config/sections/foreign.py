@@ -137,6 +137,12 @@ UNUSED: dict[str, Unused] = {
     "MVIT.PATCH_2D": _refused(_NO_PICTURES.rstrip(".")),
     "MVIT.LAYER_SCALE_INIT_VALUE": _refused("blocks have no scales of their own for each channel", 0.0),
     "MVIT.USE_FIXED_SINCOS_POS": _refused("positions of MViT are learned"),
+    "MVIT.CONV_Q": Unused(
+        "queries are added as they are, which MVIT.RESIDUAL_POOLING True says",
+        (0,),
+        refused=True,
+        advice="MVIT.RESIDUAL_POOLING",
+    ),
     "MVIT.REV": Unused(),
     "MVIT.REV.ENABLE": _refused("this library has no reversible networks"),
     "CONTRASTIVE": Unused(),

@@ -45,6 +45,16 @@ def test_every_variant_gives_every_parameter_a_gradient_and_takes_clips_of_other
         assert model([torch.randn(1, 3, 12, 40, 56)]).shape == (1, 5)
 
 
+def test_poolings_before_the_projections_are_as_wide_as_the_heads_of_what_a_block_reads(tiny):
+    model = tiny("mvit", MVIT__POOL_FIRST=True)
+    shapes = {name: tuple(value.shape) for name, value in model.blocks[1].attn.state_dict().items()}
+    assert shapes["pool_q.weight"] == shapes["pool_v.weight"] == (4, 1, 3, 3, 3)  # 16 channels, 4 heads
+    assert shapes["norm_k.weight"] == (4,)
+    assert shapes["q.weight"] == shapes["v.weight"] == (32, 16)
+    assert shapes["rel_pos_h"][1] == 8
+    assert "qkv.weight" not in shapes
+
+
 @pytest.mark.parametrize(("joint", "said"), [(True, 2), (False, 2)])
 def test_positions_are_interpolated_for_other_clips_and_the_log_says_so_once(tiny, clip, caplog, joint, said):
     model = tiny("mvit", MVIT__SEP_POS_EMBED=not joint)
