@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.models.test_checkpointing import LiveTensors
+from tests.models.tiny_networks import TRANSFORMERS
 from tests.pgt.test_gradient import trained
 from tests.pgt.test_model_matrix import CASES, progressive_config
 
@@ -27,13 +28,16 @@ def test_gradients_and_statistics_are_those_of_steps_that_keep_everything(
     case: tuple[str, str], gradient: str, make_batch: Make, updater: Any
 ) -> None:
     found = {}
-    for parts in ("none", "stages", "blocks"):
+    for parts in ("none", "blocks") if case[0] in TRANSFORMERS else ("none", "stages", "blocks"):
         cfg = progressive_config(*case, TRAIN__ACTIVATION_CHECKPOINTING=parts, **GRADIENTS[gradient])
         found[parts] = trained(cfg, make_batch(cfg.DATA.NUM_FRAMES), updater)
     plain, wanted = found.pop("none")
     for parts, (model, loss) in found.items():
         assert loss == pytest.approx(wanted, rel=1e-9)
         for (name, parameter), other in zip(plain.named_parameters(), model.parameters(), strict=True):
+            if parameter.grad is None:  # a causal class token that nobody reads
+                assert other.grad is None
+                continue
             torch.testing.assert_close(other.grad, parameter.grad, rtol=1e-6, atol=1e-9, msg=f"{parts}: {name}")
         for (name, buffer), other in zip(plain.named_buffers(), model.named_buffers(), strict=True):
             torch.testing.assert_close(other[1], buffer, rtol=1e-9, atol=1e-9, msg=f"{parts}: {name}")
