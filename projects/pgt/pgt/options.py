@@ -66,9 +66,15 @@ def _check_compiling(cfg: CfgNode) -> None:
     if cfg.TRAIN.ACTIVATION_CHECKPOINTING != "none":
         why = "compiled graphs cannot leave a memory from where they compute something again (TRAIN.ACTIVATION_CHECKPOINTING)"
         raise ConfigError(key="TRAIN.COMPILE", value=True, why=why, right="False, or TRAIN.ACTIVATION_CHECKPOINTING none")
-    if cfg.PGT.OPERATOR == "causal" and len(cfg.PGT.STEP_LEN) > 1:
-        why = "causal lateral connections count the frames that they have seen, and graphs break where they do (PGT.OPERATOR)"
+    if cfg.PGT.OPERATOR == "causal" and (len(cfg.PGT.STEP_LEN) > 1 or _has_strided_patches(cfg)):
+        what = "lateral connections" if len(cfg.PGT.STEP_LEN) > 1 else "patches that share frames (MVIT.PATCH_KERNEL)"
+        why = f"causal {what} count the frames that they have seen, and graphs break where they do (PGT.OPERATOR)"
         raise ConfigError(key="TRAIN.COMPILE", value=True, why=why, right="False, or PGT.OPERATOR local")
+
+
+def _has_strided_patches(cfg: CfgNode) -> bool:
+    kernel, stride = cfg.MVIT.PATCH_KERNEL[0], cfg.MVIT.PATCH_STRIDE[0]
+    return cfg.MODEL.MODEL_NAME == "MViT" and stride not in (1, kernel)
 
 
 def _check_no_memory(cfg: CfgNode) -> None:
