@@ -49,6 +49,7 @@ def random_lane(cfg: CfgNode) -> LaneBatch:
         views=torch.zeros_like(pieces),
         pieces=pieces,
         names=("noise",),
+        keyframes=(random_persons(cfg),) * cfg.DATA.LANE_PIECES if cfg.DETECTION.ENABLE else None,
     )
 
 
