@@ -46,7 +46,8 @@ def weights_of(cfg: CfgNode, path: Path, *, says: bool = True, gain: float = 1.0
                 buffer.normal_(0, 0.1)
             elif name.endswith("running_var"):
                 buffer.uniform_(0.5, 1.5)
-        network.get_submodule("head.projection").weight.mul_(gain)
+        head = network.get_submodule("head")  # of some networks the classifier itself
+        getattr(head, "projection", head).weight.mul_(gain)
     write_weights(path, network.state_dict(), contract_of(cfg) if says else None)
     return network.eval()
 

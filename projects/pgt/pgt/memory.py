@@ -257,6 +257,11 @@ class Memory:
                 step.new[cell.name] = new
         return past
 
+    def holds(self, cell: Cell) -> bool:
+        """Whether the step before left something of that name."""
+        step = self._current()
+        return step is not None and cell.name in step.old
+
     def _exchange_all(self, step: Step, cell: Cell, x: Tensor) -> Past:
         with torch.no_grad() if step.truncate else nullcontext():
             past, new = step.exchange_all(cell, x.detach() if step.truncate else x)

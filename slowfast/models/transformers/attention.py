@@ -107,7 +107,7 @@ class TimeAttention(Attention):
     def forward(self, x: Tensor) -> Tensor:
         """x (B, T, N, C), N places in T time slices -> the same shape."""
         rows = super().forward(self.place_by_place(x))
-        return rows.view(len(x), x.shape[2], x.shape[1], -1).transpose(1, 2)
+        return rows.view(x.shape[0], x.shape[2], x.shape[1], -1).transpose(1, 2)
 
     @staticmethod
     def place_by_place(x: Tensor) -> Tensor:

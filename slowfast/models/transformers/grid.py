@@ -34,7 +34,7 @@ class TokenGrid(NamedTuple):
     def split(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """tokens (B, L, C) -> the extra ones (B, E, C), and the rest as frames (B, C, T, H, W); both are views."""
         extra, places = tokens[:, : self.extra], tokens[:, self.extra :]
-        shape = (len(tokens), tokens.shape[2], self.time, self.height, self.width)
+        shape = (tokens.shape[0], tokens.shape[2], self.time, self.height, self.width)
         return extra, places.transpose(1, 2).view(shape)
 
 

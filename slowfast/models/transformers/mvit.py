@@ -177,7 +177,7 @@ class MViT(TokenNetwork):
         """frames (B, C, T, H, W), tokens -> class tokens (B, 1, C), or none of them, and the others (B, T, H W, C), both with
         their positions."""
         places = frames.permute(0, 2, 3, 4, 1).flatten(2, 3)
-        extra = self.cls_token.expand(len(frames), -1, -1) if self.spec.class_token else places[:, :0, 0]
+        extra = self.cls_token.expand(frames.shape[0], -1, -1) if self.spec.class_token else places[:, :0, 0]
         num_extra = extra.shape[1]
         height, width = frames.shape[3:]
         if self.spec.absolute == "separate":

@@ -145,7 +145,7 @@ class TimeSformer(TokenNetwork):
         x, grid = self.patch_embed(clip)
         x = x + self.place_positions(self.pos_embed[:, 1:], grid.height, grid.width)
         x = self.time_positions(x, self.time_embed[0].unsqueeze(1))
-        class_token = (self.cls_token + self.pos_embed[:, :1]).expand(len(x), -1, -1)
+        class_token = (self.cls_token + self.pos_embed[:, :1]).expand(x.shape[0], -1, -1)
         for block in self.blocks:
             class_token, x = self.run_block(block, class_token, x)
         features: Tensor = self.norm(class_token[:, -1])

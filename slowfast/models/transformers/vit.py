@@ -161,7 +161,7 @@ class ViT(TokenNetwork):
         x = self._with_positions(x, grid).flatten(1, 2)
         if self.cls_token is not None:
             class_token = self.cls_token if self.pos_embed_class is None else self.cls_token + self.pos_embed_class
-            x = torch.cat([class_token.expand(len(x), -1, -1), x], dim=1)
+            x = torch.cat([class_token.expand(x.shape[0], -1, -1), x], dim=1)
             grid = grid._replace(extra=1)
         for block in self.blocks:
             x = self.run_block(block, x, grid)

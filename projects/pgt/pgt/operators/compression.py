@@ -66,9 +66,9 @@ class Compressing(MarkovOperator):
         past_keys, present = self.past.tokens.look_back(memory, keys)
         found = memory.exchange(self.past.values, values)
         past_values = values[:, :, :0] if found is None else found.frames
-        # In evaluation no frames of the step are kept, which also forgets those of a training that went before.
+        # Evaluation keeps nothing of the step as it is, and forgets what a training that went before has kept.
         kept = sources[0].shape[2] if self.training else 0
-        pairs = zip(self.past.newest, sources, strict=True)
+        pairs = [pair for pair in zip(self.past.newest, sources, strict=True) if kept or memory.holds(pair[0])]
         newest = [memory.exchange(replace(cell, num_frames=kept), frames) for cell, frames in pairs]
         raw = [each.frames for each in newest if each is not None and each.frames.shape[2]]
         if raw:

@@ -119,7 +119,7 @@ def _absent(before: SeenBefore, *, slices: int) -> Tensor | None:
     if before.present is None:
         return None
     missing = functional.pad(~before.present, (0, slices - before.num_slices), value=False)
-    return missing.view(len(missing), 1, slices, 1, 1)
+    return missing.view(missing.shape[0], 1, slices, 1, 1)
 
 
 def _pool_back(pool: nn.Module, frames: Tensor, *, reach: int) -> Tensor:

@@ -104,13 +104,13 @@ class TokenMemory:
         if self.reach is None:
             if before.present is None:
                 return None
-            own = before.present.new_ones((), dtype=torch.bool).expand(len(before.present), num_slices)
+            own = before.present.new_ones((), dtype=torch.bool).expand(before.present.shape[0], num_slices)
             return torch.cat([before.present, own], dim=1)[:, None].expand(-1, num_slices, -1)
         age = torch.arange(past, past + num_slices, device=device)[:, None] - torch.arange(past + num_slices, device=device)
         within = ((age >= 0) & (age <= self.reach))[None]
         if before.present is None:
             return within
-        own = within.new_ones((len(before.present), num_slices))
+        own = within.new_ones((before.present.shape[0], num_slices))
         return within & torch.cat([before.present, own], dim=1)[:, None]
 
     def mask(
@@ -149,12 +149,13 @@ class TokenMemory:
             to_extra[:, num_extra:] = False
         if before.extra_present is not None:
             there = before.extra_present[:, None, None].expand(-1, looks.shape[1], carried)
-            to_extra = torch.cat([there, to_extra[:, :, carried:].expand(len(there), -1, -1)], dim=2)
-        rows = max(len(looks), len(to_extra))
+            to_extra = torch.cat([there, to_extra[:, :, carried:].expand(there.shape[0], -1, -1)], dim=2)
+        alike = before.present is None and before.extra_present is None
+        rows = 1 if alike else before.frames.shape[0]
         return torch.cat([to_extra.expand(rows, -1, -1), looks.expand(rows, -1, -1)], dim=2)[:, None]
 
 
 def count_slices(memory: Memory, clock: Cell, frames: Tensor) -> Tensor | None:
     """Slices that each row has seen before this step, (B,); None where nobody has seen any. frames: its own, (B, C, T, ...)."""
-    past = memory.exchange(clock, frames.new_zeros((len(frames), 1, frames.shape[2], 1, 1), dtype=torch.float32))
+    past = memory.exchange(clock, frames.new_zeros((frames.shape[0], 1, frames.shape[2], 1, 1), dtype=torch.float32))
     return None if past is None else past.filled(0.0)[:, 0, 1, 0, 0]
