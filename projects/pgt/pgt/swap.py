@@ -9,7 +9,7 @@ from torch import nn
 
 from pgt.cell import Cell
 from pgt.memory import Memory
-from pgt.operators import MarkovOperator, become
+from pgt.operators import MarkovHeadPool, MarkovOperator, MarkovTimePool, become
 from pgt.rules import RULES
 from pgt.site import ROOT, Alone, MemoryOptions, Remember, Site, UnsupportedOperatorError
 
@@ -32,10 +32,11 @@ def make_markov(network: nn.Module, memory: Memory, options: MemoryOptions) -> S
     memory serves, or nothing that looks across time.
     """
     decisions = list(_decide(network, options))
-    if not decisions:
+    if not any(_remembers_or_would(change) for _, _, change in decisions):
+        left = "".join(f"; {path}: {change.why}" for path, _, change in decisions)
         raise UnsupportedOperatorError(
             "network: nothing in it remembers; what looks across time must be a module that `progressive` knows, or one that "
-            "`pgt.register_operator` was told of"
+            f"`pgt.register_operator` was told of{left}"
         )
     alone = {path: change.why for path, _, change in decisions if isinstance(change, Alone) or not change.all_cells}
     changes = [(path, module, change) for path, module, change in decisions if isinstance(change, Remember)]
@@ -79,6 +80,13 @@ def make_markov(network: nn.Module, memory: Memory, options: MemoryOptions) -> S
         alone=alone,
         undo=undo,
     )
+
+
+def _remembers_or_would(change: Remember | Alone) -> bool:
+    """Whether a module has a memory, or would have one but for an option."""
+    if isinstance(change, Alone):
+        return False
+    return bool(change.all_cells) or issubclass(change.operator, MarkovTimePool | MarkovHeadPool)
 
 
 def _decide(network: nn.Module, options: MemoryOptions) -> Iterator[tuple[str, nn.Module, Remember | Alone]]:
