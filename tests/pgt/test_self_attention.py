@@ -184,11 +184,42 @@ def test_half_precision_takes_steps(dtype: torch.dtype) -> None:
     assert all(y.dtype == dtype and y.isfinite().all() for y in outputs)
 
 
-def test_attention_of_timm_is_understood() -> None:
-    timm = pytest.importorskip("timm.layers", reason="timm needs torchvision")
-    attention = timm.Attention(CHANNELS, num_heads=2, qkv_bias=True, qk_norm=True, norm_layer=nn.LayerNorm)
-    model, x = make(lambda: Tokens([Residual(attention)], extra=1), 1, operator="causal"), clip()
+class VideoOfTimm(nn.Module):
+    """The blocks of a vision transformer of timm's over the tokens of all pictures of a clip, behind its class token."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        timm = pytest.importorskip("timm.models.vision_transformer", reason="timm, which needs torchvision, is not installed")
+        sizes = {"img_size": (4, 6), "patch_size": 2, "embed_dim": CHANNELS, "depth": 2, "num_heads": 2, "num_classes": 0}
+        self.vit = timm.VisionTransformer(**(sizes | options))
+
+    def forward(self, x: Tensor) -> Tensor:
+        vit: Any = self.vit
+        pictures = vit.patch_embed(x.transpose(1, 2).flatten(0, 1)) + vit.pos_embed[:, 1:]
+        class_token = (vit.cls_token + vit.pos_embed[:, :1]).expand(len(x), -1, -1)
+        tokens = torch.cat([class_token, pictures.unflatten(0, (len(x), -1)).flatten(1, 2)], dim=1)
+        found: Tensor = vit.norm(vit.blocks(tokens))
+        return found
+
+
+@settings(max_examples=20, deadline=None)
+@given(borders=cuts(), slices=st.integers(1, 11), norms=st.booleans())
+def test_any_cut_of_a_transformer_of_timm_gives_what_one_pass_gives(borders: list[int], slices: int, norms: bool) -> None:
+    model = make(lambda: VideoOfTimm(qk_norm=norms), 1, operator="causal", attention_slices=slices)
+    assert model.operators == ("vit.blocks.0.attn", "vit.blocks.1.attn")
+    x = clip()
     with torch.no_grad():
-        torch.testing.assert_close(parts(run(model, x, [1, 3, 8]), 1), parts([model(x)], 1), rtol=0, atol=1e-12)
-    with pytest.raises(UnsupportedOperatorError, match=r"^blocks\.0\.attn: it looks like attention"):
-        make(lambda: Tokens([Residual(timm.AttentionRope(CHANNELS, num_heads=2))]), 0, step_len=4)
+        torch.testing.assert_close(parts(run(model, x, borders), 1), parts([model(x)], 1), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("operator", ["local", "causal"])
+def test_a_transformer_of_timm_passes_verification(operator: Any) -> None:
+    assert verify(make(VideoOfTimm, 1, operator=operator), clip()).remembering
+
+
+def test_rotary_attention_of_timm_is_refused_by_path() -> None:
+    layers = pytest.importorskip("timm.layers", reason="timm, which needs torchvision, is not installed")
+    block = Residual(layers.AttentionRope(CHANNELS, num_heads=2), rope=torch.zeros(24, CHANNELS).double())
+    model = make(lambda: Tokens([block]), 0)
+    with pytest.raises(AttentionCallError, match=r"^blocks\.0\.attn: called with rope"):
+        model.step(clip(frames=4))
