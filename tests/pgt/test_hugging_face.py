@@ -217,6 +217,8 @@ def test_what_is_not_there_is_refused_by_path() -> None:
         progressive(timesformer(attention_type="joint_space_time"), step_len=4, overlap=0)
     with pytest.raises(UnsupportedOperatorError, match=r"^network: it classifies one token of the first time slice"):
         progressive(videomae(use_mean_pooling=False), step_len=4, overlap=0)
+    with pytest.raises(UnsupportedOperatorError, match=r"^timesformer\.encoder\.layer\.1: .*attention_every=1"):
+        make("timesformer", attention_every=2)
     with pytest.raises(ValueError, match=r"^timesformer\.embeddings: pictures of 6 places; right would be: 4"):
         make("timesformer").step(torch.randn(1, 4, 3, 16, 24).double())
     hiera = library().HieraConfig(

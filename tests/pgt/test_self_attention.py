@@ -86,6 +86,12 @@ def test_attention_of_which_nobody_told_how_its_tokens_lie_is_refused_by_path(ki
         progressive(network(kind), step_len=4, overlap=0)
 
 
+def test_one_attention_of_several_remembers_where_that_is_asked_for() -> None:
+    model, x = make(lambda: network("timm", "separate", "timm"), 0, attention_every=2), clip()
+    assert model.operators == ("blocks.0.attn", "blocks.2.attn") and "attention_every" in model.alone["blocks.1.attn"]
+    verify(model, x)
+
+
 def test_looking_at_a_module_runs_none_of_its_hooks_and_draws_no_number() -> None:
     plain, called = network("timm"), []
     for part in plain.modules():

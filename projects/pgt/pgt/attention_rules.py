@@ -44,8 +44,8 @@ def token_memory(site: Site, *, lead: int = 0, channels: int | None = None, has_
 
 
 def _clip_attention(module: ClipAttention, site: Site) -> Remember | Alone:
-    if _is_left_out(site):
-        return _LEFT_OUT
+    if is_left_out(site):
+        return LEFT_OUT
     channels = module.qkv.in_features
     memory = token_memory(site, channels=channels, has_extra=True)
     if site.options.attention == "compressed":
@@ -60,8 +60,8 @@ def _clip_attention(module: ClipAttention, site: Site) -> Remember | Alone:
 
 
 def _time_attention(module: TimeAttention, site: Site) -> Remember | Alone:
-    if _is_left_out(site):
-        return _LEFT_OUT
+    if is_left_out(site):
+        return LEFT_OUT
     if site.options.attention == "compressed":
         site.refuse(module, "attention along time alone has nothing beside it to be compressed with; right would be: tokens")
     channels = module.qkv.in_features
@@ -69,8 +69,8 @@ def _time_attention(module: TimeAttention, site: Site) -> Remember | Alone:
 
 
 def _pooled_attention(module: PooledAttention, site: Site) -> Remember | Alone:
-    if _is_left_out(site):
-        return _LEFT_OUT
+    if is_left_out(site):
+        return LEFT_OUT
     spec, style = module.spec, module.style
     pools = [pool for pool in (spec.queries, spec.keys) if pool is not None]
     for pool in pools:
@@ -99,10 +99,10 @@ def _pooled_attention(module: PooledAttention, site: Site) -> Remember | Alone:
     return _remember(site, MarkovPooledAttention, memory, spec.channels, reach=reach)
 
 
-_LEFT_OUT = Alone("attends to its own step (attention_every)")
+LEFT_OUT = Alone("attends to its own step (attention_every)")
 
 
-def _is_left_out(site: Site) -> bool:
+def is_left_out(site: Site) -> bool:
     """Whether the block, whose number the path tells, is one whose attention does not remember."""
     numbers = re.findall(r"\d+", site.path)
     return bool(numbers) and int(numbers[-1]) % site.options.attention_every != 0

@@ -7,31 +7,35 @@ from typing import Any
 
 from torch import nn
 
-from pgt.attention_rules import token_memory
+from pgt.attention_rules import LEFT_OUT, is_left_out, token_memory
 from pgt.operators.attention_parts import NotUnderstoodError, looks_like_attention, understood
 from pgt.operators.foreign_tokens import MarkovForeignAttention, TokenOrder
 from pgt.operators.multihead_attention import MarkovMultiheadAttention, keep_parts_apart
 from pgt.operators.self_attention import MarkovSelfAttention
-from pgt.site import Remember, Rule, Site
+from pgt.site import Alone, Remember, Rule, Site
 from slowfast.models.transformers.grid import TokenGrid
 
 
-def _multihead(module: nn.MultiheadAttention, site: Site) -> Remember:
+def _multihead(module: nn.MultiheadAttention, site: Site) -> Remember | Alone:
+    if is_left_out(site):
+        return LEFT_OUT
     layout = layout_of(module, site)
     if module.kdim != module.embed_dim or module.vdim != module.embed_dim:
         site.refuse(module, "its keys or values have another width than its queries, so it is no self-attention" + _LEAVE)
     return remember_foreign(module, site, MarkovMultiheadAttention, layout, channels=module.embed_dim, prepare=keep_parts_apart)
 
 
-def foreign_attention(module: nn.Module, site: Site) -> Remember | None:
+def foreign_attention(module: nn.Module, site: Site) -> Remember | Alone | None:
     """What becomes of a module that may be an attention, by its parts; None where it is none."""
     if type(module).__module__.partition(".")[0] == "slowfast" or not looks_like_attention(module):
         return None
     return foreign_attention_of(module, site)
 
 
-def foreign_attention_of(module: nn.Module, site: Site, layout: TokenGrid | None = None) -> Remember:
+def foreign_attention_of(module: nn.Module, site: Site, layout: TokenGrid | None = None) -> Remember | Alone:
     """What becomes of a module that looks like attention. layout: of its tokens, if the network tells."""
+    if is_left_out(site):
+        return LEFT_OUT
     try:
         parts = understood(module)
     except NotUnderstoodError as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from pgt.attention_rules import LEFT_OUT, is_left_out
 from pgt.cell import Cell
 from pgt.foreign_rules import foreign_attention_of, remember_foreign
 from pgt.operators.attention_parts import read_parts, understood
@@ -63,8 +64,8 @@ def _clock(site: Site) -> Cell | None:
     return Cell(site.path, 2, "sum", channels=1) if site.causal else None
 
 
-def _attention(extra: int) -> Callable[[Any, Site], Remember]:
-    def rule(module: nn.Module, site: Site) -> Remember:
+def _attention(extra: int) -> Callable[[Any, Site], Remember | Alone]:
+    def rule(module: nn.Module, site: Site) -> Remember | Alone:
         return foreign_attention_of(module, site, layout_of_config(module, site, extra=extra))
 
     return rule
@@ -109,6 +110,8 @@ def _timesformer_layer(module: Any, site: Site) -> Remember:
         site.refuse(
             module, f"attention of type {module.attention_type!r} has no memory here; right would be: 'divided_space_time'"
         )
+    if is_left_out(site):
+        site.refuse(module, "its layers take steps of other lengths by their memory alone; right would be: attention_every=1")
     attention = module.temporal_attention.attention
     return remember_foreign(
         module,
@@ -124,7 +127,9 @@ def _tubelets(module: Any, site: Site) -> Remember:
     return Remember(WholeTubelets, None, {"tubelet": module.config.tubelet_size}, why="every step must hold whole tubelets")
 
 
-def _rotary(module: Any, site: Site) -> Remember:
+def _rotary(module: Any, site: Site) -> Remember | Alone:
+    if is_left_out(site):
+        return LEFT_OUT
     layout = layout_of_config(module, site, extra=0)
     if layout.height != layout.width or layout.height != module.grid_size:
         site.refuse(module, f"its grid has {module.grid_size} places a side, its tokens {layout.height} x {layout.width}")
