@@ -92,7 +92,7 @@ def test_persons_are_learned_as_in_the_3d_form(tiny_cfg: Make, make_batch: Make,
     for form in ("3d", "2d"):
         cfg = tiny_cfg(**(DETECTION | (TWO_PATHWAYS if slowfast else {})), MODEL__EXECUTION=form)
         batch = dataclasses.replace(make_batch(cfg.DATA.NUM_FRAMES), keyframes=ALL)
-        found.append(trained(cfg, batch, updater, double=False))
+        found.append(trained(cfg, batch, updater))
     (plain, wanted), (flat, loss) = found
     assert loss == pytest.approx(wanted, rel=1e-5)
     assert_equal_gradients(plain, flat, tolerance=1e-3)
