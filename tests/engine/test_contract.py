@@ -55,8 +55,8 @@ def test_every_shipped_config_comes_back_as_a_network_that_computes_the_same(nam
     assert {key: again[key] for key in there if of_network(key, cfg)} == {
         key: there[key] for key in there if of_network(key, cfg)
     }
-    of_network = ("MVIT.DROPPATH_RATE", "TIMESFORMER.DROPPATH_RATE", "VIT.DROPPATH_RATE")
-    others = [key for key in contract.options if key not in of_network]
+    rates = ("MVIT.DROPPATH_RATE", "TIMESFORMER.DROPPATH_RATE", "VIT.DROPPATH_RATE")
+    others = [key for key in contract.options if key not in rates]
     assert not [key for key in others if "PATH" in key or key.startswith(("SOLVER", "LONGCOOK", "TRAIN"))]
     assert not [key for key in contract.options if key.startswith("AVA") and key.endswith(("DIR", "FILE", "LISTS"))]
     for key in ("DATA.NUM_FRAMES", "DATA.LANE_PIECES", "DATA.MULTI_LABEL", "DATA.MEAN", "MODEL.HEAD_ACT", "BN.NORM_TYPE"):
