@@ -68,7 +68,10 @@ def outputs(cfg: CfgNode) -> list[torch.Tensor]:
 def test_the_table_lists_every_recipe_of_the_original() -> None:
     published = {"Kinetics", "Kinetics200", "Charades", "AVA"}
     recipes = {str(path.relative_to(CONFIGS).with_suffix("")) for path in CONFIGS.glob("*/*_PGT.yaml")}
-    assert set(rows()) == {name for name in recipes if name.split("/")[0] in published and "REGNET" not in name}
+    later = ("REGNET", "MVIT", "TIMESFORMER", "VIT_")  # networks that the original does not have
+    assert set(rows()) == {
+        name for name in recipes if name.split("/")[0] in published and not any(part in name for part in later)
+    }
 
 
 @pytest.mark.parametrize("name", [name for name in rows() if "R101" not in name])
