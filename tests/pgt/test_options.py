@@ -1,9 +1,11 @@
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from slowfast.config import ConfigError, load_config
+from tests.models.tiny_networks import tiny_config
 
 
 def test_num_frames_is_derived_when_left_open(tiny_cfg: Callable[..., Any]) -> None:
@@ -104,3 +106,24 @@ def test_lengths_of_multigrid_may_be_given_for_each_pathway(lengths: Any) -> Non
 def test_lengths_of_multigrid_that_do_not_fit_are_refused(lengths: Any) -> None:
     with pytest.raises(ConfigError, match=r"PGT\.MGRID_STEP_LEN"):
         load_slow("PGT.MGRID", True, "PGT.MGRID_STEPS", [5], "PGT.MGRID_STEP_LEN", lengths)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("ATTENTION_SLICES", 2), ("ATTENTION_EVERY", 2), ("AGE_OFFSETS", True), ("ATTENTION", "compressed")]
+)
+def test_options_of_attention_have_no_effect_on_convolutions_and_say_so(key: str, value: object) -> None:
+    steps: dict[str, object] = {"PGT__ENABLE": True, "PGT__STEP_LEN": [4], "PGT__OVERLAP": [0], "PGT__CACHE": "last"}
+    with pytest.warns(UserWarning, match=rf"PGT\.{key}.*no attention over tokens"):
+        tiny_config("slow", **steps, **{f"PGT__{key}": value})
+    with warnings.catch_warnings(action="error"):
+        tiny_config("vit", **steps, **{f"PGT__{key}": value})
+
+
+def test_where_a_class_token_is_classified_the_head_pools_nothing_and_says_so() -> None:
+    with pytest.warns(UserWarning, match=r"PGT\.HEAD.*class token"):
+        tiny_config("timesformer", PGT__ENABLE=True, PGT__STEP_LEN=[4], PGT__OVERLAP=[0], PGT__HEAD=False)
+
+
+def test_what_cannot_be_compressed_is_refused_when_the_config_is_read() -> None:
+    with pytest.raises(ConfigError, match=r"PGT\.ATTENTION.*tokens"):
+        tiny_config("timesformer", PGT__ENABLE=True, PGT__STEP_LEN=[4], PGT__OVERLAP=[0], PGT__ATTENTION="compressed")
