@@ -53,7 +53,7 @@ def _clip_attention(module: ClipAttention, site: Site) -> Remember | Alone:
 
         def prepare(module: ClipAttention) -> None:
             add_compression(module, channels, like=module.qkv.weight)
-            _add_age_offsets(module, site, channels, like=module.qkv.weight)
+            add_age_offsets(module, site, channels, like=module.qkv.weight)
 
         return Remember(CompressedClipAttention, memory.cell, {"past": past}, cells=past.cells, prepare=prepare)
     return _remember(site, MarkovClipAttention, memory, channels)
@@ -118,12 +118,12 @@ def _compressed(memory: TokenMemory, *, sources: int) -> CompressedMemory:
 
 def _remember(site: Site, operator: type[MarkovOperator], memory: TokenMemory, channels: int, **attributes: Any) -> Remember:
     def prepare(module: Any) -> None:
-        _add_age_offsets(module, site, channels, like=module.proj.weight)
+        add_age_offsets(module, site, channels, like=module.proj.weight)
 
     return Remember(operator, memory.cell, {"tokens": memory, **attributes}, cells=memory.cells, prepare=prepare)
 
 
-def _add_age_offsets(module: nn.Module, site: Site, channels: int, *, like: Tensor) -> None:
+def add_age_offsets(module: nn.Module, site: Site, channels: int, *, like: Tensor) -> None:
     """Gives an attention what tells slices of the memory from those of the step, which begins as zeros."""
     options = site.options
     offsets = nn.Parameter(like.new_zeros(options.attention_slices, channels)) if options.age_offsets else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from pgt.attention_rules import LEFT_OUT, is_left_out, token_memory
+from pgt.attention_rules import LEFT_OUT, add_age_offsets, is_left_out, token_memory
 from pgt.operators.attention_parts import NotUnderstoodError, looks_like_attention, understood
 from pgt.operators.foreign_tokens import MarkovForeignAttention, TokenOrder
 from pgt.operators.multihead_attention import MarkovMultiheadAttention, keep_parts_apart
@@ -71,15 +71,12 @@ def remember_foreign(
     prepare: Callable[[Any], None] | None = None,
 ) -> Remember:
     """An attention over tokens of that layout. attributes, prepare: as in `Remember`, what the operator needs besides."""
-    options = site.options
-    if options.attention == "compressed":
+    if site.options.attention == "compressed":
         site.refuse(module, "only this library's own attention can be compressed; right would be: attention='tokens'")
     memory = token_memory(site, channels=channels, has_extra=layout.extra > 0)
 
     def prepare_all(module: nn.Module) -> None:
-        weight = next(module.parameters())
-        offsets = nn.Parameter(weight.new_zeros(options.attention_slices, channels)) if options.age_offsets else None
-        module.register_parameter("age_offsets", offsets)
+        add_age_offsets(module, site, channels, like=next(module.parameters()))
         if prepare is not None:
             prepare(module)
 
