@@ -46,10 +46,17 @@ def test_a_video_does_not_depend_on_what_ran_before_it() -> None:
 
 def test_without_a_context_a_block_attends_to_its_own_step() -> None:
     block = make_block()
-    model = progressive(nn.Sequential(block), step_len=4, overlap=1).eval()
+    remembers = nn.Conv3d(4, 4, (3, 1, 1), padding=(1, 0, 0))
+    model = progressive(nn.Sequential(block, remembers), step_len=4, overlap=1).eval()
+    attended = []
+    block.register_forward_hook(lambda _, inputs, output: attended.append((inputs[0], output)))
     model.step(torch.randn(1, 4, 4, 3, 3))
-    x = torch.randn(1, 4, 3, 3, 3)
-    assert torch.equal(model.step(x), block(x)) and model.operators == () and list(model.alone) == ["0"]
+    model.step(torch.randn(1, 4, 3, 3, 3))
+    assert list(model.operators) == ["1"] and list(model.alone) == ["0"]
+    alone = make_block()
+    alone.load_state_dict(block.state_dict())
+    for step, output in attended:
+        assert torch.equal(output, alone(step))
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ ASK = "import torch; from slowfast.runtime.peak_memory import peak_memory_bytes;
 
 def test_peak_grows_with_what_is_used_and_does_not_fall_again() -> None:
     before = peak_memory_bytes(CPU)
-    filled = torch.ones(before, dtype=torch.uint8)  # as much again as there ever was
+    filled = torch.ones(before + MANY_BYTES, dtype=torch.uint8)  # more than there ever was: much of that may be given back
     during = peak_memory_bytes(CPU)
-    assert during >= before + filled.nbytes // 2
+    assert during >= filled.nbytes
     del filled
     assert peak_memory_bytes(CPU) >= during - ROUNDING_BYTES
 
