@@ -9,11 +9,11 @@ FLOORS := .venv-floors/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo watch compare bench test slow floors lint format docs zoo clean
+.PHONY: help demo watch compare bench test slow faults floors lint format docs zoo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo 'ARGS="KEY VALUE ..." is handed on to demo, watch, compare, bench, zoo (--check), and as options of pytest to test, slow, floors.'
+	@echo 'ARGS="KEY VALUE ..." is handed on to demo, watch, compare, bench, zoo (--check), and as options of pytest to test, slow, faults, floors.'
 
 demo: $(READY) ## train and test PGT on LongCook, the embedded data set
 	$(RUN) tools/run_net.py --cfg configs/LongCook/SLOWONLY_EXACT.yaml $(ARGS)
@@ -39,11 +39,14 @@ bench: $(READY) ## measure time and memory of training, beside two yardsticks (h
 	$(RUN) benchmarks/training.py $(ARGS)
 
 test: $(READY) ## run the tests
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -m 'not slow' $(STOPPED) $(ARGS) || test $$? -eq 5
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile -m 'not slow' --ignore $(STOPPED) $(ARGS)
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -m 'not slow and not faults' $(STOPPED) $(ARGS) || test $$? -eq 5
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile -m 'not slow and not faults' --ignore $(STOPPED) $(ARGS)
 
 slow: $(READY) ## run the tests that take long
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile -m slow $(ARGS)
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile -m 'slow and not faults' $(ARGS)
+
+faults: $(READY) ## break things by the hundred (configs, files, disks, processes) and count what survives: docs/RELIABILITY.md
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -s -m faults tests/faults $(ARGS)
 
 floors: ## install the lowest versions that are promised into .venv-floors, and run tests of each part with them
 	test -x $(FLOORS) || $(PYTHON) -m venv .venv-floors
