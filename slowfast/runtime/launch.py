@@ -6,6 +6,7 @@ import json
 import logging
 import multiprocessing
 import os
+import socket
 import tempfile
 import threading
 import time
@@ -26,10 +27,12 @@ from slowfast.runtime.device import Place, local_processes, take_place
 from slowfast.runtime.environment import Membership, membership
 from slowfast.runtime.errors import Interrupted, WorkerError
 from slowfast.runtime.interruption import SIGNALS, StopRequest, forward, interruptible
-from slowfast.runtime.logging import setup_logging
+from slowfast.runtime.logging import FILE_ONLY, failures_in_file, setup_logging
 from slowfast.runtime.main_script import check_can_be_imported_again, leave_if_imported_again
 
 Job = Callable[[CfgNode, Place], None]
+
+logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.1
 """How often a launcher looks after its processes."""
@@ -61,9 +64,11 @@ def launch(cfg: CfgNode, job: Job, *, fresh: bool = False) -> None:
 
 def _run(cfg: CfgNode, job: Job, own: Membership) -> None:
     """The job in this process."""
-    setup_logging(cfg.OUTPUT_DIR, main_process=own.rank == 0)
+    setup_logging(cfg.OUTPUT_DIR, rank=own.rank)
+    where = (own.rank, own.world_size, os.getpid(), socket.gethostname())
+    logger.info("process %d of %d, number %d on %s", *where, extra=FILE_ONLY)
     place = take_place(cfg, local_rank=own.local_rank, processes=own.local_world_size)
-    with distributed.process_group(place.device, own, cfg.DIST_BACKEND):
+    with failures_in_file(), distributed.process_group(place.device, own, cfg.DIST_BACKEND):
         job(cfg, place)
 
 

@@ -1,7 +1,6 @@
 """What single hooks do."""
 
 import json
-import logging
 import math
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from slowfast.engine.hooks import (
     LogHook,
     PreciseBNHook,
     ProgressBarHook,
-    TensorBoardHook,
 )
 from slowfast.engine.hooks.precise_bn import measure_statistics
 from slowfast.runtime.logging import LOG_FILE, log_stats, read_stats, setup_logging
@@ -29,7 +27,7 @@ from tests.engine.engine_toys import ToyLoader, ToyNet, toy_batch, toy_trainer, 
 @pytest.fixture
 def logged(tmp_path: Path):
     """A call that returns the numbers logged so far."""
-    setup_logging(tmp_path, main_process=True)
+    setup_logging(tmp_path)
     return lambda: read_stats(tmp_path / LOG_FILE)
 
 
@@ -90,16 +88,6 @@ def test_numbers_that_are_not_finite_are_null(logged) -> None:
     assert logged() == [{"_type": "val_epoch", "mAP": None, "loss": None, "top1_acc": 0.33333}]
 
 
-def test_processes_but_the_main_one_keep_quiet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    setup_logging(tmp_path, main_process=False)
-    logging.getLogger("slowfast.test").warning("not for the user")
-    logging.getLogger("slowfast.test").error("for the user")
-    assert not (tmp_path / LOG_FILE).exists()
-    captured = capsys.readouterr().err
-    assert "not for the user" not in captured
-    assert "for the user" in captured
-
-
 @pytest.mark.parametrize(("period", "expected"), [(0, []), (1, [1, 2, 3]), (2, [2, 3]), (5, [3])])
 def test_validation_comes_every_period_and_at_the_end(period: int, expected: list[int], logged) -> None:
     trainer = toy_trainer(ToyNet(), num_epochs=3)
@@ -155,17 +143,6 @@ def test_epochs_end_with_what_reading_was_like(caplog: pytest.LogCaptureFixture)
     caplog.set_level("INFO")
     toy_trainer(ToyNet(), num_epochs=1, hooks=[BadVideosHook(reading=reading)]).train()
     assert caplog.messages == ["epoch 1: 1 clips read, 1 unreadable videos replaced; slowest: slow.mp4 3.00 s"]
-
-
-def test_curves_for_tensorboard_hold_loss_and_metrics(tmp_path: Path) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    hooks = [EvaluateHook(evaluate=lambda: {"mAP": 12.5}, period=1), TensorBoardHook(log_dir=tmp_path, period=3)]
-    toy_trainer(ToyNet(), hooks=hooks).train()
-    events = EventAccumulator(str(tmp_path))
-    events.Reload()
-    assert [event.step for event in events.Scalars("train/loss")] == [3, 6, 9, 12]
-    assert [(event.step, event.value) for event in events.Scalars("val/mAP")] == [(6, 12.5), (12, 12.5)]
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
@@ -258,7 +235,7 @@ def test_statistics_that_a_full_disk_does_not_take_are_on_the_console(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / LOG_FILE).symlink_to("/dev/full")
-    setup_logging(tmp_path, main_process=True)
+    setup_logging(tmp_path)
     for number in range(2):
         log_stats({"_type": "test_final", "number": number})
     said = capsys.readouterr().err

@@ -160,13 +160,13 @@ def test_two_writers_of_one_file_never_mix(tmp_path: Path) -> None:
 def test_log_that_cannot_be_opened_is_an_error_of_the_users(tmp_path: Path, output_dir: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WriteError, match=output_dir):
-        setup_logging(tmp_path / output_dir, main_process=True)
+        setup_logging(tmp_path / output_dir)
 
 
 def test_log_on_a_full_disk_is_told_once_and_goes_on_where_there_is_room(
     small_disk: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    setup_logging(small_disk, main_process=True)
+    setup_logging(small_disk)
     logger = logging.getLogger("slowfast.test")
     for _ in range(30):
         logger.info("x" * 100_000)

@@ -48,6 +48,8 @@ def test_fault_of_one_process_is_told_with_its_traceback(tmp_path: Path, start_t
     assert errors.startswith("error: process 1 failed:\nTraceback")
     assert errors.rstrip().endswith("ZeroDivisionError: a bug in process 1")
     assert errors.count("Traceback") == 1
+    log = (tmp_path / "logs" / "rank_00001.log").read_text()
+    assert "process 1 of 2, " in log and "ZeroDivisionError: a bug in process 1" in log, "its own file has it too"
 
 
 def test_one_process_needs_no_messages() -> None:

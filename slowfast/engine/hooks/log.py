@@ -62,8 +62,6 @@ class LogHook(Hook):
 
     def after_epoch(self, trainer: Trainer) -> None:
         trainer.means = self._epoch.means(trainer.device)
-        if not distributed.main_process():
-            return
         log_stats(
             {
                 "_type": "train_epoch",
@@ -81,8 +79,6 @@ class LogHook(Hook):
         now = time.monotonic()
         dt = (now - self._window_started_at) / self._window.count
         self._window, self._window_started_at = _Sums(), now
-        if not distributed.main_process():
-            return
         log_stats(
             {
                 "_type": "train_iter",
