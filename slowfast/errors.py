@@ -10,3 +10,23 @@ class UserError(Exception):
 
 class MissingPackageError(UserError, ImportError):
     """A package that is not needed otherwise is not installed. The text says what for, how to get it, and how to do without."""
+
+
+LONGEST_VALUE = 160
+"""Characters of a value in a message: the line must stay readable whatever was given."""
+
+
+def short_repr(value: object) -> str:
+    """A value as messages quote it: `repr`, cut after LONGEST_VALUE characters."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+
+
+LONGEST_PART = 900
+"""Characters of what a message says of a file: a damaged one may hold a field of any length."""
+
+
+def in_one_line(text: str) -> str:
+    """A text without line breaks, its middle left out where it is longer than LONGEST_PART characters."""
+    text = " ".join(text.splitlines())
+    return text if len(text) <= LONGEST_PART else f"{text[: LONGEST_PART - 300]} [...] {text[-300:]}"

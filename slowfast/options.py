@@ -11,6 +11,8 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
+from slowfast.errors import short_repr
+
 Finish = Callable[[CfgNode, frozenset[str]], None]
 
 LONGEST_TEXT, LONGEST_NAME = 4095, 255
@@ -80,7 +82,7 @@ class Option:
         for leaf in _leaves(value):
             why = self._misfit(leaf)
             if why:
-                raise ValueError(f"{leaf!r} in it {why}" if isinstance(value, list) else why)
+                raise ValueError(f"{short_repr(leaf)} in it {why}" if isinstance(value, list) else why)
         return value
 
     def _as_list(self, value: Any) -> Any:
@@ -260,7 +262,7 @@ def _coerce_element(element: object, default: list[object], elements: Elements) 
     try:
         return _coerce(element, example, elements)
     except ValueError as error:
-        raise ValueError(f"must be a list whose elements fit: {element!r} {error}") from None
+        raise ValueError(f"must be a list whose elements fit: {short_repr(element)} {error}") from None
 
 
 def _example(default: object, elements: Elements) -> object:

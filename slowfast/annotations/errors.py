@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from slowfast.errors import UserError
+from slowfast.errors import UserError, in_one_line
 
 
 class DatasetError(UserError, ValueError):
@@ -14,7 +14,7 @@ class DatasetError(UserError, ValueError):
     def __init__(self, *, path: str, found: str, expected: str, row: int | None = None) -> None:
         self.path, self.row, self.found, self.expected = path, row, found, expected
         where = path if row is None else f"{path}, row {row}"
-        super().__init__(f"{where}: {found}; expected {expected}")
+        super().__init__(f"{where}: {in_one_line(found)}; expected {in_one_line(expected)}")
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild_dataset_error, (self.path, self.found, self.expected, self.row)

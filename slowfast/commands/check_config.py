@@ -17,6 +17,7 @@ import yaml
 import slowfast.datasets  # noqa: F401 - fills the registry of data sets
 from slowfast.commands.made_tables import read_table
 from slowfast.config import ConfigError, load_config
+from slowfast.errors import short_repr
 from slowfast.models import build_model
 from slowfast.registry import DATASETS, MODEL_WRAPPERS
 from slowfast.runtime.errors import ModelZooError
@@ -74,7 +75,7 @@ def judge(path: Path, name: str, overrides: Sequence[object] = ()) -> Verdict:
                     raise ConfigError(key=key, value=dataset, why=why, right=f"one of {', '.join(DATASETS)}")
         except ConfigError as error:
             right = f"; right would be: {error.right}" if error.right else ""
-            return Verdict(name=name, refused=f"{error.key} = {error.value!r}: {error.why}{right}")
+            return Verdict(name=name, refused=f"{error.key} = {short_repr(error.value)}: {error.why}{right}")
     wrappers = [name for name, wrapper in MODEL_WRAPPERS.items() if wrapper.enabled(cfg)]
     notes = (re.sub(r" \(set in .*?\)", "", str(warning.message)).rstrip(".") for warning in caught)
     return Verdict(

@@ -1,8 +1,6 @@
 """The errors that a config can cause."""
 
-from slowfast.errors import UserError
-
-_LONGEST_VALUE = 160  # characters; the line must stay readable whatever was given
+from slowfast.errors import UserError, short_repr
 
 
 class ConfigError(UserError, ValueError):
@@ -10,16 +8,12 @@ class ConfigError(UserError, ValueError):
 
     def __init__(self, *, key: str, value: object, why: str, right: str = "", where: str = "") -> None:
         self.key, self.value, self.why, self.right, self.where = key, value, why, right, where
-        text = f"{key} = {_shortened(repr(value))}: {why}"
+        text = f"{key} = {short_repr(value)}: {why}"
         if right:
             text += f"; right would be: {right}"
         if where:
             text += f" (set in {where})"
         super().__init__(" ".join(text.split("\n")))
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
 class ProjectError(UserError, ImportError):

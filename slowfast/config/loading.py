@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import difflib
+import itertools
 import posixpath
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import yaml
 from fvcore.common.config import CfgNode
@@ -47,6 +48,10 @@ class _Loader(yaml.SafeLoader):
 
 
 BASE_KEY = "_BASE_"
+MOST_FILES = 200
+"""That one config may read as bases, each counted as often as it is named."""
+MOST_VALUES = 100_000
+"""That one file may hold, those that aliases repeat among them: with aliases of aliases, ten lines hold billions."""
 COMMAND_LINE = "the command line"
 DECISIVE = ("TASK", "MODEL.MODEL_NAME", "TRAIN.DATASET", "TEST.DATASET")
 
@@ -130,13 +135,19 @@ def _finish(section: Section, cfg: CfgNode, given: dict[str, Given]) -> None:
         ) from None
 
 
-def _read_file(path: str, ancestors: tuple[str, ...] = ()) -> Iterator[tuple[str, dict[str, object]]]:
-    """The layers of a file, bases first, as (file, values by full key)."""
+def _read_file(
+    path: str, ancestors: tuple[str, ...] = (), count: Iterator[int] | None = None
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """The layers of a file, bases first, as (file, values by full key). count: of the files that were read before."""
     if _identity(path) in map(_identity, ancestors):
         raise ConfigError(key=BASE_KEY, value=path, why="the files name each other as base", where=ancestors[-1])
+    count = count or itertools.count()
+    if next(count) > MOST_FILES:
+        why = f"with this one, more than {MOST_FILES} files are read, each as often as it is a base of others"
+        raise ConfigError(key=BASE_KEY, value=path, why=why, right="fewer bases", where=ancestors[-1])
     try:
         with g_pathmgr.open(path, "r") as file:
-            tree = yaml.load(file, Loader=_Loader)
+            tree = _parse(file)
     except OSError as error:
         where = ancestors[-1] if ancestors else ""
         key = BASE_KEY if ancestors else "--cfg"
@@ -152,8 +163,31 @@ def _read_file(path: str, ancestors: tuple[str, ...] = ()) -> Iterator[tuple[str
     for base in _bases(tree.pop(BASE_KEY, []), path):
         # Joining keeps an absolute base as it is; a URI is absolute as well.
         base_path = base if "://" in base else posixpath.join(posixpath.dirname(path), base)
-        yield from _read_file(base_path, (*ancestors, path))
+        yield from _read_file(base_path, (*ancestors, path), count)
     yield path, _flatten(tree, path)
+
+
+def _parse(file: IO[str]) -> Any:
+    """What a YAML file holds. Raises ValueError where that is more than MOST_VALUES."""
+    loader = _Loader(file)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _num_values(node, {}) > MOST_VALUES:
+            raise ValueError(f"its aliases repeat each other, and hold more than {MOST_VALUES} values")
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _num_values(node: yaml.Node, known: dict[int, int]) -> int:
+    """Of a node, with those of all that it repeats by aliases; known: of other nodes, by identity."""
+    if id(node) not in known:
+        known[id(node)] = 0  # while it is counted: it may hold itself
+        inner = [one for pair in node.value for one in pair] if isinstance(node, yaml.MappingNode) else node.value
+        known[id(node)] = 1 if isinstance(inner, str) else 1 + sum(_num_values(one, known) for one in inner)
+    return known[id(node)]
 
 
 def _identity(path: str) -> str:
@@ -163,7 +197,7 @@ def _identity(path: str) -> str:
 
 def _bases(value: object, where: str) -> list[str]:
     bases = [value] if isinstance(value, str) else value
-    if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
+    if not isinstance(bases, list) or not all(isinstance(base, str) and "\0" not in base for base in bases):
         raise ConfigError(key=BASE_KEY, value=value, why="not a path", right="a path, or a list of paths", where=where)
     return bases
 

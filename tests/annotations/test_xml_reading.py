@@ -64,3 +64,11 @@ def test_deep_nesting_is_no_danger(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"gone\.xml: there is no such file; expected xml"):
         read_xml(tmp_path / "gone.xml", "xml")
+
+
+def test_a_message_is_one_line_of_some_length_whatever_a_field_holds() -> None:
+    said = str(DatasetError(path="a.csv", row=2, found=f"times '{'9' * 5000}'\nand more", expected="seconds"))
+    assert said.startswith("a.csv, row 2: times '999")
+    assert said.endswith("and more; expected seconds")
+    assert "\n" not in said
+    assert len(said) < 1000

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from slowfast.commands.check_config import judge
 from slowfast.commands.made_tables import marks
 from slowfast_tools.check_config import main
 
@@ -90,3 +91,9 @@ def test_folder_without_configs_and_document_without_marks_are_named(
     (tmp_path / "doc.md").write_text("nothing")
     assert main([str(table), "--table", str(tmp_path / "doc.md")]) == 2
     assert "has no place for the table" in capsys.readouterr().err
+
+
+def test_a_verdict_is_short_whatever_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "long.yaml"
+    path.write_text(f"DATA: {{MEAN: {[[1.0] * 2000]}}}")
+    assert len(judge(path, "long.yaml").refused) < 600

@@ -234,3 +234,27 @@ def test_option_that_takes_numbers_must_say_which() -> None:
     for option in (Option(1, "Number."), Option([0.5], "Numbers.", minimum=0), Option([], "Numbers.", elements=int, maximum=3)):
         with pytest.raises(ValueError, match=r"APE\.ARMS takes numbers but does not say which"):
             Section(name="APE", meaning="A project.", options={"ARMS": option})
+
+
+@pytest.mark.parametrize("depth", [6, 40])
+def test_aliases_that_repeat_each_other_are_refused_before_they_are_expanded(tmp_path: Path, depth: int) -> None:
+    lines = ["L0: &l0 [1, 1]", *(f"L{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, depth))]
+    path = tmp_path / "config.yaml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(ConfigError, match="its aliases repeat each other, and hold more than 100000 values"):
+        load_config(path)
+
+
+def test_bases_that_are_read_again_and_again_are_refused(tmp_path: Path) -> None:
+    for number in range(30):
+        (tmp_path / f"{number}.yaml").write_text(f"_BASE_: [{number + 1}.yaml, {number + 1}.yaml]")
+    (tmp_path / "30.yaml").write_text("NUM_GPUS: 0")
+    with pytest.raises(ConfigError, match="more than 200 files are read"):
+        load_config(tmp_path / "0.yaml")
+
+
+def test_a_base_that_no_file_can_be_called_by_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text('_BASE_: "a\\0b"')
+    with pytest.raises(ConfigError, match="not a path"):
+        load_config(path)

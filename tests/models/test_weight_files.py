@@ -1,6 +1,7 @@
 """Files of weights of every format, whole, damaged and malicious."""
 
 import pickle
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
@@ -216,3 +217,31 @@ def test_names_that_would_become_the_same_are_refused(tmp_path):
     torch.save({"a.weight": torch.zeros(1), "b.a.weight": torch.zeros(1)}, tmp_path / "x.pyth")
     with pytest.raises(WeightsError, match=r"x\.pyth: without 'b\.', 1 of its names are no longer different"):
         read_weights(tmp_path / "x.pyth", clear=["b."])
+
+
+def test_an_archive_that_unpacks_to_gigabytes_is_refused_before_it_does(tmp_path):
+    path = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", bytes(1 << 16))
+    content = bytearray(path.read_bytes())
+    central = content.index(b"PK\x01\x02")
+    content[central + 24 : central + 28] = (2**32 - 2).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"bomb\.npz: damaged.* would become 4294967294"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (torch.eye(3).to_sparse(), "of the layout torch.sparse_coo"),
+        (torch.ones(3, device="meta"), "of the device meta"),
+        (torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8), "quantized"),
+        (torch.ones(3, dtype=torch.complex64), "complex"),
+    ],
+)
+def test_tensors_that_are_no_plain_numbers_are_refused_by_name(tmp_path, value, kind):
+    path = tmp_path / "odd.pth"
+    torch.save({"pred.weight": value}, path)
+    with pytest.raises(WeightsError, match=rf"odd\.pth: 'pred\.weight' is .*{kind}"):
+        read_weights(path)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slowfast.errors import UserError
+from slowfast.errors import UserError, in_one_line
 
 NUM_ACTIONS = 80
 
@@ -31,7 +31,7 @@ class AvaFileError(UserError, ValueError):
     def __init__(self, *, path: Path, found: str, right: str, row: int | None = None) -> None:
         self.path, self.row, self.found, self.right = path, row, found, right
         where = str(path) if row is None else f"{path}, row {row}"
-        super().__init__(f"{where}: {found}; right would be {right}")
+        super().__init__(f"{where}: {in_one_line(found)}; right would be {right}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

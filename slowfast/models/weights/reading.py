@@ -16,6 +16,7 @@ import torch
 from iopath.common.file_io import g_pathmgr
 from torch import Tensor
 
+from slowfast.errors import short_repr
 from slowfast.models.weights import torch_archive
 from slowfast.models.weights.names import in_our_names
 from slowfast.models.weights.plain_pickle import (
@@ -71,7 +72,7 @@ def read_weights(path: str | Path, *, clear: Sequence[str] = ()) -> dict[str, Te
     """
     try:
         local = Path(g_pathmgr.get_local_path(str(path)))
-        return in_our_names(without_parts(_read(local), clear))
+        return in_our_names(without_parts(_plain(_read(local)), clear))
     except FileNotFoundError:
         raise WeightsError(f"{path}: there is no such file") from None
     except OSError as error:
@@ -90,6 +91,20 @@ def _read(path: Path) -> Mapping[str, Tensor]:
     except Exception as error:  # what the readers raise for a damaged file is any of some fifteen types
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise WeightsError(f"damaged, or not a file of weights ({reason})") from None
+
+
+def _plain(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The weights, all of them numbers one after the other. Raises WeightsError for the first that is not."""
+    for name, value in state.items():
+        kind = (
+            *(["empty (of the device meta)"] if value.is_meta else []),
+            *([f"of the layout {value.layout}"] if value.layout != torch.strided else []),
+            *(["quantized"] if value.is_quantized else []),
+            *(["complex"] if value.is_complex() else []),
+        )
+        if kind:
+            raise WeightsError(f"{short_repr(name)} is {kind[0]}; right would be a dense tensor of real numbers")
+    return state
 
 
 def without_parts(state: Mapping[str, Tensor], parts: Sequence[str]) -> Mapping[str, Tensor]:

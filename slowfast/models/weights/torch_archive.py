@@ -23,6 +23,9 @@ _END = b"PK\x05\x06"
 _END_BYTES = 22
 _BLOCK = 1 << 20
 
+_PACKED_LIMIT, _PACKED_RATIO = 1 << 30, 100
+"""An archive that unpacks to more bytes than this, and to as many times its own size, holds zeros, not weights."""
+
 
 def seal(path: Path) -> None:
     """Adds the checksum to an archive without a comment, such as torch.save writes."""
@@ -52,6 +55,9 @@ def check(path: Path) -> None:
         with zipfile.ZipFile(file) as archive:
             if archive.comment:  # torch writes none, so this was a checksum of ours
                 raise zipfile.BadZipFile("its checksum is damaged")
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+            if unpacked > max(_PACKED_LIMIT, _PACKED_RATIO * size):
+                raise zipfile.BadZipFile(f"its {size} bytes would become {unpacked}, which no weights would")
             if (entry := archive.testzip()) is not None:
                 raise zipfile.BadZipFile(f"the content of {entry} does not agree with its checksum")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,8 @@ FORMATS = (
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 _ZIP = b"PK\x03\x04"
 _LARGEST_MEMBER = 1 << 30
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
+"""What zipfile raises for what is damaged, packed by a way that it does not know, or encrypted."""
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -108,7 +111,7 @@ def _read_zip(path: Path) -> list[Export]:
             if archive.getinfo(inner[0]).file_size > _LARGEST_MEMBER:
                 raise DatasetError(path=str(path), found=f"{inner[0]} of more than 1 GiB", expected="an export of fewer videos")
             return [_read_xml(path, archive.read(inner[0]))]
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    except _DAMAGED as error:
         raise DatasetError(path=str(path), found=f"the archive cannot be read ({error})", expected=FORMATS) from error
 
 

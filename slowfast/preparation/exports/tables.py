@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,13 +79,16 @@ def read_workbook(path: Path) -> list[SheetTable]:
             '(or save the table as "CSV UTF-8")'
         ) from None
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        return _sheets(path, openpyxl.load_workbook(path, read_only=True, data_only=True))
+    except Exception as error:  # what openpyxl and the readers of zip and xml raise for a damaged file is of many types
         raise DatasetError(
             path=str(path),
             found=f"the workbook cannot be read ({error})",
             expected="an .xlsx file as Excel or LibreOffice writes it",
         ) from error
+
+
+def _sheets(path: Path, book: Any) -> list[SheetTable]:
     sheets = []
     with contextlib.closing(book):
         for sheet in book.worksheets:

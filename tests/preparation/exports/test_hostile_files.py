@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slowfast.annotations.errors import DatasetError
+from slowfast.preparation.exports.sniffing import read_export
 from tests.preparation.label_reading import read_labels
 
 FILES = Path(__file__).parent / "files"
@@ -196,3 +197,21 @@ def test_labels_of_whole_videos_and_times_do_not_mix(root: Path, tmp_path: Path)
     (tmp_path / "b.csv").write_text("video,start,end,label\nkitchen,0,1,run\n")
     with pytest.raises(DatasetError, match=r"a\.csv: labels of whole videos, and .*b\.csv has times; expected one"):
         read_labels(tmp_path, root)
+
+
+@pytest.mark.parametrize("damage", ["content", "method", "encrypted"])
+def test_a_damaged_archive_is_refused_in_one_sentence(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("annotations.xml", "<annotations>" + "<meta/>" * 99 + "</annotations>")
+    content = bytearray(path.read_bytes())
+    central = content.index(b"PK\x01\x02")
+    if damage == "content":
+        content[50:54] = b"\xff" * 4
+    elif damage == "method":
+        content[8:10] = content[central + 10 : central + 12] = b"\x63\0"
+    else:
+        content[6] = content[central + 8] = 1
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"export\.zip: the archive cannot be read"):
+        read_export(path)
