@@ -22,7 +22,7 @@ class DetectionTrainStep(PlainTrainStep):
         with updater.autocast():
             logits = model(self.inputs(batch), _rois(persons, batch)).float()
         loss = self.loss(logits, sent(persons.labels, logits.device)) if len(persons) else 0 * logits.sum()
-        updater.accumulate(loss)
+        updater.accumulate(loss, completes=True)
         return StepOutput(loss=updater.apply_and_read(loss))
 
     def forward_only(self, model: nn.Module, batch: ClipBatch) -> None:

@@ -155,7 +155,7 @@ class PlainTrainStep(WholeClipStep):
             logits = model(inputs)
         # The loss is computed in single precision: it costs nothing, and half precision overflows in its exponentials.
         loss = self.loss(logits.float(), mix.labels(batch.labels))
-        updater.accumulate(loss)
+        updater.accumulate(loss, completes=True)
         return StepOutput(loss=updater.apply_and_read(loss))
 
     def plan(self, epoch: int, num_epochs: int) -> EpochPlan:

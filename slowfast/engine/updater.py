@@ -25,8 +25,9 @@ class Updater:
     """Turns one or more losses into one update.
 
     A train step calls `accumulate` once for each backward pass, so gradients are those of the SUM of the losses, and `apply`
-    once for each update. Processes talk to each other in `apply` only, however many backward passes came before, and there the
-    host waits for the device, once: all that it is to know of an update is read together.
+    once for each update. Gradients travel between the processes once an update, however many backward passes there were: during
+    the one that the step says is the last, and in `apply` what that left. There the host waits for the device, once: all that
+    it is to know of an update is read together.
 
     While `holds`, `apply` changes no weight: `finish` makes one update with the MEAN of what the calls since the last one would
     have used, and `pending` counts them.
@@ -89,12 +90,17 @@ class Updater:
         """Context for the forward pass: half precision where it is safe, if that is wanted."""
         return self._precision.autocast(self._device)
 
-    def accumulate(self, loss: Tensor | None, carried: Sequence[tuple[Tensor, Tensor]] = ()) -> None:
+    def accumulate(
+        self, loss: Tensor | None, carried: Sequence[tuple[Tensor, Tensor]] = (), *, completes: bool = False
+    ) -> None:
         """Adds the gradient of `loss`, a scalar, to what the next update will use.
 
         carried: tensors of the same graph with gradients that earlier backward passes since the last update have found for
-        them, scaled as those are. loss: None where only these are to be propagated back.
+        them, scaled as those are. loss: None where only these are to be propagated back. completes: whether no further one
+        comes before `apply`, so that gradients may be sent to the other processes while they are found.
         """
+        if completes and not self.holds:
+            self._sync.completes()
         tensors, gradients = [tensor for tensor, _ in carried], [gradient for _, gradient in carried]
         if loss is None:
             torch.autograd.backward(tensors, gradients)
@@ -150,7 +156,7 @@ class Updater:
         elif self._is_usable(own_is_finite, loss_is_finite, gradient_is_finite):
             self._update(norm)
         self._scaler.update()
-        self._optimizer.zero_grad(set_to_none=True)
+        self._sync.clear()
         return known[0]
 
     def _update(self, norm: Tensor) -> None:
@@ -166,7 +172,7 @@ class Updater:
         self._overflows = 0 if gradient else self._overflows + 1
         if overall and (gradient or (self._precision.scales_losses and self._overflows < MOST_OVERFLOWS)):
             return gradient
-        self._optimizer.zero_grad(set_to_none=True)
+        self._sync.clear()
         what = "the gradient has entries that are not finite" if overall else "the loss is not finite"
         if overall and self._precision.scales_losses:
             what += f", {self._overflows} updates in a row, whatever the losses are scaled by (fp16; bf16 needs no scaling)"

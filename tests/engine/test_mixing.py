@@ -131,7 +131,7 @@ class Recorder:
     def autocast(self) -> Any:
         return torch.autocast("cpu", enabled=False)
 
-    def accumulate(self, loss: Tensor) -> None:
+    def accumulate(self, loss: Tensor, *, completes: bool) -> None:
         self.losses.append(loss)
 
     def apply_and_read(self, loss: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -188,14 +189,15 @@ def test_loss_that_is_read_with_an_update_is_the_one_that_was_given() -> None:
 @pytest.mark.parametrize("options", [{}, {"precision": Precision("fp16")}, {"clip_norm": 1.0, "clip_value": 1.0}])
 def test_an_update_waits_for_the_device_once(processes: int, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distributed, "world_size", lambda: processes)
-    monkeypatch.setattr(torch.distributed, "all_reduce", lambda tensor: None)
+    monkeypatch.setattr(torch.distributed, "new_group", lambda: None)
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda tensor, **options: Mock())
     weights = [nn.Parameter(torch.empty(3, device=DEVICE)) for _ in range(4)]
     updater = Updater(parameters=weights, optimizer=torch.optim.SGD(weights, lr=0.1), device=DEVICE, **options)
     updater.asks("stop", lambda: False)
     with HostWaits() as waits:
         for number in range(4):
             loss = sum(weight.sum() for weight in weights[: number + 1])
-            updater.accumulate(loss)
+            updater.accumulate(loss, completes=True)
             updater.apply_and_read(loss)
             assert len(waits.found) == number + 1, waits.found
             assert not updater.agreed("stop")

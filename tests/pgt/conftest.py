@@ -87,7 +87,13 @@ class RecordingUpdater:
     def autocast(self) -> Any:
         return torch.autocast("cpu", enabled=False)
 
-    def accumulate(self, loss: torch.Tensor | None, carried: Sequence[tuple[torch.Tensor, torch.Tensor]] = ()) -> None:
+    def accumulate(
+        self,
+        loss: torch.Tensor | None,
+        carried: Sequence[tuple[torch.Tensor, torch.Tensor]] = (),
+        *,
+        completes: bool = False,
+    ) -> None:
         if loss is not None:
             self.losses.append(float(loss.detach()))
         roots = [*([] if loss is None else [(loss, None)]), *carried]

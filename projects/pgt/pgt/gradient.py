@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pgt.state import State
+from slowfast.engine.updater import Updater
 from slowfast.errors import UserError
 from slowfast.runtime.random_state import RandomState
 
@@ -25,8 +26,14 @@ class RecomputationError(UserError, RuntimeError):
     """A network that computes something else when a step is run again."""
 
 
-Accumulate = Callable[[Tensor | None, Sequence[tuple[Tensor, Tensor]]], None]
-"""Adds a gradient to what the next update uses: `slowfast.engine.updater.Updater.accumulate`."""
+Accumulate = Callable[[Tensor | None, Sequence[tuple[Tensor, Tensor]], bool], None]
+"""Adds a gradient to what the next update uses, from a loss, carried gradients, and whether these steps have none to add after
+it; see `slowfast.engine.updater.Updater.accumulate`."""
+
+
+def accumulating(updater: Updater, *, completes: bool) -> Accumulate:
+    """completes: whether no steps after these add to the same update."""
+    return lambda loss, carried, last: updater.accumulate(loss, carried, completes=completes and last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class GraphGradient:
             if (loss := steps.loss(number, outputs)) is not None:
                 losses.append(loss)
         if losses:
-            accumulate(torch.stack(losses).sum(), ())
+            accumulate(torch.stack(losses).sum(), (), True)
         return [loss.detach() for loss in losses], _detached(state)
 
 
@@ -97,12 +104,13 @@ class RecomputedGradient:
                 borders.append(_Border(number, _on_host(state) if self._offload else state, RandomState.now(device)))
                 _, state = steps.run(number, state)
         backward = _Backward(steps, accumulate)
-        after, state = state, backward.step(last, _leaves(state) if earlier else state)
+        after, state = state, backward.step(last, _leaves(state) if earlier else state, last=not earlier)
         with _kept_as_is(model, device):
             for border in reversed(borders):
                 before = _on(border.memory, device)
                 border.random_state.restore()
-                new = backward.step(border.number, before if border is borders[0] else _leaves(before))
+                first = border is borders[0]
+                new = backward.step(border.number, before if first else _leaves(before), last=first)
                 if not self._is_checked:
                     _check_same(border.number, after, new)
                 after = before
@@ -127,16 +135,17 @@ class _Backward:
         self._carried: State = {}
         self.losses: list[Tensor] = []
 
-    def step(self, number: int, before: State) -> State:
+    def step(self, number: int, before: State, *, last: bool) -> State:
         """before: the memory that the step reads; the gradients of those that want one are carried to the next call, for the
-        step that left them. Returns the memory that the step leaves, without its graph, which ends here."""
+        step that left them. last: whether there is no such call. Returns the memory that the step leaves, without its graph,
+        which ends here."""
         outputs, new = self._steps.run(number, before)
         loss = self._steps.loss(number, outputs)
         if loss is not None:
             self.losses.append(loss.detach())
         carried = [(new[name], gradient) for name, gradient in self._carried.items() if new[name].requires_grad]
         if loss is not None or carried:
-            self._accumulate(loss, carried)
+            self._accumulate(loss, carried, last)
         self._carried = {name: frames.grad for name, frames in before.items() if frames.grad is not None}
         return _detached(new)
 

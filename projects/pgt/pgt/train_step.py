@@ -11,7 +11,7 @@ from fvcore.common.config import CfgNode
 from torch import Tensor
 
 from pgt.fit import whole_videos, with_few_steps
-from pgt.gradient import Gradient, GraphGradient, RecomputedGradient, Steps
+from pgt.gradient import Gradient, GraphGradient, RecomputedGradient, Steps, accumulating
 from pgt.keyframes import KeyframeTargets
 from pgt.multigrid import Multigrid
 from pgt.preprocess import StepCutter, StepTarget, step_targets
@@ -113,9 +113,11 @@ class ProgressiveTrainStep:
         steps = range(cutter.schedule.steps)
         for first in steps[:: self.tbptt_steps]:
             numbers = steps[first : first + self.tbptt_steps]
-            found, state = self.gradient(model, Steps(run, loss), numbers, state, updater.accumulate)
+            ends = numbers[-1] == steps[-1]
+            add = accumulating(updater, completes=ends or not self.train_together)
+            found, state = self.gradient(model, Steps(run, loss), numbers, state, add)
             losses += found
-            if not self.train_together and numbers[-1] < steps[-1]:
+            if not self.train_together and not ends:
                 updater.apply()
         mean = torch.stack(losses).mean() if losses else torch.zeros((), device=batch.frames.device)
         return StepOutput(loss=updater.apply_and_read(mean))

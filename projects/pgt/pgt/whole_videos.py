@@ -14,7 +14,7 @@ from fvcore.common.config import CfgNode
 from torch import Tensor
 
 from pgt.fit import NO_MEMORY, schedule_of, stream_options, whole_videos, with_few_steps
-from pgt.gradient import Gradient, GraphGradient, RecomputedGradient, Steps
+from pgt.gradient import Gradient, GraphGradient, RecomputedGradient, Steps, accumulating
 from pgt.schedule import StepSchedule
 from pgt.state import PHASE, State
 from pgt.train_step import Loss
@@ -133,9 +133,9 @@ class WholeVideoTrainStep:
         losses: list[Tensor] = []
         state, steps = self._state, range(batch.num_pieces)
         for first in steps[:: self.tbptt_steps]:
-            found, state = self.gradient(
-                model, Steps(run, loss), steps[first : first + self.tbptt_steps], state, updater.accumulate
-            )
+            numbers = steps[first : first + self.tbptt_steps]
+            add = accumulating(updater, completes=numbers[-1] == steps[-1])
+            found, state = self.gradient(model, Steps(run, loss), numbers, state, add)
             losses += found
         mean = torch.stack(losses).mean() if losses else torch.zeros((), device=device)
         read = updater.apply_and_read(mean)
