@@ -70,6 +70,15 @@ def reduce_mean(tensors: list[Tensor]) -> None:
             tensor.div_(world_size())
 
 
+def reduce_sum(tensors: list[Tensor]) -> None:
+    """Replaces each tensor by its sum over all processes, in place. All have one type, and travel as one message."""
+    if world_size() > 1:
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        dist.all_reduce(flat)
+        for tensor, part in zip(tensors, torch.split(flat, [tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+
 def gather_to_main(value: Any) -> list[Any] | None:
     """The values of all processes, by rank, on the main process; None on the others. Values are pickled."""
     if world_size() == 1:

@@ -2,12 +2,13 @@
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from slowfast.datasets.reading_log import ReadingLog
 from slowfast.engine.hooks import (
@@ -19,9 +20,11 @@ from slowfast.engine.hooks import (
     ProgressBarHook,
 )
 from slowfast.engine.hooks.precise_bn import measure_statistics
+from slowfast.runtime import distributed
 from slowfast.runtime.logging import LOG_FILE, log_stats, read_stats, setup_logging
-from slowfast.structures import StepOutput
+from slowfast.structures import ClipBatch, StepOutput
 from tests.engine.engine_toys import ToyLoader, ToyNet, toy_batch, toy_trainer, train_step
+from tests.two_processes import in_two_processes
 
 
 @pytest.fixture
@@ -98,18 +101,68 @@ def test_validation_comes_every_period_and_at_the_end(period: int, expected: lis
     assert [line["epoch"] for line in lines] == [f"{epoch}/3" for epoch in expected]
 
 
-def test_precise_statistics_are_those_of_all_batches_together() -> None:
-    """Equal batches: the mean of their means is the mean of all; the mean of their variances lacks what lies between them."""
-    model = ToyNet().train()
-    batches = list(ToyLoader(batch_size=6).batches(0))
-    model.norm.running_mean.fill_(100.0)
-    measure_statistics(model, train_step(), batches)
+def seen_by_norm(model: ToyNet, batches: list[ClipBatch]) -> Tensor:
+    """(C, values), all at once, of one process."""
     with torch.no_grad():
         outputs = [model.conv(train_step().inputs(batch)[0]).transpose(0, 1).flatten(1) for batch in batches]
-    assert torch.allclose(model.norm.running_mean, torch.stack([out.mean(1) for out in outputs]).mean(0), atol=1e-5)
-    assert torch.allclose(model.norm.running_var, torch.stack([out.var(1) for out in outputs]).mean(0), atol=1e-5)
+    return torch.cat(outputs, dim=1)
+
+
+def uneven_batches(rank: int) -> list[ClipBatch]:
+    """Of 3, 1 and 2 clips, and one more on the second process."""
+    return [
+        toy_batch([(number + 7 * rank, 0) for number in range(first, last)]) for first, last in ((0, 3), (3, 4), (4, 6))
+    ] + [toy_batch([(1, 0), (5, 0)])] * rank
+
+
+def test_precise_statistics_are_those_of_all_batches_together() -> None:
+    """Also of batches of different sizes, whatever stood there before."""
+    model = ToyNet().train()
+    batches = uneven_batches(1)
+    model.norm.running_mean.fill_(float("nan"))
+    measure_statistics(model, train_step(), batches)
+    values = seen_by_norm(model, batches)
+    torch.testing.assert_close(model.norm.running_mean, values.mean(1))
+    torch.testing.assert_close(model.norm.running_var, values.var(1))
     assert model.norm.momentum == 0.1
     assert model.norm.num_batches_tracked == 0
+    assert not model.norm._forward_hooks
+
+
+@pytest.mark.parametrize("uneven", [False, True])
+def test_precise_statistics_are_those_of_all_processes_together(uneven: bool, tmp_path: Path) -> None:
+    def job() -> None:
+        torch.manual_seed(0)
+        model = ToyNet().train()
+        everywhere = [uneven_batches(rank)[: None if uneven else 3] for rank in range(2)]
+        measure_statistics(model, train_step(), everywhere[distributed.rank()])
+        values = seen_by_norm(model, [batch for batches in everywhere for batch in batches])
+        torch.testing.assert_close(model.norm.running_mean, values.mean(1))
+        torch.testing.assert_close(model.norm.running_var, values.var(1))
+
+    in_two_processes(job, tmp_path)
+
+
+def test_a_norm_that_sees_nothing_keeps_its_statistics() -> None:
+    model = ToyNet().train()
+    model.spare = nn.BatchNorm3d(2)
+    model.spare.running_mean.fill_(3.0)
+    measure_statistics(model, train_step(), uneven_batches(0))
+    assert model.spare.running_mean.tolist() == [3.0, 3.0]
+
+
+def test_statistics_stay_as_they_were_when_measuring_fails() -> None:
+    model = ToyNet().train()
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+
+    def broken() -> Iterator[ClipBatch]:
+        yield from uneven_batches(0)
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        measure_statistics(model, train_step(), broken())
+    assert all(torch.equal(buffer, before[name]) for name, buffer in model.named_buffers())
+    assert (model.norm.momentum, len(model.norm._forward_hooks)) == (0.1, 0)
 
 
 def test_precise_statistics_leave_weights_and_gradients_alone() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from slowfast.engine.compiling import eager
 from slowfast.engine.hooks.base import Hook, is_due
@@ -49,48 +50,70 @@ class PreciseBNHook(Hook):
 
 
 def measure_statistics(model: nn.Module, step: TrainStep, batches: Iterable[ClipBatch]) -> None:
-    """Replaces the running statistics by plain means over the batches (and the processes), seen as training sees them.
+    """Replaces the running statistics by those of all values in all batches, of all processes, as one pass over all of them
+    would find: the variance includes that of the batches' means. Batches are seen as training sees them.
 
-    Each forward pass through a norm counts once, so a norm that a step passes several times weighs all its passes alike. An
-    exception, from the batches say, leaves the statistics as they were.
+    A norm that sees nothing keeps its statistics. An exception, from the batches say, leaves all as they were.
     """
     norms = [
         module
         for module in model.modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats and module.training
+        if isinstance(module, _BatchNorm) and module.track_running_stats and module.training
     ]
     if not norms:
         return
-    with torch.no_grad(), _cumulative(norms), eager():
-        for batch in batches:
-            step.forward_only(model, batch)
-    statistics: list[Tensor] = [
-        tensor for norm in norms for tensor in (norm.running_mean, norm.running_var) if tensor is not None
-    ]
-    distributed.reduce_mean(statistics)
+    with torch.no_grad():
+        with _observed(norms) as sums, eager():
+            for batch in batches:
+                step.forward_only(model, batch)
+        distributed.reduce_sum([part.values for part in sums])
+        for part in sums:
+            part.write()
+
+
+class _Sums:
+    """Of the values that a norm of C channels sees.
+
+    values: (2 C + 1,) float64, their sums by channel, the sums of their squares, and how many there are in a channel.
+    """
+
+    def __init__(self, norm: _BatchNorm) -> None:
+        assert norm.running_mean is not None and norm.running_var is not None
+        self.norm, self.mean, self.variance = norm, norm.running_mean, norm.running_var
+        self.values = torch.zeros(2 * norm.num_features + 1, dtype=torch.float64, device=self.mean.device)
+
+    def add(self, norm: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        """A forward hook. The norm's statistics are those of this pass alone."""
+        count = inputs[0].numel() // self.norm.num_features
+        measured = count * (distributed.world_size() if isinstance(norm, nn.SyncBatchNorm) else 1)
+        mean, variance = self.mean.double(), self.variance.double() * ((measured - 1) / measured)
+        self.values += count * torch.cat([mean, variance + mean.square(), torch.ones_like(mean[:1])])
+
+    def write(self) -> None:
+        """Sets the norm's statistics; the variance is the unbiased one, as in running statistics."""
+        count = float(self.values[-1])
+        if count:
+            mean, square = (self.values[:-1] / count).chunk(2)
+            self.mean.copy_(mean)
+            self.variance.copy_((square - mean.square()).clamp(min=0) * (count / max(count - 1, 1)))
 
 
 @contextlib.contextmanager
-def _cumulative(norms: list[nn.modules.batchnorm._BatchNorm]) -> Iterator[None]:
-    """Norms that start from nothing and average without forgetting; their momentum and count come back afterwards.
-
-    After an exception all of them are as before.
-    """
+def _observed(norms: list[_BatchNorm]) -> Iterator[list[_Sums]]:
+    """The sums of what each norm sees while the block runs. Afterwards the norms are as they were before."""
+    sums = [_Sums(norm) for norm in norms]
     momenta = [norm.momentum for norm in norms]
-    buffers = [buffer for norm in norms for buffer in (norm.running_mean, norm.running_var) if buffer is not None]
-    before = [buffer.clone() for buffer in buffers]
-    counts = [norm.num_batches_tracked.clone() for norm in norms if norm.num_batches_tracked is not None]
+    buffers = [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers()]
     for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None
+        norm.reset_running_stats()  # what is not finite would stay so
+        norm.momentum = 1.0  # what a pass measures takes the place of what was there
+    hooks = [part.norm.register_forward_hook(part.add) for part in sums]
     try:
-        yield
-    except BaseException:
-        for buffer, value in zip(buffers, before, strict=True):
-            buffer.copy_(value)
-        raise
+        yield sums
     finally:
-        for norm, momentum, count in zip(norms, momenta, counts, strict=True):
+        for hook in hooks:
+            hook.remove()
+        for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
-            assert norm.num_batches_tracked is not None
-            norm.num_batches_tracked.copy_(count)
+        for buffer, value in buffers:
+            buffer.copy_(value)
