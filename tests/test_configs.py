@@ -67,7 +67,11 @@ def random_persons(cfg: CfgNode) -> Keyframes:
     )
 
 
-LIKE_OTHERS = ("R101", "K600", "SSv2/SLOWFAST", "Charades/SLOWFAST.", "AVA/SLOWFAST.", "Kinetics200/SLOWONLY_PGT")
+LIKE_OTHERS = (
+    "R101", "K600", "SSv2/SLOWFAST", "Charades/SLOWFAST", "Charades/SLOWONLY_PGT", "Charades/MVITv2", "AVA/SLOWFAST.",
+    "AVA/MVITv2", "Kinetics200/SLOWONLY_PGT", "Kinetics/TIMESFORMER.", "Kinetics/VIT_S.", "Kinetics/REGNET3D_4G",
+    "Kinetics/SLOWFAST.",
+)  # fmt: skip
 """Parts of names of large configs that differ from others in depth or numbers alone; they are trained among the slow tests."""
 
 PATHS = sorted(CONFIGS.rglob("*.yaml"))

@@ -54,6 +54,8 @@ def _is_built(variant: str, kind: str) -> bool:
 
 
 CASES = [(variant, kind) for variant in NETWORKS for kind in KINDS if _is_built(variant, kind)]
+DISTINCT = [case for case in CASES if case[0] not in ("c2d", "regnetx")]
+"""Without networks all of whose operators others have as well: for tests that are one of several over the whole table."""
 ALL = VARIANTS | TRANSFORMERS
 
 UNREAD = ("cls_token", "pos_embed_class")
