@@ -22,6 +22,7 @@ ARGUMENTS = {
     "predict": ["--weights", "a", "b"],
     "detect_persons": ["videos", "--out", "b"],
     "report": ["a"],
+    "submit": ["--cfg", "configs/LongCook/SLOWONLY_PGT.yaml"],
 }
 
 

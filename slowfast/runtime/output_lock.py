@@ -52,6 +52,11 @@ def only_run_in(output_dir: str | Path) -> Iterator[None]:
         yield
 
 
+def is_in_use(output_dir: str | Path) -> bool:
+    """Whether a run writes there, as far as its lock tells: one of another machine counts unless it has taken its lock away."""
+    return _is_held(Path(output_dir) / LOCK_FILE)
+
+
 @contextlib.contextmanager
 def _lock(folder: Path) -> Iterator[None]:
     make_folder(folder)

@@ -15,6 +15,7 @@ BASES = {
     "run_net": ["--cfg", "a.yaml"],
     "compare": [],
     "inspect_data": ["--cfg", "a.yaml"],
+    "submit": ["--cfg", "a.yaml"],
     "eval_ava": ["--detections", "d", "--groundtruth", "g", "--labelmap", "l"],
     "prepare_data check": ["check", "folder"],
     "prepare_data ava": ["ava", "folder", "--annotations", "a", "--out", "o"],

@@ -83,7 +83,8 @@ def make_place(folder: Path, blocks: list[Block]) -> None:
     python.parent.mkdir()
     real, tiny = shlex.quote(sys.executable), shlex.join(TINY.split())
     python.write_text(
-        f'#!/bin/sh\ncase "$1" in\n  tools/run_net.py|tools/inspect_data.py) exec {real} "$@" {tiny} ;;\n'
+        '#!/bin/sh\ncase "$1 $2" in\n  "tools/run_net.py "*|"tools/inspect_data.py "*|"tools/submit.py --cfg")\n'
+        f'    exec {real} "$@" {tiny} ;;\n'
         f'  *) exec {real} "$@" ;;\nesac\n'
     )
     python.chmod(python.stat().st_mode | stat.S_IXUSR)

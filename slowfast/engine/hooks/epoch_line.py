@@ -51,13 +51,14 @@ class EpochLineHook(Hook):
             return
         loss = trainer.means.get("loss", math.nan)
         now = time.monotonic()
-        pace = (now - self._started_at) / max(1e-9, trainer.epoch - self._first_epoch)
+        done = trainer.epoch - self._first_epoch  # 0 where a run goes on behind the last iteration of an epoch
         parts = [
             f"epoch {trainer.epoch}/{trainer.num_epochs}: loss {self._history.beside_last_loss(loss)}",
             *self._history.beside_best(trainer.metrics),
             f"{in_hours(now - self._epoch_started_at)} for this epoch",
         ]
-        if trainer.epoch < trainer.num_epochs:
+        if done and trainer.epoch < trainer.num_epochs:
+            pace = (now - self._started_at) / done
             parts.append(f"{in_hours(pace * (trainer.num_epochs - trainer.epoch))} left")
         logger.info("%s", ", ".join(parts))
         self._history.loss = loss
