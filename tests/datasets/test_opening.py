@@ -155,3 +155,12 @@ def test_a_stream_that_begins_in_the_middle_of_a_file_does_not_disturb(tmp_path)
     index = read_index(str(joined))
     assert index.num_frames == 60
     assert read_numbers(decode_frames(str(joined), index, [0, 29, 30, 59])) == [0, 29, 0, 29]
+
+
+@pytest.mark.parametrize("ending", ["h264", "mp3", "mp4"])
+def test_a_file_that_was_never_filled_is_an_error_at_once(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(DecodeError, match="bytes are zeros, as of a file that was never filled"):
+        read_index(str(path))

@@ -35,6 +35,10 @@ MAX_PIXELS = 1 << 27
 """Of a picture, 16384 x 8192. What claims to be larger is damaged, and would ask for gigabytes."""
 
 
+FEWEST_BYTES = 1 << 16
+"""At the beginning of a file; a video has something else than zeros among them."""
+
+
 @contextmanager
 def open_video(path: str) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The file and its main video stream (never a cover picture), decoded by one thread; closed at the end.
@@ -53,6 +57,7 @@ def open_video(path: str) -> Iterator[tuple[InputContainer, VideoStream]]:
     if not stat.S_ISREG(status.st_mode):
         raise DecodeError(path, "this cannot be read as a video, it is no file")
     try:
+        _refuse_zeros(path)
         with open_container(path) as container:
             yield container, main_stream(path, container)
     except FileNotFoundError:
@@ -61,6 +66,15 @@ def open_video(path: str) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise DecodeError(path, "the file cannot be read as a video (it asks for more memory than there is)") from error
     except (av.FFmpegError, OSError) as error:
         raise DecodeError(path, describe(error)) from error
+
+
+def _refuse_zeros(path: str) -> None:
+    """Raises DecodeError for a file that was made but never filled. FFmpeg would look for a stream without a container in all
+    of it, and keep what it has read."""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - twice as fast as Path
+        begin = file.read(FEWEST_BYTES)
+    if len(begin) == FEWEST_BYTES and not begin.strip(b"\0"):
+        raise DecodeError(path, f"its first {FEWEST_BYTES} bytes are zeros, as of a file that was never filled")
 
 
 def open_container(path: str) -> InputContainer:

@@ -1,0 +1,139 @@
+"""Whole trainings that are killed, fed with damaged videos, told wrong times, or last long."""
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.faults.trainings import finish, kill_all, last_state, start, write_config, write_data
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_data(tmp_path_factory.mktemp("trainings") / "data")
+
+
+def undisturbed(data: Path, epochs: int) -> dict[str, object]:
+    """The end of a training that nothing happens to."""
+    out = data.parent / f"undisturbed{epochs}"
+    finish(write_config(data, out, SOLVER__MAX_EPOCH=epochs))
+    return last_state(out)
+
+
+def assert_same(found: object, wanted: object, where: str = "") -> None:
+    """To the last bit."""
+    if isinstance(wanted, torch.Tensor):
+        assert isinstance(found, torch.Tensor)
+        assert torch.equal(found, wanted), where
+    elif isinstance(wanted, dict):
+        assert isinstance(found, dict)
+        assert found.keys() == wanted.keys(), where
+        for key, value in wanted.items():
+            assert_same(found[key], value, f"{where}.{key}")
+    else:
+        assert found == wanted, where
+
+
+def test_a_training_killed_twenty_times_ends_with_the_weights_of_one_that_never_was(data: Path) -> None:
+    out, rng = data.parent / "killed", random.Random("kills")
+    config, kills, begun = write_config(data, out, SOLVER__MAX_EPOCH=40), 0, 0.0
+    places = []
+    while kills < 20:
+        process = start(config)
+        begun = time.monotonic()
+        wait = rng.uniform(0, 2.5)
+        reached = _wait_for_iteration(process) if rng.random() < 0.8 else ""
+        if reached:
+            time.sleep(rng.uniform(0, 0.4))
+        else:
+            time.sleep(wait)
+        assert process.poll() is None, f"it ended before it was killed, after {time.monotonic() - begun:.1f} s"
+        kill_all(process)
+        kills += 1
+        state = (out / "checkpoints" / "last.pyth").exists() and last_state(out)
+        places.append(f"{state['epoch']}.{state['iteration']}" if state else "-")
+    finish(config)
+    print(f"\nFAULTS SIGKILL: {kills} kills, resume points (epoch.iteration) after each: {' '.join(places)}")
+    assert_same(last_state(out), undisturbed(data, 40))
+    assert not [path.name for path in (out / "checkpoints").iterdir() if ".part" in path.name]
+
+
+def _wait_for_iteration(process: "object") -> str:
+    """The next line of its log that tells of an iteration, or nothing where it ends."""
+    lines: Iterator[str] = process.stdout  # type: ignore[attr-defined]
+    return next((line for line in lines if "loss" in line), "")
+
+
+JUMPS = {
+    "back by an hour": "-3600", "forward by a year": "365 * 86400", "to 1970": "-real() + 1",
+    "to and fro": "(-7200 if calls % 2 else 7200)", "stands still": "began - real()",
+}  # fmt: skip
+
+
+def clock(jump: str) -> str:
+    """time.time() as it is for 40 calls, and then as it was set."""
+    return f"""
+import time
+real, calls, began = time.time, 0, time.time()
+def wrong():
+    global calls
+    calls += 1
+    return real() + ({jump} if calls > 40 else 0)
+time.time = wrong
+"""
+
+
+def test_clocks_that_jump_change_nothing(data: Path) -> None:
+    wanted = undisturbed(data, 4)
+    for number, (what, jump) in enumerate(JUMPS.items()):
+        out = data.parent / f"clock{number}"
+        said = finish(write_config(data, out, SOLVER__MAX_EPOCH=4), before=clock(jump))
+        assert "Traceback" not in said, what
+        assert_same(last_state(out), wanted, what)
+        assert not (out / ".run.lock").exists()
+    print(f"\nFAULTS clock jumps: {len(JUMPS)} tried, {len(JUMPS)} survived")
+
+
+DAMAGE = {
+    "cut in half": lambda content: content[: len(content) // 2],
+    "empty": lambda content: b"",
+    "text": lambda content: b"not found\n",
+    "zeros": lambda content: bytes(len(content)),
+    "header lost": lambda content: content[64:],
+    "without its end": lambda content: content[:-100],
+    "a page of the web": lambda content: b"<html><body>404</body></html>",
+    "a pointer of git-lfs": lambda content: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+    "a playlist": lambda content: b"#EXTM3U\n#EXTINF:10,\n000.mp4\n#EXT-X-ENDLIST\n",
+    "another codec": lambda content: content.replace(b"avc1", b"zzz1"),
+}
+
+
+def test_a_training_goes_on_where_a_tenth_of_the_videos_is_corrupt_and_names_each(tmp_path: Path) -> None:
+    data, out = write_data(tmp_path / "data", videos=100), tmp_path / "out"
+    bad = [data / f"{number:03d}.mp4" for number in range(5, 100, 10)]
+    for path, damage in zip(bad, DAMAGE.values(), strict=True):
+        path.write_bytes(damage(path.read_bytes()))
+    said = finish(write_config(data, out, TRAIN__MAX_BAD_SHARE=0.1, SOLVER__MAX_EPOCH=2))
+    named = [path for path in bad if f"{path}: " in said]
+    print(f"\nFAULTS corrupt videos: 10 of 100, {len(named)} named in the log, the training went on to its end")
+    assert named == bad
+    assert (out / "checkpoints" / "last.pyth").exists()
+
+
+def test_a_training_with_more_corrupt_videos_than_allowed_ends_in_one_sentence(tmp_path: Path) -> None:
+    data, out = write_data(tmp_path / "data", videos=100), tmp_path / "out"
+    for number in range(5, 100, 10):
+        (data / f"{number:03d}.mp4").write_bytes(b"")
+    process = start(write_config(data, out, SOLVER__MAX_EPOCH=2))
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 2
+    errors = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "10 of 100 videos cannot be read" in errors[0]
+    assert "TRAIN.MAX_BAD_SHARE" in errors[0]
+    assert "Traceback" not in said
