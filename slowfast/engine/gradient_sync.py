@@ -69,7 +69,7 @@ class GradientSync:
         here[: len(answers)] = torch.tensor(answers, dtype=loss.dtype)
         here[[len(answers) + number for number in self._missing]] = 0
         facts = torch.cat([loss[None], sent(here, loss.device)])
-        dist.all_reduce(facts)
+        distributed.all_reduce(facts)
         while self._sent < len(self._buckets):
             self._send_next()
         for bucket in self._buckets:

@@ -68,6 +68,14 @@ def resume(trainer: Trainer, path: Path, state: checkpoint.State | None = None) 
     except OptimizerStateError as error:
         raise CheckpointError(f"{path}: its optimizer does not fit this config: {error}; {START_OVER}") from None
     logger.info("going on from %s: epoch %d, iteration %d", path, trainer.epoch + 1, trainer.iteration + 1)
+    before, now = state.get("processes", distributed.world_size()), distributed.world_size()
+    if before != now:
+        logger.info(
+            "the checkpoint was written by %d process(es), and there are %d now: every sample%s has its place all the same, "
+            "and the learning rate stays, as TRAIN.BATCH_SIZE counts over all processes; batch norms see %d at a time now",
+            before, now, ", and what is remembered of every video," if trainer.step.carries else "",
+            trainer.loader.global_batch_size // now,
+        )  # fmt: skip
 
 
 def _agree(found: str, cfg: CfgNode) -> None:

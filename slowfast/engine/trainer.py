@@ -189,6 +189,7 @@ class Trainer:
             "iteration": self.iteration,
             "samples": self.samples_done,
             "order": self.loader.order,
+            "processes": distributed.world_size(),
             "model_state": self.model.state_dict(),
             "optimizer": type(self.optimizer).__name__,
             "optimizer_state": self.optimizer.state_dict(),

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 
 from slowfast.runtime.environment import Membership
-from slowfast.runtime.errors import Interrupted, LaunchError
+from slowfast.runtime.errors import Interrupted, LaunchError, LostProcessError
 from slowfast.runtime.interruption import StopRequest
+from slowfast.runtime.meeting import meet
+from slowfast.runtime.watchdog import Exchanges, Watchdog
+
+LATER_SECONDS = 60.0
+"""The backend gives up so much later than the watchdog, which knows more."""
+
+_exchanges = Exchanges()
 
 
 def rank() -> int:
@@ -29,30 +39,77 @@ def main_process() -> bool:
 
 
 @contextlib.contextmanager
-def process_group(device: torch.device, own: Membership, backend: str = "") -> Iterator[None]:
-    """Joins the processes of the run, for the time of a `with`. Raises LaunchError when they cannot be reached.
+def process_group(
+    device: torch.device, own: Membership, backend: str = "", *, seconds: float, end: Callable[[LostProcessError], None]
+) -> Iterator[None]:
+    """Joins the processes of the run, for the time of a `with`, within which they watch each other (see `watchdog`).
 
-    `backend`: nccl or gloo; empty: nccl on GPUs, gloo on CPUs.
+    backend: nccl or gloo; empty: nccl on GPUs, gloo on CPUs. seconds: how long others wait for one that is silent. end: called,
+    in another thread, when one was; it ends this process. Raises LaunchError when the processes cannot be reached, and
+    LostProcessError when one of them has ended.
     """
     if own.world_size == 1:
         yield
         return
+    store, watched = _stores(own, seconds)
+    watchdog = Watchdog(watched, _exchanges, rank=own.rank, world_size=own.world_size, seconds=seconds, end=end)
+    watchdog.start()
     try:
-        dist.init_process_group(backend or ("nccl" if device.type == "cuda" else "gloo"))
-    except dist.DistError as error:
+        with _exchanges.one():
+            dist.init_process_group(
+                backend or ("nccl" if device.type == "cuda" else "gloo"), store=store, rank=own.rank,
+                world_size=own.world_size, timeout=timedelta(seconds=seconds + LATER_SECONDS),
+            )  # fmt: skip
+        yield
+        # Not after an error: whoever waits for this process would notice the end before the error has been told.
+        dist.destroy_process_group()
+    except RuntimeError as error:
+        if _GLOO in str(error):
+            reason = str(error).strip().split("\n")[0]
+            raise LostProcessError(
+                f"process {own.rank} cannot reach another process of the run any more, which has ended or is cut off ({reason})"
+            ) from error
+        raise
+    finally:
+        watchdog.stop()
+
+
+_GLOO = "gloo/transport"
+"""Part of what gloo says of a connection that is lost."""
+
+
+def _stores(own: Membership, seconds: float) -> tuple[Store, Store]:
+    """Where the processes of this start, and no others, leave notes for each other: for the backend, and for the watchdog, as a
+    connection serves one request at a time, and a request may wait."""
+    host, _, port = own.meeting_point.rpartition(":")
+    agent_serves = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+
+    def connection(*, serves: bool) -> Store:
+        timeout = timedelta(seconds=seconds)
+        return TCPStore(host, int(port), is_master=serves, timeout=timeout, wait_for_workers=False)
+
+    try:
+        store = connection(serves=own.rank == 0 and not agent_serves)
+        start = meet(store, rank=own.rank, world_size=own.world_size, seconds=seconds)
+        return PrefixStore(start, store), PrefixStore(f"{start}/watch", connection(serves=False))
+    except (dist.DistError, TimeoutError) as error:
         reason = str(error).strip().split("\n")[0]
         raise LaunchError(
             f"process {own.rank} of {own.world_size} does not reach the others at {own.meeting_point} ({reason}); right would "
             "be a MASTER_ADDR and a free MASTER_PORT of the machine with RANK 0, and as many processes as WORLD_SIZE says"
         ) from None
-    yield
-    # Not after an error: whoever waits for this process would notice the end before the error has been told.
-    dist.destroy_process_group()
 
 
 def barrier() -> None:
     if world_size() > 1:
-        dist.barrier()
+        with _exchanges.one():
+            dist.barrier()
+
+
+def all_reduce(tensor: Tensor) -> None:
+    """Replaces the tensor by its sum over all processes, in place. In a run of several processes, only."""
+    with _exchanges.one():
+        dist.all_reduce(tensor)
 
 
 def stop_if_asked(request: StopRequest | None, device: torch.device) -> None:
@@ -66,7 +123,7 @@ def reduce_mean(tensors: list[Tensor]) -> None:
     """Replaces each tensor by its mean over all processes, in place."""
     if world_size() > 1:
         for tensor in tensors:
-            dist.all_reduce(tensor)
+            all_reduce(tensor)
             tensor.div_(world_size())
 
 
@@ -74,7 +131,7 @@ def reduce_sum(tensors: list[Tensor]) -> None:
     """Replaces each tensor by its sum over all processes, in place. All have one type, and travel as one message."""
     if world_size() > 1:
         flat = torch.cat([tensor.flatten() for tensor in tensors])
-        dist.all_reduce(flat)
+        all_reduce(flat)
         for tensor, part in zip(tensors, torch.split(flat, [tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(part.view_as(tensor))
 
@@ -84,7 +141,8 @@ def gather_to_main(value: Any) -> list[Any] | None:
     if world_size() == 1:
         return [value]
     values: list[object] | None = [None] * world_size() if main_process() else None
-    dist.gather_object(value, values)
+    with _exchanges.one():
+        dist.gather_object(value, values)
     return values
 
 
@@ -93,7 +151,8 @@ def gather_everywhere(value: Any) -> list[Any]:
     if world_size() == 1:
         return [value]
     values: list[object] = [None] * world_size()
-    dist.all_gather_object(values, value)
+    with _exchanges.one():
+        dist.all_gather_object(values, value)
     return values
 
 
@@ -102,7 +161,8 @@ def largest(value: int, device: torch.device) -> int:
     if world_size() == 1:
         return value
     number = torch.tensor(value, device=_message_device(device))
-    dist.all_reduce(number, op=dist.ReduceOp.MAX)
+    with _exchanges.one():
+        dist.all_reduce(number, op=dist.ReduceOp.MAX)
     return int(number)
 
 
@@ -112,7 +172,8 @@ def broadcast(module: nn.Module, *, parameters: bool = True) -> None:
         return
     tensors = [*module.buffers(), *(module.parameters() if parameters else ())]
     for tensor in tensors:
-        dist.broadcast(tensor.data, src=0)
+        with _exchanges.one():
+            dist.broadcast(tensor.data, src=0)
         torch.autograd.graph.increment_version(tensor)  # so that whoever keeps what follows from it notices
 
 

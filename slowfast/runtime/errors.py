@@ -39,6 +39,13 @@ class WorkerError(EngineError):
         self.user_error = user_error
 
 
+class LostProcessError(WorkerError):
+    """Another process of the run has ended or does not answer, so that this one cannot go on. No error of the user's."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, user_error=False)
+
+
 class LaunchError(EngineError):
     """The processes of a run cannot be started, or do not find each other. The text says what would be right."""
 

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import multiprocessing
 import os
 import socket
 import tempfile
 import threading
-import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NoReturn
 
 from fvcore.common.config import CfgNode
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from slowfast.config import ConfigError, load_projects
 from slowfast.errors import UserError
 from slowfast.runtime import distributed
 from slowfast.runtime.children import release_signals, starting_children, stop_with_parent
+from slowfast.runtime.command_line import FAULT_CODE, USER_ERROR_CODE
 from slowfast.runtime.device import Place, local_processes, take_place
+from slowfast.runtime.endings import FAULT, INTERRUPTED, LOST, SILENT, USERS, forget_notes, leave_note, raise_first, read_notes
 from slowfast.runtime.environment import Membership, membership
-from slowfast.runtime.errors import Interrupted, WorkerError
-from slowfast.runtime.interruption import SIGNALS, StopRequest, forward, interruptible
+from slowfast.runtime.errors import Interrupted, LostProcessError, WorkerError
+from slowfast.runtime.interruption import StopRequest, forward, interruptible, say
 from slowfast.runtime.logging import FILE_ONLY, failures_in_file, setup_logging
 from slowfast.runtime.main_script import check_can_be_imported_again, leave_if_imported_again
 
@@ -52,24 +50,32 @@ def launch(cfg: CfgNode, job: Job, *, fresh: bool = False) -> None:
     if own is not None:
         if "TORCHELASTIC_RUN_ID" in os.environ and multiprocessing.parent_process() is None:
             stop_with_parent()
-        _run(cfg, job, own)
+        _run(cfg, job, own, end=_end_at_once)
         return
     processes = local_processes(cfg)
     if processes * cfg.NUM_SHARDS == 1 and not fresh:
-        _run(cfg, job, Membership())
+        _run(cfg, job, Membership(), end=_end_at_once)
     else:
         check_can_be_imported_again()
         _spawn(cfg, job, processes)
 
 
-def _run(cfg: CfgNode, job: Job, own: Membership) -> None:
-    """The job in this process."""
+def _run(cfg: CfgNode, job: Job, own: Membership, *, end: Callable[[LostProcessError], None]) -> None:
+    """The job in this process. end: ends it, from another thread, when another process does not answer."""
     setup_logging(cfg.OUTPUT_DIR, rank=own.rank)
     where = (own.rank, own.world_size, os.getpid(), socket.gethostname())
     logger.info("process %d of %d, number %d on %s", *where, extra=FILE_ONLY)
     place = take_place(cfg, local_rank=own.local_rank, processes=own.local_world_size)
-    with failures_in_file(), distributed.process_group(place.device, own, cfg.DIST_BACKEND):
+    seconds = cfg.DIST_TIMEOUT_SECONDS
+    with failures_in_file(), distributed.process_group(place.device, own, cfg.DIST_BACKEND, seconds=seconds, end=end):
         job(cfg, place)
+
+
+def _end_at_once(error: LostProcessError) -> None:
+    """As the command would end, were its main thread not waiting for another process."""
+    logger.error("ended by %s", error, extra=FILE_ONLY)
+    say(f"error: {error}")
+    os._exit(FAULT_CODE)
 
 
 def _spawn(cfg: CfgNode, job: Job, processes: int) -> None:
@@ -79,10 +85,17 @@ def _spawn(cfg: CfgNode, job: Job, processes: int) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     failed: list[BaseException] = []
 
-    def start_and_wait(notes: str) -> None:
+    def start_and_wait(notes: str, request: StopRequest) -> None:
         try:
-            with starting_children(spawned=True):
-                elastic_launch(config, _worker)(cfg, job, notes)
+            for left in range(cfg.MAX_RESTARTS, -1, -1):
+                try:
+                    with starting_children(spawned=True):
+                        elastic_launch(config, _worker)(cfg, job, notes)
+                    return
+                except ChildFailedError as failure:
+                    if not left or request.signal_number or not _can_start_again(notes, failure, left):
+                        raise
+                    forget_notes(notes)
         except BaseException as error:
             failed.append(error)
 
@@ -90,7 +103,7 @@ def _spawn(cfg: CfgNode, job: Job, processes: int) -> None:
     with tempfile.TemporaryDirectory(prefix="slowfast-") as notes:
         others = set(multiprocessing.active_children())
         with StopRequest() as request:
-            thread = threading.Thread(target=start_and_wait, args=(notes,), name="launcher")
+            thread = threading.Thread(target=start_and_wait, args=(notes, request), name="launcher")
             thread.start()
             asked: set[int] = set()
             while thread.is_alive():
@@ -100,7 +113,32 @@ def _spawn(cfg: CfgNode, job: Job, processes: int) -> None:
                     for pid in started - asked - {0}:
                         forward(request.signal_number, pid)
                         asked.add(pid)
-        _end(Path(notes), failed[0] if failed else None, signal_number=request.signal_number)
+        _end(notes, failed[0] if failed else None, signal_number=request.signal_number)
+
+
+def _can_start_again(notes: str, failure: ChildFailedError, left: int) -> bool:
+    """Whether starting the processes again may help, which is then said: not where the user has to change something, or wanted
+    them to stop."""
+    try:
+        raise_first(read_notes(notes), failure)
+    except Interrupted:
+        return False
+    except WorkerError as error:
+        if error.user_error:
+            return False
+        say(f"{error}\nThe processes are started again and go on from the newest checkpoint; {left - 1} restarts are left")
+        return True
+
+
+def _end(notes: str, failure: BaseException | None, *, signal_number: int) -> None:
+    """Returns when all went well, and else raises what the processes had to say. A signal to the launcher explains it all."""
+    if failure is not None and not isinstance(failure, ChildFailedError):
+        raise failure
+    left = read_notes(notes)
+    if signal_number:
+        raise Interrupted(signal_number, "" if failure else "all was done", told=any(note.told for note in left))
+    if failure is not None:
+        raise_first(left, failure)
 
 
 def _launch_config(cfg: CfgNode, processes: int) -> LaunchConfig:
@@ -133,50 +171,22 @@ def _worker(cfg: CfgNode, job: Job, notes: str) -> None:
             stop_with_parent()
             release_signals()
             load_projects()
-            _run(cfg, job, membership() or Membership())
+            _run(cfg, job, membership() or Membership(), end=lambda error: _end_with_note(notes, error))
     except Interrupted as stop:
-        _record(notes, kind="interrupted", text=str(stop), number=stop.signal_number, told=stop.told)
+        leave_note(notes, kind=INTERRUPTED, text=str(stop), number=stop.signal_number, told=stop.told)
         raise SystemExit(128 + stop.signal_number) from None
+    except LostProcessError as error:
+        leave_note(notes, kind=LOST, text=str(error))
+        raise SystemExit(FAULT_CODE) from None
     except UserError as error:
-        _record(notes, kind="user", text=str(error))
-        raise SystemExit(2) from None
+        leave_note(notes, kind=USERS, text=str(error))
+        raise SystemExit(USER_ERROR_CODE) from None
     except Exception:
-        _record(notes, kind="fault", text=traceback.format_exc())
-        raise SystemExit(1) from None
+        leave_note(notes, kind=FAULT, text=traceback.format_exc())
+        raise SystemExit(FAULT_CODE) from None
 
 
-def _record(folder: str, *, kind: str, text: str, number: int = 0, told: bool = False) -> None:
-    """Notes a failure. The moment tells causes from consequences: the others fail when they miss the first one's answer."""
-    rank = int(os.environ["RANK"])
-    note = {"time": time.time(), "rank": rank, "kind": kind, "text": text, "number": number, "told": told}
-    beside = Path(folder) / f"{rank}.part"
-    beside.write_text(json.dumps(note), encoding="utf-8")
-    beside.rename(beside.with_suffix(".json"))
-
-
-def _end(folder: Path, failure: BaseException | None, *, signal_number: int) -> None:
-    """Returns when all went well, and else raises what the processes had to say. A signal to the launcher explains it all."""
-    if failure is not None and not isinstance(failure, ChildFailedError):
-        raise failure
-    notes = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")]
-    if signal_number:
-        told = any(note["told"] for note in notes)
-        raise Interrupted(signal_number, "" if failure else "all was done", told=told)
-    if failure is not None:
-        _raise_first(sorted(notes, key=lambda note: note["time"]), *failure.get_first_failure())
-
-
-def _raise_first(notes: list[dict[str, Any]], rank: int, failure: ProcessFailure) -> NoReturn:
-    # A process that was killed leaves no note.
-    if -failure.exitcode in SIGNALS:
-        raise Interrupted(-failure.exitcode)
-    if failure.exitcode < 0:
-        raise WorkerError(f"process {rank} was ended by {failure.signal_name()}", user_error=False)
-    if not notes:
-        raise WorkerError(f"process {rank} ended with exit code {failure.exitcode}", user_error=False)
-    first = notes[0]
-    if first["kind"] == "interrupted":
-        raise Interrupted(first["number"], told=first["told"])
-    if first["kind"] == "user":
-        raise WorkerError(first["text"], user_error=True)
-    raise WorkerError(f"process {first['rank']} failed:\n{first['text'].rstrip()}", user_error=False)
+def _end_with_note(notes: str, error: LostProcessError) -> None:
+    logger.error("ended by %s", error, extra=FILE_ONLY)
+    leave_note(notes, kind=SILENT, text=str(error))
+    os._exit(FAULT_CODE)

@@ -12,6 +12,11 @@ def _finish(cfg: CfgNode, given: frozenset[str]) -> None:
             key="SHARD_ID", value=cfg.SHARD_ID, why=f"there are NUM_SHARDS = {cfg.NUM_SHARDS} machines, counted from 0",
             right=f"0 to {cfg.NUM_SHARDS - 1}",
         )  # fmt: skip
+    if cfg.MAX_RESTARTS and cfg.NUM_SHARDS > 1:
+        raise ConfigError(
+            key="MAX_RESTARTS", value=cfg.MAX_RESTARTS, why="processes of several machines (NUM_SHARDS) are not started again",
+            right="0, or torchrun with --max-restarts",
+        )  # fmt: skip
     if cfg.DIST_BACKEND == "nccl" and cfg.NUM_GPUS == 0 and cfg.NUM_PROCS * cfg.NUM_SHARDS > 1:
         raise ConfigError(key="DIST_BACKEND", value="nccl", why="it runs on GPUs, and NUM_GPUS is 0", right="gloo, or empty")
 
@@ -59,6 +64,19 @@ SECTION = Section(
             "",
             "Library that carries messages between processes; empty: nccl on GPUs, gloo on CPUs.",
             choices=("", "nccl", "gloo"),
+        ),
+        "DIST_TIMEOUT_SECONDS": Option(
+            1800.0,
+            "Seconds that the other processes wait for one that is silent; then the run ends, and says where that one was.",
+            minimum=1,
+            maximum=10**6,
+        ),
+        "MAX_RESTARTS": Option(
+            0,
+            "How often the processes of this machine are started again when one of them was killed or failed; torchrun has "
+            "--max-restarts.",
+            minimum=0,
+            maximum=10**6,
         ),
         "OUTPUT_DIR": Option("runs/default", "Folder for checkpoints, logs and results.", empty=False),
         "RNG_SEED": Option(0, "Seed that every random choice of the job derives from.", minimum=0, maximum=2**32 - 1),
