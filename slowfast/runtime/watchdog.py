@@ -138,8 +138,8 @@ class Watchdog:
     def _told(self, rank: int, before: Sign | None) -> str:
         if before is None:
             return f"process {rank} has never said where it is"
-        who = f"process {rank} (number {before.pid} on {before.host})"
-        silent = f"{who} has not answered for {self._waited:.0f} s, and the others wait for it"
+        pid, host, waited = before.pid, before.host, round(self._waited)
+        silent = f"process {rank} (number {pid} on {host}) has not answered for {waited} s, and the others wait for it"
         if self._store.check([f"stack/{rank}"]):
             stack = self._store.get(f"stack/{rank}").decode(errors="replace").rstrip()
             return f"{silent}; it is here:\n{stack}"

@@ -87,7 +87,10 @@ def make_place(folder: Path, blocks: list[Block]) -> None:
         f'    exec {real} "$@" {tiny} ;;\n'
         f'  *) exec {real} "$@" ;;\nesac\n'
     )
-    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    torchrun = python.with_name("torchrun")
+    torchrun.write_text(f'#!/bin/sh\nexec {real} -m torch.distributed.run "$@" {tiny}\n')
+    for program in (python, torchrun):
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
 
 def write_slow_video(path: Path, minutes: float = 4.5) -> None:

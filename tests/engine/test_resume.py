@@ -16,11 +16,13 @@ from slowfast.engine.hooks import Hook
 from slowfast.engine.optimizer import OptimizerStateError, load_optimizer_state, parameter_names
 from slowfast.engine.resume import resume
 from slowfast.engine.trainer import Trainer
+from slowfast.runtime import distributed
 from slowfast.runtime.errors import CheckpointError, Interrupted
 from slowfast.runtime.interruption import StopRequest
 from tests.conftest import ROOT
 from tests.engine.engine_toys import ToyNet, saving_trainer, toy_trainer
 from tests.process_groups import members, members_after
+from tests.two_processes import in_two_processes
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +186,35 @@ def test_no_video_is_repeated_or_left_out_when_batches_change_their_size(
     order = [name for batch in in_parts(tmp_path, (1, None)) for name in batch]
     assert seen == order[: len(seen)]
     assert len(order) - len(seen) < parts[-1][0]  # what does not fill a batch, as in every epoch
+
+
+def test_run_goes_on_at_the_same_sample_with_another_number_of_processes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Three batches of 4 by two processes, then batches of 4 by one; and the log says so."""
+    caplog.set_level("INFO", logger="slowfast")
+    path = tmp_path / "last.pyth"
+
+    def by_two() -> None:
+        hook = Seen(3)
+        trainer = toy_trainer(ToyNet(), hooks=[hook], batch_size=2, num_epochs=1)
+        with pytest.raises(StoppedError):
+            trainer.train()
+        both = distributed.gather_to_main(hook.batches)
+        if both is not None:
+            names = [name for batches in zip(*both, strict=True) for names in batches for name in names]
+            (tmp_path / "seen").write_text(" ".join(names))
+            checkpoint.save(path, trainer.state_dict())
+
+    in_two_processes(by_two, tmp_path)
+    rest = Seen()
+    trainer = toy_trainer(ToyNet(), hooks=[rest], batch_size=4, num_epochs=1)
+    resume(trainer, path)
+    trainer.train()
+    order = [name for batch in in_parts(tmp_path, (1, None)) for name in batch]
+    assert (tmp_path / "seen").read_text().split() + [name for batch in rest.batches for name in batch] == order
+    assert "written by 2 process(es), and there are 1 now" in caplog.text
+    assert "batches have another size" not in caplog.text
 
 
 def test_changed_size_of_batches_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
