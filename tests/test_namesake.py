@@ -19,6 +19,7 @@ ARGUMENTS = {
     "inspect_data": ["--cfg", "configs/LongCook/SLOWONLY_PGT.yaml"],
     "prepare_data": ["check", "folder"],
     "export": ["--weights", "a.pyth", "--to", "torch"],
+    "plan": ["--cfg", "configs/LongCook/SLOWONLY_PGT.yaml"],
     "predict": ["--weights", "a", "b"],
     "detect_persons": ["videos", "--out", "b"],
     "report": ["a"],

@@ -43,7 +43,7 @@ class GradientSync:
         self._group = dist.new_group()
         numbers = {id(parameter): number for number, parameter in enumerate(self._parameters)}
         # The last layers' gradients are found first.
-        for members in _buckets(self._parameters[::-1]):
+        for members in buckets(self._parameters[::-1]):
             bucket = _Bucket(members)
             self._buckets.append(bucket)
             for parameter, view in zip(members, bucket.views, strict=True):
@@ -164,7 +164,7 @@ class _Bucket:
         self.work = None
 
 
-def _buckets(parameters: Sequence[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
+def buckets(parameters: Sequence[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
     """Runs of parameters of one type, each with at most BUCKET_ELEMENTS unless a single parameter has more."""
     bucket: list[nn.Parameter] = []
     size = 0

@@ -6,7 +6,7 @@ only the protocols below.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 from fvcore.common.config import CfgNode
@@ -76,6 +76,16 @@ class HasShortClips(Protocol):
     @staticmethod
     def shortened(cfg: CfgNode) -> CfgNode:
         """`cfg` with shorter clips, whose parts have every shape that the parts of its own clips have."""
+
+
+@runtime_checkable
+class HasLengths(Protocol):
+    """What a train step is, besides, if it reads a clip in parts whose length and number can be chosen."""
+
+    @staticmethod
+    def other_lengths(cfg: CfgNode) -> Sequence[Mapping[str, object]]:
+        """Options that make longer and shorter parts, and more and fewer of them, each to be set behind those of `cfg`.
+        Some may be refused as options of this config."""
 
 
 @runtime_checkable

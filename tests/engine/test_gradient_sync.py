@@ -180,7 +180,7 @@ def test_buckets_hold_all_parameters_in_order_and_are_no_larger_than_they_may_be
     weights = [nn.Parameter(torch.zeros(size, dtype=torch.float64 if size % 5 == 0 else torch.float32)) for size in sizes]
     before, gradient_sync.BUCKET_ELEMENTS = gradient_sync.BUCKET_ELEMENTS, most
     try:
-        buckets = list(gradient_sync._buckets(weights))
+        buckets = list(gradient_sync.buckets(weights))
     finally:
         gradient_sync.BUCKET_ELEMENTS = before
     assert [id(weight) for bucket in buckets for weight in bucket] == [id(weight) for weight in weights]

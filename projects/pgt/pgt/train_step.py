@@ -13,6 +13,7 @@ from torch import Tensor
 from pgt.fit import whole_videos, with_few_steps
 from pgt.gradient import Gradient, GraphGradient, RecomputedGradient, Steps, accumulating
 from pgt.keyframes import KeyframeTargets
+from pgt.lengths import other_lengths
 from pgt.multigrid import Multigrid
 from pgt.preprocess import StepCutter, StepTarget, step_targets
 from pgt.schedule import StepSchedule
@@ -86,6 +87,10 @@ class ProgressiveTrainStep:
     @staticmethod
     def shortened(cfg: CfgNode) -> CfgNode:
         return with_few_steps(cfg)
+
+    @staticmethod
+    def other_lengths(cfg: CfgNode) -> list[dict[str, object]]:
+        return other_lengths(cfg)
 
     def plan(self, epoch: int, num_epochs: int) -> EpochPlan:
         schedule, lr_scale = self.multigrid.at(epoch, num_epochs)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pgt.fit import NO_MEMORY, schedule_of, stream_options, whole_videos, with_few_steps
 from pgt.gradient import Gradient, GraphGradient, RecomputedGradient, Steps, accumulating
+from pgt.lengths import other_lengths
 from pgt.schedule import StepSchedule
 from pgt.state import PHASE, State
 from pgt.train_step import Loss
@@ -104,6 +105,10 @@ class WholeVideoTrainStep:
     @staticmethod
     def shortened(cfg: CfgNode) -> CfgNode:
         return with_few_steps(cfg)
+
+    @staticmethod
+    def other_lengths(cfg: CfgNode) -> list[dict[str, object]]:
+        return other_lengths(cfg)
 
     def plan(self, epoch: int, num_epochs: int) -> EpochPlan:
         return EpochPlan()
