@@ -43,6 +43,9 @@ class AvaEvaluation:
             scores_file=cfg.TEST.SAVE_RESULTS_PATH or SCORES_FILE,
         )
 
+    def names(self) -> tuple[str, ...]:
+        return "mAP", *(f"mAP_{group}" for group in self._dataset.class_groups)
+
     def reset(self) -> None:
         self._parts: list[Predictions] = []
 

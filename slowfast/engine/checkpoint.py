@@ -1,8 +1,8 @@
 """Checkpoints: where they lie, how they are written, and what is said when one cannot be used.
 
 A checkpoint is a dict of tensors and plain containers; reading it executes nothing, and notices a single bit that has changed
-since it was written. In OUTPUT_DIR/checkpoints there are `checkpoint_epoch_00005.pyth` files, which are kept, and `last.pyth`,
-the one rolling point to go on from.
+since it was written. In OUTPUT_DIR/checkpoints there are `checkpoint_epoch_00005.pyth` files, all of which or the newest are
+kept, and `last.pyth`, the one rolling point to go on from.
 """
 
 from __future__ import annotations
@@ -75,6 +75,20 @@ def save(path: Path, state: State) -> None:
         torch_archive.seal(beside)
 
 
+def delete_older(output_dir: str | Path, *, epochs_done: int, keep: int) -> None:
+    """Deletes the kept checkpoints of earlier epochs, but for so many that `keep` are left with that of `epochs_done`.
+
+    Call it when that one is safe. Those of later epochs, which another training left, do not count and stay. One that cannot be
+    deleted stays as well, with a line in the log.
+    """
+    older = [path for epoch, path in _kept(output_dir) if epoch <= epochs_done]
+    for path in older[: max(0, len(older) - keep)]:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            logger.warning("%s: cannot be deleted (TRAIN.CHECKPOINT_KEEP), and stays: %s", path, error.strerror or error)
+
+
 def load(path: Path) -> State:
     """Reads a checkpoint to the CPU. Raises CheckpointError when it is missing or damaged, or is no checkpoint."""
     try:
@@ -143,5 +157,10 @@ def restore_model(model: nn.Module, state: Mapping[str, Any], path: Path) -> Non
 def _newest_first(output_dir: str | Path) -> list[Path]:
     """The rolling checkpoint, then the kept ones from the latest epoch back."""
     last = last_path(output_dir)
-    found = [(int(match[1]), path) for path in folder(output_dir).glob("*.pyth") if (match := _KEPT.fullmatch(path.name))]
-    return [*([last] if last.exists() else []), *(path for _, path in sorted(found, reverse=True))]
+    return [*([last] if last.exists() else []), *(path for _, path in reversed(_kept(output_dir)))]
+
+
+def _kept(output_dir: str | Path) -> list[tuple[int, Path]]:
+    """The kept checkpoints with their epochs, the earliest first."""
+    found = folder(output_dir).glob("*.pyth")
+    return sorted((int(match[1]), path) for path in found if (match := _KEPT.fullmatch(path.name)))

@@ -71,6 +71,9 @@ class Metrics:
 class Evaluation(Protocol):
     """Collects what a network says about a data set, and measures it. One object serves any number of evaluations in turn."""
 
+    def names(self) -> tuple[str, ...]:
+        """Of the figures that `result` has whatever was collected, the main one first."""
+
     def reset(self) -> None:
         """Forgets what was collected."""
 

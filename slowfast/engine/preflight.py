@@ -22,6 +22,7 @@ from slowfast.datasets.build import check_clip_length
 from slowfast.datasets.same_file import spelling_key
 from slowfast.engine import checkpoint
 from slowfast.engine.clip_shapes import shape_of_batch
+from slowfast.engine.hooks.best import check_metric
 from slowfast.engine.layers import rate_factors
 from slowfast.engine.steps import with_short_clips
 from slowfast.engine.tasks import build_eval_step, build_evaluation, build_train_step
@@ -76,7 +77,9 @@ def check_evaluation(cfg: CfgNode, split: str) -> None:
     An evaluation ends where a video cannot be read, unless TEST.SKIP_UNREADABLE: then missing ones are only counted there.
     """
     dataset = build_dataset(cfg, split)
-    build_evaluation(cfg, dataset=dataset, split=split)
+    evaluation = build_evaluation(cfg, dataset=dataset, split=split)
+    if split == "val" and cfg.TRAIN.ENABLE and cfg.TRAIN.EVAL_PERIOD and cfg.TRAIN.CHECKPOINT_BEST_METRIC:
+        check_metric(cfg.TRAIN.CHECKPOINT_BEST_METRIC, evaluation.names())
     if split == "test" and have_events(cfg):
         EventSettings.from_cfg(cfg).given(dataset.class_names)  # a rule that does not fit is no use after hours either
     if isinstance(dataset, VideoDataset) and not cfg.TEST.SKIP_UNREADABLE:
@@ -127,10 +130,14 @@ def check_network(cfg: CfgNode) -> int:
 
 def _check_memory(cfg: CfgNode, parameters: int) -> None:
     memory = _memory_bytes()
-    state = 4 * parameters * (_copies_in_checkpoint(cfg) + 1 if cfg.TRAIN.ENABLE else 1)
+    saved = 4 * parameters * _copies_in_checkpoint(cfg)
+    state = 4 * parameters + (saved if cfg.TRAIN.ENABLE else 0)
     if state > memory:
         why = f"its {parameters:.3g} parameters take {_size(state)}, and this machine has {_size(memory)} of memory"
         raise ConfigError(key="MODEL.MODEL_NAME", value=cfg.MODEL.MODEL_NAME, why=why, right="a smaller network")
+    if cfg.TRAIN.ENABLE and cfg.TRAIN.CHECKPOINT_ASYNC and state + saved > memory:
+        why = f"with a copy to write, its state takes {_size(state + saved)}, and this machine has {_size(memory)} of memory"
+        raise ConfigError(key="TRAIN.CHECKPOINT_ASYNC", value=True, why=why, right="False, to write checkpoints without a copy")
     for section, crop, wanted in (("TRAIN", "TRAIN_CROP_SIZE", cfg.TRAIN.ENABLE), ("TEST", "TEST_CROP_SIZE", cfg.TEST.ENABLE)):
         clip = 3 * cfg.DATA.NUM_FRAMES * cfg.DATA[crop] ** 2
         clips = cfg[section].BATCH_SIZE / cfg.NUM_SHARDS * (cfg.AUG.NUM_SAMPLE if section == "TRAIN" else 1)
@@ -170,9 +177,11 @@ def _check_room(cfg: CfgNode, parameters: int) -> None:
             f"{folder}: checkpoints have {_size(one)}, and two must fit beside each other ({room_on_disk(folder)})"
         )
     kept = cfg.SOLVER.MAX_EPOCH // cfg.TRAIN.CHECKPOINT_PERIOD
+    if cfg.TRAIN.CHECKPOINT_KEEP:
+        kept = min(kept, cfg.TRAIN.CHECKPOINT_KEEP + 1)  # the oldest goes when the newest is there
     if free < kept * one:
         logger.warning(
-            "%d checkpoints will be kept (TRAIN.CHECKPOINT_PERIOD), about %s in all: %s",
+            "%d checkpoints will be kept (TRAIN.CHECKPOINT_PERIOD, CHECKPOINT_KEEP), about %s in all: %s",
             kept,
             _size(kept * one),
             room_on_disk(folder),

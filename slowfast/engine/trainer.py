@@ -224,9 +224,14 @@ class Trainer:
             if type(hook).__name__ in state.get("hooks", {}):
                 hook.load_state_dict(state["hooks"][type(hook).__name__])
 
+    def scored_weights(self) -> dict[str, Any]:
+        """A state dict of the weights that validation and tests score: their average, where there is one."""
+        return self.model.state_dict() if self._average is None else self._average.state_of(self.model)
+
     def _average_state(self) -> dict[str, Any]:
-        average = self._average
-        return {} if average is None else {AVERAGED: average.state_of(self.model), "average_updates": average.updates}
+        if self._average is None:
+            return {}
+        return {AVERAGED: self.scored_weights(), "average_updates": self._average.updates}
 
     def _load_average(self, state: dict[str, Any]) -> None:
         if self._average is None:

@@ -17,6 +17,7 @@ from slowfast.engine.compiling import compile_for_training
 from slowfast.engine.contract import Contract
 from slowfast.engine.hooks import (
     BadVideosHook,
+    BestHook,
     CheckpointHook,
     EpochLineHook,
     EvaluateHook,
@@ -38,6 +39,7 @@ from slowfast.engine.updater import Updater
 from slowfast.engine.weight_average import WeightAverage
 from slowfast.models import build_model
 from slowfast.runtime import distributed
+from slowfast.runtime.background_writer import BackgroundWriter
 from slowfast.runtime.device import Place
 from slowfast.runtime.interruption import StopRequest
 from slowfast.runtime.logging import log_stats
@@ -135,12 +137,15 @@ def _build_model(cfg: CfgNode, place: Place, *, pretrained: bool) -> nn.Module:
 
 def _build_hooks(cfg: CfgNode, request: StopRequest, loader: Loader, validate: Validation | None) -> list[Hook]:
     """The order matters where a hook's text says so; what comes after the checkpoint is lost when a run dies in it."""
+    contract, writer = Contract.of(cfg, loader.dataset), BackgroundWriter(background=cfg.TRAIN.CHECKPOINT_ASYNC)
     saving = CheckpointHook(
         output_dir=cfg.OUTPUT_DIR,
         period=cfg.TRAIN.CHECKPOINT_PERIOD,
         minutes=cfg.TRAIN.CHECKPOINT_MINUTES,
         cfg_text=cfg.dump(),
-        contract=Contract.of(cfg, loader.dataset).text(),
+        contract=contract.text(),
+        keep=cfg.TRAIN.CHECKPOINT_KEEP,
+        writer=writer,
     )
     hooks: list[Hook] = [
         ProgressBarHook(period=cfg.LOG_PERIOD),
@@ -153,6 +158,8 @@ def _build_hooks(cfg: CfgNode, request: StopRequest, loader: Loader, validate: V
     hooks.append(saving)
     if validate is not None:
         hooks.append(EvaluateHook(evaluate=validate, period=cfg.TRAIN.EVAL_PERIOD))
+        if metric := cfg.TRAIN.CHECKPOINT_BEST_METRIC:
+            hooks.append(BestHook(output_dir=cfg.OUTPUT_DIR, metric=metric, contract=contract, writer=writer))
     hooks.append(EpochLineHook(output_dir=cfg.OUTPUT_DIR))
     if cfg.TENSORBOARD.ENABLE:
         hooks.append(TensorBoardHook(log_dir=Path(cfg.OUTPUT_DIR) / cfg.TENSORBOARD.LOG_DIR, period=cfg.LOG_PERIOD))

@@ -53,6 +53,11 @@ class VideoEvaluation:
             scores_file=cfg.TEST.SAVE_RESULTS_PATH,
         )
 
+    def names(self) -> tuple[str, ...]:
+        if not self._multi_label:
+            return "top1_acc", "top5_acc"
+        return "mAP", *(f"mAP_{group}" for group in self._dataset.class_groups)
+
     def reset(self) -> None:
         self._ensemble = ViewEnsemble(
             num_videos=len(self._dataset.records),

@@ -76,9 +76,9 @@ class SavedAt(CheckpointHook):
         super().__init__(output_dir=folder, period=10, minutes=1e-9, cfg_text="")
         self.places: list[tuple[int, int]] = []
 
-    def save_last(self, trainer: Trainer) -> Path:
+    def save_last(self, trainer: Trainer, *, keeps: bool = False) -> Path:
         self.places.append((trainer.epoch, trainer.iteration))
-        return super().save_last(trainer)
+        return super().save_last(trainer, keeps=keeps)
 
 
 def test_nothing_is_saved_within_an_update(tmp_path: Path) -> None:

@@ -152,6 +152,36 @@ def test_room_for_two_checkpoints_must_be_there(make: Callable[..., CfgNode], mo
     check_run(make("TRAIN.ENABLE", False), CPU)
 
 
+@pytest.mark.parametrize(("options", "kept"), [((), 20), (("TRAIN.CHECKPOINT_KEEP", 3), 4)])
+def test_room_for_the_checkpoints_that_stay_should_be_there(
+    make: Callable[..., CfgNode], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, options: Any, kept: int
+) -> None:
+    cfg = make("SOLVER.MAX_EPOCH", 20, "TRAIN.CHECKPOINT_PERIOD", 1, *options)
+    real, blocks = os.statvfs("/"), 3 * 8 * check_network(cfg) // os.statvfs("/").f_frsize
+    monkeypatch.setattr(os, "statvfs", lambda path: os.statvfs_result((*real[:4], blocks, *real[5:])))
+    check_run(cfg, CPU)
+    assert f"{kept} checkpoints will be kept" in caplog.text
+
+
+def test_a_copy_of_the_state_must_fit_where_checkpoints_are_written_in_the_background(
+    make: Callable[..., CfgNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = check_network(make())
+    monkeypatch.setattr(preflight, "_memory_bytes", lambda: 4 * 4 * numbers)  # weights, gradients, moments, and one more
+    options = ("DATA.TRAIN_CROP_SIZE", 32, "DATA.TEST_CROP_SIZE", 32)
+    with pytest.raises(ConfigError, match=r"TRAIN\.CHECKPOINT_ASYNC = True: .*right would be: False"):
+        preflight._check_memory(make(*options), numbers)
+    preflight._check_memory(make(*options, "TRAIN.CHECKPOINT_ASYNC", False), numbers)
+
+
+def test_a_figure_that_validations_do_not_have_is_told_before_the_training(make: Callable[..., CfgNode]) -> None:
+    best = "TRAIN.CHECKPOINT_BEST_METRIC"
+    check_run(make(best, "top1_acc"), CPU)
+    check_run(make(best, "mAP", "TRAIN.EVAL_PERIOD", 0), CPU)
+    with pytest.raises(ConfigError, match=r"'top1_err': .*no figure of that name; right would be: 'top1_acc' or 'top5_acc'"):
+        check_run(make(best, "top1_err"), CPU)
+
+
 @pytest.mark.parametrize(
     ("options", "copies"),
     [

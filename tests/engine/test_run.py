@@ -16,7 +16,9 @@ from slowfast.config import CfgNode, load_config
 from slowfast.engine import checkpoint
 from slowfast.engine.contract import read_contract
 from slowfast.engine.examined import EXAMINED, LOSS, read_examined
+from slowfast.engine.hooks.best import Validation, best_path
 from slowfast.engine.score_statistics import STATISTICS, read_statistics
+from slowfast.engine.testing import load_for_test
 from slowfast.engine.training import train
 from slowfast.models.weights import WeightsError, read_weights
 from slowfast.runtime.device import Place
@@ -61,7 +63,9 @@ def tiny(data: Path, output_dir: Path, *overrides: object) -> CfgNode:
 def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output_dir = tmp_path_factory.mktemp("run")
     threads = torch.get_num_threads()
-    launch(tiny(data, output_dir, "TEST.SAVE_RESULTS_PATH", "scores.npz", "BN.USE_PRECISE_STATS", True), train_and_test)
+    saved = ("TRAIN.CHECKPOINT_BEST_METRIC", "mAP", "TRAIN.CHECKPOINT_PERIOD", 1, "TRAIN.CHECKPOINT_KEEP", 1)
+    cfg = tiny(data, output_dir, "TEST.SAVE_RESULTS_PATH", "scores.npz", "BN.USE_PRECISE_STATS", True, *saved)
+    launch(cfg, train_and_test)
     torch.set_num_threads(threads)
     return output_dir
 
@@ -89,6 +93,20 @@ def test_weights_of_a_run_say_how_they_are_used(data: Path, finished: Path) -> N
     assert all(torch.equal(weights[name], state[name]) for name in state)
     assert contract_of(finished / "checkpoints" / "last.pyth") == tested
     assert str(finished) not in tested.text() and str(data) not in tested.text()
+
+
+def test_best_weights_of_a_run_can_be_tested(data: Path, finished: Path) -> None:
+    assert [path.name for path in checkpoint.folder(finished).glob("checkpoint_*")] == ["checkpoint_epoch_00002.pyth"]
+    validations = [entry["mAP"] for entry in read_stats(finished / "stdout.log") if entry["_type"] == "val_epoch"]
+    best = Validation.of_file(best_path(finished))
+    assert best is not None
+    assert best.value == pytest.approx(max(validations), rel=1e-4)
+    assert best.figures["mAP"] == best.value
+    weights = load_for_test(tiny(data, finished), str(best_path(finished))).state_dict()
+    if best.epoch == 2:
+        last = checkpoint.load(checkpoint.last_path(finished))["model_state"]
+        assert all(torch.equal(weights[name], value) for name, value in last.items())
+    assert "the best mAP of this training" in (finished / "stdout.log").read_text()
 
 
 def test_weights_are_not_written_where_they_are_not_wanted(data: Path, finished: Path, tmp_path: Path) -> None:

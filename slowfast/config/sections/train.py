@@ -39,6 +39,10 @@ def _no_training(cfg: CfgNode, given: frozenset[str]) -> str:
     return "" if cfg.TRAIN.ENABLE else "TRAIN.ENABLE is False"
 
 
+def _no_validation(cfg: CfgNode, given: frozenset[str]) -> str:
+    return _no_training(cfg, given) or ("" if cfg.TRAIN.EVAL_PERIOD else "TRAIN.EVAL_PERIOD is 0: nothing is validated")
+
+
 def _no_weights(cfg: CfgNode, given: frozenset[str]) -> str:
     return "" if cfg.TRAIN.CHECKPOINT_FILE_PATH else "TRAIN.CHECKPOINT_FILE_PATH names no weights"
 
@@ -71,6 +75,24 @@ SECTION = Section(
         ),
         "EVAL_PERIOD": Option(10, "Epochs between two validations; 0: never.", minimum=0, maximum=10**6),
         "CHECKPOINT_PERIOD": Option(10, "Epochs between two checkpoints that are kept.", minimum=1, maximum=10**6),
+        "CHECKPOINT_KEEP": Option(
+            0,
+            "So many of these stay, the newest; an older one is deleted when newer ones are safely on the disk. 0: all stay.",
+            minimum=0,
+            maximum=10**6,
+            no_effect_if=_no_training,
+        ),
+        "CHECKPOINT_BEST_METRIC": Option(
+            "",
+            "A figure of validations, such as top1_acc or mAP: the weights that had the best one so far are kept as "
+            "checkpoints/best.safetensors, too. The least counts as best where its name says loss or error; empty: none are.",
+            no_effect_if=_no_validation,
+        ),
+        "CHECKPOINT_ASYNC": Option(
+            True,
+            "Whether checkpoints are written in the background, from a copy in the host's memory, while training goes on.",
+            no_effect_if=_no_training,
+        ),
         "CHECKPOINT_MINUTES": Option(
             10.0,
             "Minutes between two saves of the resume point inside an epoch; 0: only at the end of epochs.",

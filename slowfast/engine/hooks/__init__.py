@@ -2,6 +2,7 @@
 
 from slowfast.engine.hooks.bad_videos import BadVideosHook
 from slowfast.engine.hooks.base import Hook
+from slowfast.engine.hooks.best import BestHook
 from slowfast.engine.hooks.checkpoint import CheckpointHook
 from slowfast.engine.hooks.epoch_line import EpochLineHook
 from slowfast.engine.hooks.evaluate import EvaluateHook
@@ -13,6 +14,7 @@ from slowfast.engine.hooks.tensorboard import TensorBoardHook
 
 __all__ = [
     "BadVideosHook",
+    "BestHook",
     "CheckpointHook",
     "EpochLineHook",
     "EvaluateHook",

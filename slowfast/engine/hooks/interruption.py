@@ -46,6 +46,7 @@ class InterruptionHook(Hook):
             distributed.stop_if_asked(self._request, trainer.device)
         except Interrupted as stop:
             path = self._checkpoints.save_last(trainer)
+            self._checkpoints.finish()
             # Where one process ends, its launcher ends the others: they wait until all is written.
             distributed.barrier()
             logger.info(
