@@ -113,6 +113,32 @@ class Program(Protocol):
     def __call__(self, *args: Any) -> Any: ...
 
 
+class HookBuilder(Protocol):
+    """A class of hooks of trainings; `slowfast.engine.hooks.base` says what its objects do."""
+
+    @staticmethod
+    def enabled(cfg: CfgNode) -> bool: ...
+
+    @classmethod
+    def from_cfg(cls, cfg: CfgNode) -> Any: ...
+
+
+class Tracker(Protocol):
+    """A program outside that shows numbers of trainings. Whatever its methods raise is told once, and the training goes on."""
+
+    def start(self, run_id: str, options: Mapping[str, object]) -> str:
+        """Begins a run with the options of a config, by full key, or goes on with that of an id; returns its id."""
+
+    def last_step(self, name: str) -> int:
+        """The largest step of which the run has a number of that name; -1: of none."""
+
+    def log(self, numbers: Mapping[str, float], step: int) -> None:
+        """Adds finite numbers by name, such as "train/loss". step: iterations done."""
+
+    def finish(self, *, completed: bool) -> None:
+        """The run ends here, for now: one that was stopped is gone on with by `start`."""
+
+
 class ProgramBuilder(Protocol):
     """Makes the program of a network that is not run over whole clips at once."""
 
@@ -151,3 +177,10 @@ EVAL_STEPS: Registry[type[Step]] = Registry("evaluation step")
 
 PROGRAMS: Registry[ProgramBuilder] = Registry("exported program")
 """A network for which none is enabled is exported as `slowfast.models.programs.ClipProgram`."""
+
+HOOKS: Registry[HookBuilder] = Registry("hook")
+"""Every enabled one is called in a training, by name order, behind the hooks that log, save and validate. What its `state_dict`
+gives is kept in checkpoints under the name of its class."""
+
+TRACKERS: Registry[Callable[[CfgNode], Tracker]] = Registry("tracker")
+"""By TRACKER.NAME, on the main process alone. One whose package is not there raises MissingPackageError at once."""

@@ -10,6 +10,7 @@ from fvcore.common.config import CfgNode
 from slowfast.commands.report import make_report
 from slowfast.engine.preflight import check_run
 from slowfast.engine.testing import test
+from slowfast.engine.trackers import track_test
 from slowfast.engine.training import train
 from slowfast.prediction.along import score_along
 from slowfast.runtime import distributed
@@ -43,6 +44,8 @@ def _train_and_test(cfg: CfgNode, place: Place) -> None:
         train(cfg, place)
     if cfg.TEST.ENABLE:
         tested = test(cfg, place, score_along)
+        if tested.metrics is not None:
+            track_test(cfg, tested.metrics.values)
         if draws and distributed.main_process():
             from slowfast.reports.report import write_report  # imports matplotlib, which need not be there
 

@@ -34,10 +34,12 @@ from slowfast.engine.optimizer import build_optimizer
 from slowfast.engine.preflight import doubts_about
 from slowfast.engine.resume import find_resume_point, resume
 from slowfast.engine.tasks import build_eval_step, build_evaluation, build_train_step
+from slowfast.engine.trackers import TrackerHook
 from slowfast.engine.trainer import Trainer
 from slowfast.engine.updater import Updater
 from slowfast.engine.weight_average import WeightAverage
 from slowfast.models import build_model
+from slowfast.registry import HOOKS
 from slowfast.runtime import distributed
 from slowfast.runtime.background_writer import BackgroundWriter
 from slowfast.runtime.device import Place
@@ -163,6 +165,9 @@ def _build_hooks(cfg: CfgNode, request: StopRequest, loader: Loader, validate: V
     hooks.append(EpochLineHook(output_dir=cfg.OUTPUT_DIR))
     if cfg.TENSORBOARD.ENABLE:
         hooks.append(TensorBoardHook(log_dir=Path(cfg.OUTPUT_DIR) / cfg.TENSORBOARD.LOG_DIR, period=cfg.LOG_PERIOD))
+    if cfg.TRACKER.NAME:
+        hooks.append(TrackerHook.from_cfg(cfg))
+    hooks += [builder.from_cfg(cfg) for _, builder in HOOKS.items() if builder.enabled(cfg)]
     hooks.append(InterruptionHook(request=request, checkpoints=saving))
     return hooks
 

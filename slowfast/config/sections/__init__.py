@@ -43,6 +43,7 @@ _SECTIONS = (
     model.NORMS,
     solver.SECTION,
     reports.TENSORBOARD,
+    reports.TRACKER,
     reports.REPORT,
 )
 
