@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 def run(job: str, folder: Path, *options: object) -> tuple[int, str, int]:
     """Exit code, what was said, and the number of starts."""
     command = [sys.executable, "-m", "tests.runtime.restarting_toys", job, str(folder), *map(str, options)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=600, check=False)
     return done.returncode, done.stderr, len((folder / "starts").read_text())
 
 
