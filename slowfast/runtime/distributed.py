@@ -19,6 +19,9 @@ from slowfast.runtime.interruption import StopRequest
 from slowfast.runtime.meeting import meet
 from slowfast.runtime.watchdog import Exchanges, Watchdog
 
+JOIN_SECONDS = 300.0
+"""How long processes wait for each other at the start, at least: some come from busy machines."""
+
 LATER_SECONDS = 60.0
 """The backend gives up so much later than the watchdog, which knows more."""
 
@@ -51,7 +54,7 @@ def process_group(
     if own.world_size == 1:
         yield
         return
-    store, watched = _stores(own, seconds)
+    store, watched = _stores(own, max(seconds, JOIN_SECONDS))
     watchdog = Watchdog(watched, _exchanges, rank=own.rank, world_size=own.world_size, seconds=seconds, end=end)
     watchdog.start()
     try:
