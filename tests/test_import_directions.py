@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "namesake": set(),
     "errors": set(),
     "structures": set(),
-    "options": set(),
+    "options": {"errors"},
     "registry": {"errors", "options", "structures"},
     "annotations": {"errors"},
     "config": {"errors", "options", "registry"},
