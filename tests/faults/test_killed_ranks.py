@@ -14,8 +14,6 @@ import torch
 from slowfast.engine import checkpoint
 from tests.conftest import ROOT
 
-SEED = 7
-
 
 class Torchrun:
     """A training of two processes under torchrun, which starts them again."""
@@ -50,20 +48,28 @@ class Torchrun:
                 continue
         return found
 
-    def kill_one(self, rng: random.Random, *, after: tuple[float, float], known: set[int]) -> str:
-        """Kills one of two new processes, at a random moment after both have started. Says when, empty: the run was faster."""
+    def kill_one(self, rng: random.Random, *, seconds: float, known: set[int]) -> str:
+        """Kills one of two new processes: by chance within `seconds` of their start, or after 1 to 12 epochs, at any moment of
+        the next one. Says when; empty: the training was over before."""
         while len(ranks := self.ranks(known)) < 2:
             if self.process.poll() is not None:
                 return ""
             time.sleep(0.05)
-        wait, rank = rng.uniform(*after), rng.randrange(2)
+        rank, epochs = rng.randrange(2), rng.choice((0, rng.randint(1, 12)))
+        before = self.epochs()
+        while epochs and self.epochs() < before + epochs and self.process.poll() is None:
+            time.sleep(0.05)
+        wait = rng.uniform(0, 2 if epochs else seconds)
         time.sleep(wait)
         known.update(ranks.values())
         try:
             os.kill(ranks[rank], signal.SIGKILL)
         except ProcessLookupError:
             return ""
-        return f"rank {rank} after {wait:.1f} s"
+        return f"rank {rank} {wait:.1f} s after {f'{epochs} epochs' if epochs else 'its start'}"
+
+    def epochs(self) -> int:
+        return self.said.read_text(errors="replace").count("] epoch ")
 
     def weights(self) -> dict[str, torch.Tensor]:
         assert self.process.wait(1200) == 0, self.said.read_text()[-4000:]
@@ -75,23 +81,20 @@ class Torchrun:
         }
 
 
-def killed_and_left_alone(folder: Path, *, kills: int, starts: tuple[float, float], options: tuple[object, ...]) -> str:
-    """Runs the same training twice, of which one is killed, and compares what they leave. Returns what was done, in words.
-
-    starts: between which multiples of the time that the first training takes to begin a process is killed after its start.
-    """
+def killed_and_left_alone(folder: Path, *, kills: int, seed: int, options: tuple[object, ...]) -> str:
+    """Runs the same training twice, of which one is killed, and compares what they leave. Returns what was done, in words."""
     (folder / "alone").mkdir()
     (folder / "killed").mkdir()
     began = time.monotonic()
     run = Torchrun(folder / "alone", folder / "data", restarts=0, options=options)
     while "epoch 1/" not in run.said.read_text() and run.process.poll() is None:
         time.sleep(0.1)
-    first, last = ((time.monotonic() - began) * share for share in starts)
+    seconds = time.monotonic() - began
     alone = run.weights()
     between = time.monotonic()
     run = Torchrun(folder / "killed", folder / "data", restarts=kills, options=options)
-    rng, known = random.Random(SEED), set[int]()
-    moments = [moment for _ in range(kills) if (moment := run.kill_one(rng, after=(first, last), known=known))]
+    rng, known = random.Random(seed), set[int]()
+    moments = [moment for _ in range(kills) if (moment := run.kill_one(rng, seconds=seconds, known=known))]
     weights = run.weights()
     end = time.monotonic()
     assert len(moments) == kills, f"the training was over after {moments}"
@@ -106,9 +109,9 @@ def killed_and_left_alone(folder: Path, *, kills: int, starts: tuple[float, floa
 
 @pytest.mark.slow
 def test_run_of_which_a_process_is_killed_ends_as_one_left_alone(tmp_path: Path) -> None:
-    killed_and_left_alone(tmp_path, kills=1, starts=(1.2, 1.2), options=("SOLVER.MAX_EPOCH", 60))
+    killed_and_left_alone(tmp_path, kills=1, seed=7, options=("SOLVER.MAX_EPOCH", 60))
 
 
 @pytest.mark.faults
 def test_ten_kills_at_random_moments_change_no_bit(tmp_path: Path) -> None:
-    print(killed_and_left_alone(tmp_path, kills=10, starts=(0.0, 1.6), options=("SOLVER.MAX_EPOCH", 80)))
+    print(killed_and_left_alone(tmp_path, kills=10, seed=9, options=("SOLVER.MAX_EPOCH", 120)))
