@@ -11,6 +11,7 @@ from torch import nn
 from pgt.lengths import other_lengths
 from slowfast.commands import plan, plan_process
 from slowfast.commands.activation_meter import ActivationMeter
+from slowfast.commands.model_cost import model_cost
 from slowfast.commands.plan import Wanted, configured_processes, fits_of, make_plan, saved_on_shapes
 from slowfast.commands.plan_batches import made_batch
 from slowfast.commands.plan_fit import largest_batch, parse_size
@@ -223,6 +224,25 @@ def test_error_of_the_network_is_told_in_one_line(capsys: pytest.CaptureFixture[
     config = str(FOLDERS / "LongCook" / "SLOWONLY_PGT.yaml")
     assert main(["--cfg", config, "--fit", "lots"]) == 2
     assert "--fit lots: this is no size" in capsys.readouterr().err
+
+
+def test_process_counts_what_an_iteration_makes_keeps_and_computes() -> None:
+    """The way back costs twice what the way forward does, but for the first layer; gradients that stay are made once."""
+    threads = torch.get_num_threads()
+    cfg = tiny_config(
+        "slow", DATA__NUM_FRAMES=4, DATA__TEST_CROP_SIZE=32, SOLVER__OPTIMIZING_METHOD="adamw", TRAIN__EMA_DECAY=0.9
+    )
+    try:
+        alone, of_several = (Measured(**plan_process._measure(cfg, 2, 2, 0.0, True, stay)) for stay in (False, True))
+    finally:
+        torch.set_num_threads(threads)
+    cost, kept = model_cost(cfg), Kept.of(cfg, build_model(cfg), processes=2)
+    assert alone.optimizer_bytes == of_several.optimizer_bytes == kept.optimizer
+    assert alone.saved_bytes == of_several.saved_bytes
+    assert alone.saved_bytes < alone.iteration_bytes <= of_several.iteration_bytes + kept.gradients
+    assert 2.3 * 2 * cost.multiply_adds < alone.multiply_adds <= 3 * 2 * cost.multiply_adds
+    assert (alone.updates, len(alone.seconds), alone.device) == (1, 2, "cpu")
+    assert alone.frame_bytes == 2 * 3 * 4 * 32 * 32
 
 
 @pytest.mark.slow
