@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from tests.faults.byte_mutations import double_line, drop_line
+
 VALUES: tuple[Any, ...] = (
     *(None, "", "text", -1, 0, 1, 3, 0.5, -0.5, math.nan, math.inf, -math.inf, 10**30, -(10**30), 10**400, 1e-320, 1e308),
     *([], {}, [[]], [None], [1, "two"], [[1], 2], True, False, "True", "1e-4", "0x10", "1_000", "[1, 2", "None", "nan"),
@@ -104,18 +106,6 @@ def insert(content: bytes, rng: random.Random) -> bytes:
         b"!!binary ", b"!!set ", b"!!timestamp ", b"<<: ", b"| ", b"'", b'"', b"#", b"@", b"`", b"\x85", b"\xe2\x80\xa8",
     ]  # fmt: skip
     return content[:place] + rng.choice(pieces) + content[place:]
-
-
-def double_line(content: bytes, rng: random.Random) -> bytes:
-    lines = content.splitlines(keepends=True)
-    place = rng.randrange(len(lines))
-    return b"".join([*lines[:place], lines[place], *lines[place:]])
-
-
-def drop_line(content: bytes, rng: random.Random) -> bytes:
-    lines = content.splitlines(keepends=True)
-    del lines[rng.randrange(len(lines))]
-    return b"".join(lines)
 
 
 def indent_line(content: bytes, rng: random.Random) -> bytes:
