@@ -40,7 +40,7 @@ class GradientSync:
         self._sent = 0
         if distributed.world_size() == 1:
             return
-        self._group = dist.new_group()
+        self._group = distributed.another_group()
         numbers = {id(parameter): number for number, parameter in enumerate(self._parameters)}
         # The last layers' gradients are found first.
         for members in buckets(self._parameters[::-1]):

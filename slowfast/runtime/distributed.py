@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +27,8 @@ LATER_SECONDS = 60.0
 """The backend gives up so much later than the watchdog, which knows more."""
 
 _exchanges = Exchanges()
+_patience: ContextVar[timedelta | None] = ContextVar("patience", default=None)
+"""How long the backend waits; None: as long as it does by itself."""
 
 
 def rank() -> int:
@@ -57,11 +60,12 @@ def process_group(
     store, watched = _stores(own, max(seconds, JOIN_SECONDS))
     watchdog = Watchdog(watched, _exchanges, rank=own.rank, world_size=own.world_size, seconds=seconds, end=end)
     watchdog.start()
+    patience = _patience.set(timedelta(seconds=seconds + LATER_SECONDS))
     try:
         with _exchanges.one():
             dist.init_process_group(
                 backend or ("nccl" if device.type == "cuda" else "gloo"), store=store, rank=own.rank,
-                world_size=own.world_size, timeout=timedelta(seconds=seconds + LATER_SECONDS),
+                world_size=own.world_size, timeout=_patience.get(),
             )  # fmt: skip
         yield
         # Not after an error: whoever waits for this process would notice the end before the error has been told.
@@ -74,6 +78,7 @@ def process_group(
             ) from error
         raise
     finally:
+        _patience.reset(patience)
         watchdog.stop()
 
 
@@ -107,6 +112,14 @@ def barrier() -> None:
     if world_size() > 1:
         with _exchanges.one():
             dist.barrier()
+
+
+def another_group() -> dist.ProcessGroup:
+    """A group of all processes of the run, whose messages are not mixed up with other ones, and which waits as long. All must
+    call it."""
+    with _exchanges.one():
+        group: dist.ProcessGroup = dist.new_group(timeout=_patience.get())
+    return group
 
 
 def all_reduce(tensor: Tensor) -> None:

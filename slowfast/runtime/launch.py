@@ -40,20 +40,25 @@ def launch(cfg: CfgNode, job: Job, *, fresh: bool = False) -> None:
     """Runs `job` on as many processes as the config asks for and returns when all are done.
 
     Under torchrun (LOCAL_RANK is set) this process is one of them already. Otherwise, one process is this one (unless `fresh`
-    asks for a new one, whose memory is that of the job alone), and several are spawned by torch's elastic launcher; `job` must
-    then be a function at the top level of a module. Raises WorkerError with the message of the process that failed first,
-    Interrupted when the job was stopped by a signal and saved its state, and LaunchError for an environment, or a script, in
-    which the processes cannot be started.
+    asks for a new one, whose memory is that of the job alone, or MAX_RESTARTS for one that can be replaced), and several are
+    spawned by torch's elastic launcher; `job` must then be a function at the top level of a module. Raises WorkerError with
+    the message of the process that failed first, Interrupted when the job was stopped by a signal and saved its state, and
+    LaunchError for an environment, or a script, in which the processes cannot be started.
     """
     leave_if_imported_again()
     own = membership()
     if own is not None:
+        if cfg.MAX_RESTARTS:
+            raise ConfigError(
+                key="MAX_RESTARTS", value=cfg.MAX_RESTARTS, why="a launcher has started this process, and starts it again",
+                right="0, and torchrun with --max-restarts",
+            )  # fmt: skip
         if "TORCHELASTIC_RUN_ID" in os.environ and multiprocessing.parent_process() is None:
             stop_with_parent()
         _run(cfg, job, own, end=_end_at_once)
         return
     processes = local_processes(cfg)
-    if processes * cfg.NUM_SHARDS == 1 and not fresh:
+    if processes * cfg.NUM_SHARDS == 1 and not fresh and not cfg.MAX_RESTARTS:
         _run(cfg, job, Membership(), end=_end_at_once)
     else:
         check_can_be_imported_again()

@@ -220,6 +220,12 @@ def partial_gradients_job(cfg: CfgNode, place: Place) -> None:
         checkpoint.save(Path(cfg.OUTPUT_DIR) / "partial.pyth", dict(layers.state_dict()))
 
 
+def waiting_job(cfg: CfgNode, place: Place) -> None:
+    group, wanted = distributed.another_group(), cfg.DIST_TIMEOUT_SECONDS + distributed.LATER_SECONDS
+    for found in (group, torch.distributed.group.WORLD):
+        assert found._get_backend(place.device).options._timeout.total_seconds() == wanted
+
+
 def user_error_job(cfg: CfgNode, place: Place) -> None:
     """The second process finds a mistake of the user's; the first waits for it in vain."""
     if distributed.rank() == 1:

@@ -158,6 +158,11 @@ def test_a_figure_that_there_is_not_is_an_error_of_the_first_validation(tmp_path
         toy_trainer(ToyNet(), hooks=hooks).train()
 
 
+def test_a_figure_that_is_never_defined_is_told_at_the_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    train(tmp_path, [math.nan, math.nan], metric="mAP")
+    assert f"{best_path(tmp_path)}: not written, as no validation of this training has found a mAP" in caplog.messages
+
+
 def test_other_readers_find_the_validation_as_json(tmp_path: Path) -> None:
     train(tmp_path, [5.0])
     with safetensors.safe_open(best_path(tmp_path), framework="pt") as file:

@@ -189,7 +189,7 @@ def test_loss_that_is_read_with_an_update_is_the_one_that_was_given() -> None:
 @pytest.mark.parametrize("options", [{}, {"precision": Precision("fp16")}, {"clip_norm": 1.0, "clip_value": 1.0}])
 def test_an_update_waits_for_the_device_once(processes: int, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distributed, "world_size", lambda: processes)
-    monkeypatch.setattr(torch.distributed, "new_group", lambda: None)
+    monkeypatch.setattr(torch.distributed, "new_group", lambda **options: None)
     monkeypatch.setattr(torch.distributed, "all_reduce", lambda tensor, **options: Mock())
     weights = [nn.Parameter(torch.empty(3, device=DEVICE)) for _ in range(4)]
     updater = Updater(parameters=weights, optimizer=torch.optim.SGD(weights, lr=0.1), device=DEVICE, **options)

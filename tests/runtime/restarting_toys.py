@@ -1,4 +1,4 @@
-"""Jobs of two processes that go wrong; as a script, a launcher of them."""
+"""Jobs of one or two processes that go wrong; as a script, a launcher of them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ def killed_twice_job(cfg: CfgNode, place: Place) -> None:
     if starts(cfg) < 3 and distributed.rank() == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     distributed.barrier()
+
+
+def killed_once_job(cfg: CfgNode, place: Place) -> None:
+    if starts(cfg) < 2:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def users_error_job(cfg: CfgNode, place: Place) -> None:

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
+from slowfast.config import ConfigError, load_config
 from slowfast.engine import checkpoint
 from slowfast.runtime import distributed
+from slowfast.runtime.launch import launch
 
 
 def finish(process) -> tuple[int, str]:
@@ -50,6 +53,20 @@ def test_fault_of_one_process_is_told_with_its_traceback(tmp_path: Path, start_t
     assert errors.count("Traceback") == 1
     log = (tmp_path / "logs" / "rank_00001.log").read_text()
     assert "process 1 of 2, " in log and "ZeroDivisionError: a bug in process 1" in log, "its own file has it too"
+
+
+def test_every_group_waits_as_long_as_the_config_says(tmp_path: Path, start_toy) -> None:
+    """And not as long as its backend does by itself, which may be less."""
+    code, errors = finish(start_toy("waiting_job", tmp_path, 2))
+    assert code == 0, errors
+
+
+def test_restarts_are_left_to_the_launcher_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": 0, "LOCAL_RANK": 0, "WORLD_SIZE": 1, "LOCAL_WORLD_SIZE": 1, "MASTER_PORT": 1}.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    with pytest.raises(ConfigError, match="MAX_RESTARTS = 1: a launcher has started this process"):
+        launch(load_config(None, ["MAX_RESTARTS", 1]), print)
 
 
 def test_one_process_needs_no_messages() -> None:

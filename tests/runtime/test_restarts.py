@@ -26,6 +26,12 @@ def test_killed_processes_are_started_again_as_often_as_the_config_says(tmp_path
     assert "0 restarts are left" in said
 
 
+def test_a_run_of_one_process_is_started_again_too(tmp_path: Path) -> None:
+    code, said, starts = run("killed_once_job", tmp_path, "MAX_RESTARTS", 1, "NUM_PROCS", 1)
+    assert (code, starts) == (0, 2), said
+    assert "process 0 was ended by SIGKILL" in said
+
+
 def test_the_last_failure_is_told_when_no_restart_is_left(tmp_path: Path) -> None:
     code, said, starts = run("killed_twice_job", tmp_path, "MAX_RESTARTS", 1)
     assert (code, starts) == (1, 2), said

@@ -73,8 +73,8 @@ SECTION = Section(
         ),
         "MAX_RESTARTS": Option(
             0,
-            "How often the processes of this machine are started again when one of them was killed or failed; torchrun has "
-            "--max-restarts.",
+            "How often the processes of this machine, or its only one, are started again when one was killed or failed; "
+            "torchrun has --max-restarts.",
             minimum=0,
             maximum=10**6,
         ),

@@ -103,7 +103,11 @@ class BestHook(Hook):
         self._take(trainer)
 
     def after_train(self, trainer: Trainer) -> None:
-        if self._best is not None:
+        if not distributed.main_process():
+            return
+        if self._best is None:
+            logger.warning("%s: not written, as no validation of this training has found a %s", self._path, self._metric)
+        else:
             text = "the best %s of this training, %.2f, was that of epoch %d; its weights are in %s"
             logger.info(text, self._metric, self._best.value, self._best.epoch, self._path)
 
