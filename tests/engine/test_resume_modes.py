@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("longcook")
 
 
-@pytest.mark.parametrize("mode", [pytest.param(mode, marks=pytest.mark.slow if "compiled" in mode else ()) for mode in MODES])
+TAKES_LONG = re.compile("compiled|bf16|averaged|two batches|blocks")
+"""Modes that take half a minute and more where bf16 is computed in software."""
+
+
+@pytest.mark.parametrize(
+    "mode", [pytest.param(mode, marks=pytest.mark.slow if TAKES_LONG.search(mode) else ()) for mode in MODES]
+)
 def test_a_training_that_stops_in_mid_epoch_goes_on_to_the_same_weights(
     mode: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

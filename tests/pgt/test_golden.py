@@ -73,13 +73,14 @@ class Mode:
 MODES = {
     "3d": Mode(),
     "2d": Mode(execution="2d"),
+    # Half a minute each on a processor that does not compute with it.
     "bf16": Mode(precision="bf16", scores=1e-2, logits=5e-2, loss=1e-3, norms=8e-2),
     "bf16, 2d": Mode(execution="2d", precision="bf16", scores=1e-2, logits=5e-2, loss=1e-3, norms=8e-2),
 }
 COMPILED = {"compiled": Mode(compiled=True), "compiled, 2d": Mode(compiled=True, execution="2d")}
 
 
-@pytest.fixture(params=MODES)
+@pytest.fixture(params=[pytest.param(mode, marks=pytest.mark.slow if "bf16" in mode else ()) for mode in MODES])
 def mode(request: pytest.FixtureRequest) -> Mode:
     return MODES[request.param]
 
