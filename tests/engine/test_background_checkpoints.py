@@ -38,6 +38,7 @@ class SlowDisk:
         self.on_its_way = threading.Event()
         self.may_write = threading.Event()
         self.written: list[Path] = []
+        self.first: checkpoint.State = {}
         monkeypatch.setattr(checkpoint, "save", self.save)
 
     def save(self, path: Path, state: checkpoint.State) -> None:
@@ -45,11 +46,15 @@ class SlowDisk:
             self.on_its_way.set()
             self.may_write.wait(20)
         self.real(path, state)
+        self.first = self.first or checkpoint.load(path)
         self.written.append(path)
 
 
 class Moments(Hook):
-    """Remembers the state after every iteration, and lets the slow disk write so many iterations later."""
+    """Remembers the state after every iteration, and lets the slow disk write so many iterations later.
+
+    Comes after the hook that saves, and waits until its thread is at the disk: iterations of toys are quicker than that.
+    """
 
     def __init__(self, disk: SlowDisk) -> None:
         self.disk, self.states, self.waits = disk, {}, 0
@@ -57,49 +62,25 @@ class Moments(Hook):
 
     def after_iteration(self, trainer: Trainer) -> None:
         self.states[trainer.epoch, trainer.iteration] = copy.deepcopy(trainer.state_dict())
-        if self.disk.on_its_way.is_set():
-            self.waits += 1
-            if self.waits == self.disk.iterations:
-                self.went_on = not self.disk.written
-                self.disk.may_write.set()
+        assert self.disk.on_its_way.wait(60)
+        self.waits += 1
+        if self.waits == self.disk.iterations:
+            self.went_on = not self.disk.written
+            self.disk.may_write.set()
 
 
 def test_what_training_changes_while_a_slow_disk_writes_is_not_in_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disk = SlowDisk(monkeypatch, iterations=3)
+    disk = SlowDisk(monkeypatch, iterations=4)
     moments = Moments(disk)
-    found: list[checkpoint.State] = []
-
-    class LooksAtTheFirst(Hook):
-        def after_iteration(self, trainer: Trainer) -> None:
-            if len(disk.written) == 1 and not found:
-                found.append(checkpoint.load(checkpoint.last_path(tmp_path)))
-
-    hook = saving(tmp_path)
-    hooks = [moments, hook, LooksAtTheFirst()]
-    trainer = toy_trainer(ToyNet(), hooks=hooks, momentum=0.9, ema_decay=0.9)
-    monkeypatch.setattr(BackgroundWriter, "check", wait_for(disk, BackgroundWriter.check))
-    trainer.train()
+    toy_trainer(ToyNet(), hooks=[saving(tmp_path), moments], momentum=0.9, ema_decay=0.9).train()
     assert moments.went_on
-    (state,) = found
-    place = state["epoch"], state["iteration"]
-    expected = moments.states[place]
-    later = moments.states[place[0], place[1] + 3]
+    place = disk.first["epoch"], disk.first["iteration"]
+    assert place == (0, 1)
     for part in ("model_state", "optimizer_state", "averaged_state", "hooks"):
-        assert bits(state[part]) == bits(expected[part])
-    assert bits(later["model_state"]) != bits(expected["model_state"])
-
-
-def wait_for(disk: SlowDisk, check: Callable[[BackgroundWriter], None]) -> Callable[[BackgroundWriter], None]:
-    """Once the disk may write, training waits for it, so that what was written first can be looked at."""
-
-    def checks(writer: BackgroundWriter) -> None:
-        if disk.may_write.is_set() and not disk.written:
-            writer.wait()
-        check(writer)
-
-    return checks
+        assert bits(disk.first[part]) == bits(moments.states[place][part])
+    assert bits(moments.states[0, 4]["model_state"]) != bits(disk.first["model_state"])
 
 
 def test_files_are_those_that_are_written_without_a_background(tmp_path: Path) -> None:
@@ -115,16 +96,20 @@ def test_training_does_not_wait_for_a_disk_that_takes_longer_than_the_time_betwe
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = SlowDisk(monkeypatch, iterations=4)
-    toy_trainer(ToyNet(), hooks=[Moments(disk), saving(tmp_path)], num_epochs=1).train()
+    toy_trainer(ToyNet(), hooks=[saving(tmp_path), Moments(disk)], num_epochs=1).train()
     assert len(disk.written) < 6  # iterations, of an epoch that is saved as well
 
 
 class FillsTheDisk(Hook):
-    def __init__(self, fill: Callable[[], None], iteration: int) -> None:
-        self.fill, self.iteration, self.iterations = fill, iteration, 0
+    """After so many iterations. Until then every file is waited for, so that each iteration finds the writer free."""
+
+    def __init__(self, fill: Callable[[], None], saves: CheckpointHook, iteration: int) -> None:
+        self.fill, self.saves, self.iteration, self.iterations = fill, saves, iteration, 0
 
     def after_iteration(self, trainer: Trainer) -> None:
         self.iterations += 1
+        if self.iterations <= self.iteration:
+            self.saves.finish()
         if self.iterations == self.iteration:
             self.fill()
 
@@ -135,7 +120,7 @@ def test_a_full_disk_ends_the_training_with_the_line_that_it_always_had_and_the_
 ) -> None:
     """At the next iterations, or at the end of training, where the last file could not be written."""
     hook = saving(small_disk, minutes=minutes)
-    before = FillsTheDisk(lambda: (hook.finish(), filled(small_disk)), iteration=9 if minutes else 12)
+    before = FillsTheDisk(lambda: filled(small_disk), hook, iteration=9 if minutes else 12)
     trainer = toy_trainer(ToyNet(width=300), hooks=[before, hook])
     with pytest.raises(WriteError, match=r"\.pyth: cannot be written: .*free on the disk of"):
         trainer.train()
