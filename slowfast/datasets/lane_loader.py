@@ -54,7 +54,7 @@ class LaneLoader:
             self._bad.note(f"{path}: {reason}", "left out", known=len(self.dataset.records))
         num_workers = next((count for count in range(min(num_workers, lanes.lanes), 0, -1) if lanes.lanes % count == 0), 0)
         self._workers: Workers[Sample[LaneClip]] = Workers(
-            Guarded(videos), num_workers=num_workers, collate=_only, pin_memory=False
+            Guarded(videos), num_workers=num_workers, collate=_only, pin_memory=False, held=lanes.lanes
         )
 
     def __len__(self) -> int:

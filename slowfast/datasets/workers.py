@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from slowfast.datasets.errors import DecodeError, TooManyBadVideosError
+from slowfast.datasets.shared_memory import AHEAD, HandedOver, Room
 from slowfast.runtime.atomic_files import WriteError
 from slowfast.runtime.children import default_start_method, obey_parent, starting_children
 from slowfast.runtime.main_script import check_can_be_imported_again
@@ -36,9 +37,11 @@ class Workers(Generic[Item]):
         num_workers: int,
         collate: Callable[[Sequence[Any]], Item],
         pin_memory: bool,
+        held: int = 1,
     ) -> None:
-        """pin_memory: calls the method of that name of what `collate` returns."""
+        """pin_memory: calls the method of that name of what `collate` returns. held: items that their reader keeps, at most."""
         self._pass = _Pass()
+        self._room = Room(workers=num_workers, pinned=pin_memory, held=held)
         # A server that forks workers would end with the first signal to the process group, and take them along.
         self._start_method = "fork" if default_start_method() == "fork" else "spawn"
         self._started = num_workers == 0
@@ -46,7 +49,8 @@ class Workers(Generic[Item]):
             dataset,
             batch_sampler=self._pass,
             num_workers=num_workers,
-            collate_fn=collate,
+            prefetch_factor=AHEAD if num_workers else None,
+            collate_fn=HandedOver(collate),
             pin_memory=pin_memory,
             persistent_workers=num_workers > 0,
             multiprocessing_context=self._start_method if num_workers else None,
@@ -56,20 +60,21 @@ class Workers(Generic[Item]):
         )
 
     def read(self, keys: Iterable[list[Any]]) -> Iterator[Item]:
-        """A pass. A new one ends the one before."""
+        """A pass. A new one ends the one before. Raises SharedMemoryError where workers find no room for what they read."""
         assert self._loader is not None, "the workers were closed"
         self._pass.keys = iter(keys)
         # Forked workers inherit this. It is said before, since OpenCV hangs in a process that was forked while its threads
         # were running, even when it is asked to do without them.
         cv2.setNumThreads(1)
         if self._started:
-            return iter(self._loader)
+            return self._room.checked(iter(self._loader))
+        self._room.look()
         spawned = self._start_method == "spawn"
         if spawned:
             check_can_be_imported_again()
         with starting_children(spawned=spawned, one_thread=True):
             self._started = True
-            return iter(self._loader)
+            return self._room.checked(iter(self._loader))
 
     def close(self) -> None:
         """Ends the workers."""
