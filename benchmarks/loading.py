@@ -1,6 +1,7 @@
 """Loading of clips against PySlowFast's way: processor time, memory, and time with loading processes.
 
     python benchmarks/loading.py [--folder FOLDER] [--repeats N]
+    python benchmarks/loading.py --workers N [N ...] [--clips-per-second G --gpus N]    # clips a second by loading processes
 
 Makes its own videos (a few minutes the first time, kept in FOLDER). Ratios are what counts: both ways take turns in one run,
 with the same clips, and each figure is a median.
@@ -182,6 +183,11 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="folder of indexes (default: in FOLDER)")
     parser.add_argument("--repeats", type=int, default=15, help="clips a figure")
     parser.add_argument("--clips", type=int, default=24, help="clips for the loading processes; 0: leave them out")
+    parser.add_argument("--workers", type=int, nargs="+", help="a table by numbers of loading processes instead")
+    parser.add_argument("--turns", type=int, default=3, help="with --workers: turns a figure")
+    parser.add_argument("--batches", type=int, default=12, help="with --workers: batches of 8 that are timed a turn")
+    parser.add_argument("--clips-per-second", type=float, default=100.0, help="with --workers: that one GPU takes")
+    parser.add_argument("--gpus", type=int, default=8)
     parser.add_argument("--peak-of", choices=("theirs", "ours"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     cache = args.cache or args.folder / "index"
@@ -191,6 +197,11 @@ def main() -> None:
         print_peak(args.peak_of, args.folder, cache)
         return
     make_videos(args.folder)
+    if args.workers:
+        from loading_workers import run  # which takes its settings from here
+
+        run(args.folder, args.workers, args.turns, args.batches, args.clips_per_second, args.gpus)
+        return
     pairs = [(setting, setting) for setting in SETTINGS] + [(COPY, SETTINGS[2]), (COPY, COPY)]
     rows = []
     for setting, yardstick in pairs:
