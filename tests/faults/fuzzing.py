@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from slowfast.errors import UserError
+from tests.faults.tallies import tell
 
 LONGEST_SENTENCE = 2000
 """Characters of a message: most quote a path, and some all names that would be right."""
@@ -53,10 +54,7 @@ class Tally:
     def tell(self) -> None:
         """The line that `make faults` shows."""
         tried = self.worked + self.refused + len(self.faults)
-        print(
-            f"\nFAULTS {self.kind}: {tried} tried, {self.worked + self.refused} survived "
-            f"({self.refused} refused in one sentence, {self.worked} worked)"
-        )
+        tell(self.kind, tried, self.worked + self.refused, f"{self.refused} refused in one sentence, {self.worked} worked")
         if os.environ.get("FAULTS_SHOW"):
             for sentence, count in self.sentences.most_common():
                 print(f"    {count} x {sentence}")

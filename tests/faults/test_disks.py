@@ -9,6 +9,7 @@ import pytest
 from tests.commands.test_full_disk import WRITERS
 from tests.datasets.videos import write_video
 from tests.faults.fuzzing import Case, survive
+from tests.faults.tallies import tell
 from tests.faults.trainings import start, write_config, write_data
 
 pytestmark = pytest.mark.faults
@@ -80,4 +81,4 @@ def test_a_training_that_cannot_write_ends_in_one_sentence(mount: Callable[..., 
     assert len(errors) == 1
     assert str(disk) in errors[0]
     assert "Traceback" not in said
-    print(f"\nFAULTS training on a disk that is {options}: 1 tried, 1 survived: {errors[0]}")
+    tell(f"training on a disk with {options}", 1, 1, errors[0])

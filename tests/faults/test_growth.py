@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.tallies import tell
 from tests.faults.trainings import kill_all, start, write_config, write_data
 from tests.process_groups import members
 
@@ -52,11 +53,12 @@ def test_three_thousand_iterations_do_not_grow(tmp_path: Path) -> None:
     assert process.returncode == 0, said[-2000:]
     early, late = seen[len(seen) // 4 : len(seen) // 2], seen[-len(seen) // 4 : -2]
     memory, files, threads = ([max(row[place] for row in rows) for rows in (early, late)] for place in range(3))
-    print(
-        f"\nFAULTS growth: {ITERATIONS} iterations with 10 validations, most in the second and in the last quarter: "
-        f"{memory[0]:.0f} and {memory[1]:.0f} MB, {files[0]} and {files[1]} files, {threads[0]} and {threads[1]} threads"
-    )
     assert memory[1] < memory[0] + 20
     assert files[1] <= files[0] + 1
     assert threads[1] <= threads[0]
     assert not left
+    tell(
+        f"growth over {ITERATIONS} iterations", 1, 1,
+        f"with 10 validations, most in the second and in the last quarter: {memory[0]:.0f} and {memory[1]:.0f} MB, "
+        f"{files[0]} and {files[1]} files, {threads[0]} and {threads[1]} threads",
+    )  # fmt: skip

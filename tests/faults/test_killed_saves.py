@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.test_background_checkpoints import killed_often
+from tests.faults.tallies import tell
 
 
 @pytest.mark.faults
@@ -12,4 +13,4 @@ def test_processes_that_are_killed_while_they_write_leave_the_newest_checkpoint_
     times = 200
     done = killed_often(tmp_path, times=times, seed=2)
     assert done >= times
-    print(f"\nFAULTS processes killed within a save: {times} tried, {times} survived ({done} saves)")
+    tell("processes killed within a save", times, times, f"{done} saves")
