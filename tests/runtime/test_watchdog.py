@@ -86,9 +86,9 @@ def all_wait_for_the_network(processes: list[Process]) -> None:
 
 
 def one_is_slow_but_comes(processes: list[Process]) -> None:
-    for _ in range(5):
+    for _ in range(9):
         with processes[0].exchanges.one():
-            time.sleep(SECONDS / 2)
+            time.sleep(SECONDS / 4)
             with processes[1].exchanges.one():
                 pass
 
